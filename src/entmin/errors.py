@@ -1,0 +1,18 @@
+"""The two kinds of failure a user meets: a wrong request (exit code 2) and a failed one (exit code 1).
+
+Every message names the remedy. Anything else that escapes is a defect of ours and shows its traceback under ``--debug``.
+"""
+
+from __future__ import annotations
+
+
+class EntminError(Exception):
+    """Something failed that the user can act on; the message says how."""
+
+    exit_code = 1
+
+
+class UsageError(EntminError):
+    """The request itself is wrong: an unknown name, a value out of range, a malformed file."""
+
+    exit_code = 2

@@ -1,0 +1,100 @@
+"""The benchmarks by name: one line each, importable without torch or Inspect.
+
+A third party adds a benchmark through the entry-point group ``entmin.plugins``: a module whose import calls
+`register_task`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from entmin.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """A benchmark that can be named on the command line."""
+
+    name: str
+    factory: str
+    """``module:function``; the function returns an `inspect_ai.Task` and takes keyword options only."""
+    summary: str
+    groups: tuple[str, ...] = ()
+
+    def load(self) -> Callable[..., Task]:
+        """Import the factory (this imports Inspect)."""
+        module, _, function = self.factory.partition(":")
+        factory: Callable[..., Task] = getattr(importlib.import_module(module), function)
+        return factory
+
+
+_TASKS: dict[str, TaskInfo] = {}
+_plugins_loaded = False
+
+
+def register_task(info: TaskInfo) -> None:
+    """Make a benchmark known by its name."""
+    _TASKS[info.name] = info
+
+
+def _load_plugins() -> None:
+    global _plugins_loaded
+    if not _plugins_loaded:
+        _plugins_loaded = True
+        for plugin in entry_points(group="entmin.plugins"):
+            plugin.load()
+
+
+def tasks() -> dict[str, TaskInfo]:
+    """All known benchmarks by name, plugins included."""
+    _load_plugins()
+    return dict(_TASKS)
+
+
+def groups() -> dict[str, list[str]]:
+    """Group name to the benchmarks in it."""
+    found: dict[str, list[str]] = {}
+    for info in tasks().values():
+        for group in info.groups:
+            found.setdefault(group, []).append(info.name)
+    return found
+
+
+def resolve(names: str) -> list[TaskInfo]:
+    """Expand a comma list of benchmark and group names, in order and without repeats.
+
+    Raises:
+        UsageError: a name is unknown; the message lists the right ones.
+    """
+    known, by_group = tasks(), groups()
+    chosen: dict[str, TaskInfo] = {}
+    for name in (part.strip() for part in names.split(",")):
+        members = [name] if name in known else by_group.get(name)
+        if not members:
+            raise UsageError(
+                f"unknown task {name!r}; tasks: {', '.join(known)}"
+                + (f"; groups: {', '.join(by_group)}" if by_group else "")
+            )
+        chosen.update((member, known[member]) for member in members)
+    return list(chosen.values())
+
+
+def make(info: TaskInfo, **options: Any) -> Task:
+    """Build the Inspect task of a benchmark."""
+    return info.load()(**options)
+
+
+register_task(
+    TaskInfo(
+        "arithmetic",
+        "entmin.evals.tasks.arithmetic:arithmetic",
+        "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
+    )
+)
