@@ -1,6 +1,6 @@
-"""Integers, exactly: the grader of the procedural arithmetic benchmark.
+r"""Integers, exactly: the grader of the procedural arithmetic benchmark.
 
-The answer is the last ``\\boxed{}``, else what follows the last "answer is", else the last number in the text. It must
+The answer is the last ``\boxed{}``, else what follows the last "answer is", else the last number in the text. It must
 be that integer: no tolerance, no percent, no rescaling.
 """
 
