@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from entmin.errors import UsageError
+from entmin.plugins import load_plugins
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -36,7 +36,6 @@ class TaskInfo:
 
 
 _TASKS: dict[str, TaskInfo] = {}
-_plugins_loaded = False
 
 
 def register_task(info: TaskInfo) -> None:
@@ -44,17 +43,9 @@ def register_task(info: TaskInfo) -> None:
     _TASKS[info.name] = info
 
 
-def _load_plugins() -> None:
-    global _plugins_loaded
-    if not _plugins_loaded:
-        _plugins_loaded = True
-        for plugin in entry_points(group="entmin.plugins"):
-            plugin.load()
-
-
 def tasks() -> dict[str, TaskInfo]:
     """All known benchmarks by name, plugins included."""
-    _load_plugins()
+    load_plugins()
     return dict(_TASKS)
 
 

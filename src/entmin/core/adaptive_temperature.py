@@ -1,0 +1,111 @@
+"""Adaptive temperature: cool each row until its entropy meets a target (paper Algorithm 1).
+
+    H0 = H(softmax z),  target = max(threshold, target_ratio * H0),  H(softmax(z / tau)) = target, tau in [tmin, tmax]
+
+Rows with H0 <= threshold are left alone. H is increasing in tau, so bisection finds the root. The published search
+accepts any midpoint within 0.1 nat of the target; on an easy token everything is, so the first midpoint, tau = 0.505,
+is taken there whatever the target was (docs/deviations.md). Here the tolerance is a fraction of the target unless
+`absolute_tol` asks for the published reading.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from entmin.core.entropy import compute_dtype
+from entmin.core.parts import Part, moments, pieces
+
+
+def adaptive_temperature(
+    logits: Tensor,
+    *,
+    tmax: float = 1.0,
+    tmin: float = 0.01,
+    max_iter: int = 100,
+    tol: float = 1e-6,
+    target_ratio: float = 0.85,
+    threshold: float = 1e-5,
+    absolute_tol: bool = False,
+) -> Tensor:
+    """Divide each row by the temperature at which its entropy meets the target.
+
+    Args:
+        logits: ``[B, V]``, any floating dtype; ``-inf`` stays ``-inf``.
+        tmax: upper end of the search.
+        tmin: lower end of the search; a row whose entropy at `tmin` still exceeds the target (exact ties) ends there.
+        max_iter: at most this many bisections.
+        tol: accepted distance to the target, as a fraction of it.
+        target_ratio: wanted entropy as a fraction of the row's own.
+        threshold: rows at or below this entropy (nats) are left alone; no target is below it.
+        absolute_tol: read `tol` in nats instead, as the published code does.
+
+    Returns:
+        ``[B, V]`` logits: float64 for float64 input, float32 otherwise. Rows left alone come back bit for bit. A row
+        that holds NaN or +inf, or is masked throughout, comes back all NaN.
+
+    Raises:
+        TypeError: the dtype is not floating.
+        ValueError: `logits` is not two-dimensional.
+    """
+    tau = solve_temperature(
+        logits,
+        tmax=tmax,
+        tmin=tmin,
+        max_iter=max_iter,
+        tol=tol,
+        target_ratio=target_ratio,
+        threshold=threshold,
+        absolute_tol=absolute_tol,
+    )
+    dtype = compute_dtype(logits)
+    return logits.to(dtype) / tau.to(dtype)[:, None]
+
+
+def solve_temperature(
+    logits: Tensor,
+    *,
+    tmax: float = 1.0,
+    tmin: float = 0.01,
+    max_iter: int = 100,
+    tol: float = 1e-6,
+    target_ratio: float = 0.85,
+    threshold: float = 1e-5,
+    absolute_tol: bool = False,
+) -> Tensor:
+    """The temperature `adaptive_temperature` divides each row by: ``[B]``, 1 for rows left alone, NaN for broken rows.
+
+    Arguments and errors are those of `adaptive_temperature`.
+    """
+    if logits.dim() != 2:
+        raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
+    rows = logits.to(compute_dtype(logits))
+    search = (tmax, tmin, max_iter, tol, target_ratio, threshold, absolute_tol)
+    return torch.cat([_bisect(piece.parts, *search) for piece in pieces(rows)] or [rows.new_ones(0)])
+
+
+def _bisect(
+    parts: list[Part],
+    tmax: float,
+    tmin: float,
+    max_iter: int,
+    tol: float,
+    target_ratio: float,
+    threshold: float,
+    absolute_tol: bool,
+) -> Tensor:
+    values, counts = [part.values for part in parts], [part.counts for part in parts]
+    before = moments(values, counts).entropy
+    target = (before * target_ratio).clamp(min=threshold)
+    accepted = torch.full_like(target, tol) if absolute_tol else target * tol
+    low, high = torch.full_like(target, tmin), torch.full_like(target, tmax)
+    tau = torch.where(before.isnan(), before, torch.ones_like(before))
+    done = ~(before > threshold)
+    for _ in range(max_iter):
+        if done.device.type == "cpu" and done.all():
+            break
+        tau = torch.where(done, tau, (low + high) / 2)
+        gap = moments(values, counts, 1 / tau).entropy - target
+        done = done | (gap.abs() < accepted)
+        low, high = torch.where(gap < 0, tau, low), torch.where(gap < 0, high, tau)
+    return tau.squeeze(-1)

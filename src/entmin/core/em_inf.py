@@ -1,0 +1,99 @@
+"""EM-INF: make a next-token distribution more decisive by a few Adam steps on its own logits.
+
+For one row z with p0 = softmax(z), the loss is (paper section 4, and the KL term of the published code)
+
+    L(x) = H(softmax x) + kl_weight * KL(p0 || softmax x)
+    dL/dx_i = -p_i (log p_i + H) + kl_weight * (p_i - p0_i)
+
+minimised by Adam with fresh moments (betas 0.9, 0.999, eps 1e-8), at most `n_grad_steps` updates, stopping before an
+update once H < threshold. The gradient is in closed form, so no autograd is needed; a logit's path depends only on its
+own value and on H, log Z of its row, so it runs over parts (see `entmin.core.parts`).
+
+Left out of the published code on purpose: entropy summed over the batch (each row is on its own here), the 1e-12 inside
+the logarithm, the 1e-9 floor under the probabilities. See docs/deviations.md.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from entmin.core.entropy import compute_dtype
+from entmin.core.parts import Part, moments, pieces
+
+_BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
+
+
+def em_inf(
+    logits: Tensor,
+    *,
+    threshold: float = 0.3,
+    kl_weight: float = 0.05,
+    learning_rate: float = 0.1,
+    n_grad_steps: int = 3,
+) -> Tensor:
+    """Minimise each row's entropy by Adam on its logits.
+
+    Args:
+        logits: ``[B, V]``, any floating dtype; ``-inf`` masks an entry and stays ``-inf``.
+        threshold: stop, before an update, once the row's entropy is below this (nats).
+        kl_weight: weight of KL(p0 || p), the pull back to the original distribution.
+        learning_rate: Adam's step, in logits.
+        n_grad_steps: at most this many updates.
+
+    Returns:
+        ``[B, V]`` adjusted logits: float64 for float64 input, float32 otherwise (half precision could not hold the
+        change). Rows already under the threshold come back with the same values, bit for bit. A row that holds NaN or
+        +inf, or is masked throughout, comes back all NaN.
+
+    Raises:
+        TypeError: the dtype is not floating.
+        ValueError: `logits` is not two-dimensional.
+    """
+    if logits.dim() != 2:
+        raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
+    out = logits.to(compute_dtype(logits), copy=True)
+    broken = ~out.amax(-1, keepdim=True).isfinite()  # NaN, +inf, and a row of -inf all show in the maximum
+    if out.device.type != "cpu" or broken.any():
+        out.masked_fill_(broken, torch.nan)
+    for piece in pieces(out):
+        adjusted = _adam(piece.parts, threshold, kl_weight, learning_rate, n_grad_steps)
+        if adjusted is not None:
+            piece.rows.copy_(piece.assemble(adjusted))
+    return out
+
+
+def _adam(
+    parts: list[Part], threshold: float, kl_weight: float, learning_rate: float, steps: int
+) -> list[Tensor] | None:
+    """The parts' values after Adam, or None where no row had to move. Rows that stop early keep their values."""
+    x = [part.values for part in parts]
+    counts = [part.counts for part in parts]
+    first: list[Tensor] = []
+    second: list[Tensor] = []
+    original: list[Tensor] = []
+    for step in range(1, steps + 1):
+        now = moments(x, counts)
+        active = now.entropy >= threshold
+        # Reading the flags costs a device synchronisation, worth it only where reading is free.
+        if active.device.type == "cpu" and not active.any():
+            return x if original else None
+        frozen = None if active.device.type == "cpu" and active.all() else ~active
+        offset = now.entropy - now.total.log()
+        for i, (s, e) in enumerate(zip(now.shifted, now.weights, strict=True)):
+            p = e.div_(now.total.to(e.dtype))
+            gradient = s.add_(offset.to(s.dtype)).mul_(p).neg_()
+            if step == 1:  # p = p0, so the KL gradient is zero; moments start here
+                original.append(p)
+                first.append(gradient.mul(1 - _BETA1))
+                second.append(gradient.square().mul_(1 - _BETA2))
+            else:
+                gradient.add_(p.sub_(original[i]), alpha=kl_weight)
+                first[i].lerp_(gradient, 1 - _BETA1)
+                second[i].mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+            denominator = torch.div(second[i], 1 - _BETA2**step, out=gradient).sqrt_().add_(_EPS)
+            update = torch.div(first[i], denominator, out=gradient).mul_(learning_rate / (1 - _BETA1**step))
+            if frozen is not None:
+                update.masked_fill_(frozen, 0)
+            x[i] = x[i] - update if step == 1 else x[i].sub_(update)
+    return x if original else None

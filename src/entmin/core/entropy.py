@@ -1,0 +1,49 @@
+"""Entropy of a row of logits.
+
+    H = log Z - sum_i p_i s_i,   s = z - max z,   Z = sum_i exp(s_i),   p = exp(s) / Z      (nats)
+
+Masked entries (-inf) contribute nothing. NaN, +inf or a row that is masked throughout give NaN: never a number that
+looks like an entropy.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FLOOR = -1.0e4
+"""Shifted logits are held above this: exp(FLOOR) is 0 in every dtype, and 0 * FLOOR is 0 where 0 * -inf is NaN."""
+
+
+def compute_dtype(logits: Tensor) -> torch.dtype:
+    """The dtype statistics are taken in: float64 stays, everything shorter becomes float32."""
+    return torch.float64 if logits.dtype == torch.float64 else torch.float32
+
+
+def sum_dtype(tensor: Tensor) -> torch.dtype:
+    """The dtype sums accumulate in: float64, except on devices that have none (Apple's MPS)."""
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Shannon entropy of ``softmax(logits)`` along the last dimension.
+
+    Args:
+        logits: ``[..., V]``, any floating dtype; ``-inf`` masks an entry.
+
+    Returns:
+        ``[...]`` entropies in nats, float32 (float64 for float64 input); NaN where a row holds NaN or +inf or is masked
+        throughout.
+
+    Raises:
+        TypeError: the dtype is not floating.
+    """
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating, not {logits.dtype}")
+    dtype = compute_dtype(logits)
+    shifted = (logits.to(dtype) - logits.to(dtype).amax(-1, keepdim=True)).clamp_(min=FLOOR)
+    weights = shifted.exp()
+    wide = sum_dtype(logits)
+    total = weights.sum(-1, dtype=wide)
+    expected = weights.mul_(shifted).sum(-1, dtype=wide)
+    return (total.log() - expected / total).to(dtype)

@@ -1,0 +1,143 @@
+"""Rows of logits as parts: the same sums, on fewer or better chosen numbers.
+
+What happens to a logit in these methods depends on its own value and on a few scalars of its row, so equal logits stay
+equal. Two representations follow:
+
+- **distinct values**: logits that leave a bf16 head take only a few thousand distinct values per row. Count them, work
+  on the values in float64, and read the result back through a table. Exact, and about as cheap as a softmax.
+- **head and tail**: for other float32 rows, the tokens with p > 1e-4 (at most ten thousand, usually a few) go to
+  float64, the rest stays in float32. Near p = e^-H the sign of a gradient hangs on its last digits, and Adam turns that
+  sign into a full step; float32 is enough for a token only while its probability is small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from entmin.core.entropy import FLOOR
+
+_HEAD_PROBABILITY = 1e-4
+_HEAD_LARGE = 4096
+_VALUES_MIN_VOCABULARY = 4096
+_VALUES_ROWS = 16
+_CACHE_ELEMENTS = 1 << 16
+_CODES = 1 << 16
+
+
+class Part(NamedTuple):
+    """Some of a row's logits."""
+
+    values: Tensor
+    """``[A, n]``, float32 or float64."""
+    counts: Tensor | None
+    """``[A, n]`` how many tokens hold each value, float64; None means one each."""
+
+
+Assemble = Callable[[list[Tensor]], Tensor]
+"""Turns transformed part values back into ``[A, V]`` logits."""
+
+
+class Piece(NamedTuple):
+    """Some rows of a batch, and their representation."""
+
+    rows: Tensor
+    """``[A, V]``, a view of the batch."""
+    parts: list[Part]
+    assemble: Assemble
+
+
+def pieces(batch: Tensor) -> Iterator[Piece]:
+    """Cut ``[B, V]`` float32 or float64 rows into pieces that suit the device, each in the best representation."""
+    if batch.dtype == torch.float64 or batch.device.type == "mps":
+        yield Piece(batch, [Part(batch, None)], lambda values: values[0])
+    elif batch.device.type != "cpu":
+        yield Piece(batch, [Part(batch.double(), None)], lambda values: values[0].float())
+    else:
+        distinct = batch.shape[-1] >= _VALUES_MIN_VOCABULARY and _is_bf16_valued(batch)
+        size = _VALUES_ROWS if distinct else max(1, _CACHE_ELEMENTS // batch.shape[-1])
+        represent = _distinct_values if distinct else _head_and_tail
+        for start in range(0, batch.shape[0], size):
+            rows = batch[start : start + size]
+            yield Piece(rows, *represent(rows))
+
+
+def _is_bf16_valued(batch: Tensor) -> bool:
+    """A float32 is a bfloat16 number where the low half of its bits is zero; one row is looked at before all are."""
+    return not ((batch[:1].view(torch.int32) & 0xFFFF).any() or (batch.view(torch.int32) & 0xFFFF).any())
+
+
+def _distinct_values(rows: Tensor) -> tuple[list[Part], Assemble]:
+    """Parts of float64 ``[A, n]`` values, rows with fewer than n distinct ones filled up with -inf, zero times."""
+    count = rows.shape[0]
+    codes = (rows.contiguous().view(torch.int32) >> 16).bitwise_and_(_CODES - 1)
+    codes += torch.arange(0, count * _CODES, _CODES, dtype=torch.int32)[:, None]
+    codes = codes.view(-1)
+    tallies = torch.bincount(codes, minlength=count * _CODES)
+    present = tallies.nonzero().squeeze(-1)
+    row = present >> 16
+    lengths = torch.bincount(row, minlength=count)
+    width = int(lengths.max())
+    slot = torch.arange(present.numel()) - (lengths.cumsum(0) - lengths)[row] + row * width
+    values = torch.full((count * width,), -torch.inf, dtype=torch.float64)
+    values[slot] = ((present & (_CODES - 1)).int() << 16).view(torch.float32).double()
+    counts = torch.zeros(count * width, dtype=torch.float64)
+    counts[slot] = tallies[present].double()
+
+    def assemble(transformed: list[Tensor]) -> Tensor:
+        table = torch.empty(count * _CODES, dtype=torch.float32)
+        table[present] = transformed[0].view(-1)[slot].float()
+        return table.index_select(0, codes).view(rows.shape)
+
+    return [Part(values.view(count, width), counts.view(count, width))], assemble
+
+
+def _head_and_tail(rows: Tensor) -> tuple[list[Part], Assemble]:
+    # p <= exp(z - max), so no token under this line has p > 1e-4, and finding it costs no exponential.
+    cut = rows.amax(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
+    size = int((rows > cut).sum(-1).max())
+    if size > _HEAD_LARGE:
+        cut = rows.logsumexp(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
+        size = int((rows > cut).sum(-1).max())
+    head, where = rows.topk(max(1, size), dim=-1)
+    tail = rows.scatter(-1, where, -torch.inf)
+
+    def assemble(transformed: list[Tensor]) -> Tensor:
+        return transformed[1].scatter(-1, where, transformed[0].float())
+
+    return [Part(head.double(), None), Part(tail, None)], assemble
+
+
+class Moments(NamedTuple):
+    """Sums over all parts of a chunk, at one inverse temperature."""
+
+    shifted: list[Tensor]
+    """Per part: values minus the row's maximum, times the inverse temperature, ``[A, n]``."""
+    weights: list[Tensor]
+    """Per part: exp(shifted), ``[A, n]``."""
+    total: Tensor
+    """Z, ``[A, 1]`` float64."""
+    entropy: Tensor
+    """H in nats, ``[A, 1]`` float64."""
+
+
+def moments(values: list[Tensor], counts: list[Tensor | None], inverse_temperature: Tensor | float = 1.0) -> Moments:
+    """Partition function and entropy of ``softmax(values * inverse_temperature)``, each value taken counts times."""
+    wide = torch.float32 if values[0].device.type == "mps" else torch.float64
+    top = torch.stack([v.amax(-1, keepdim=True).to(wide) for v in values]).amax(0)
+    shifted, weights = [], []
+    total, expected = torch.zeros_like(top), torch.zeros_like(top)
+    for value, count in zip(values, counts, strict=True):
+        scale = inverse_temperature.to(value.dtype) if isinstance(inverse_temperature, Tensor) else inverse_temperature
+        s = ((value - top.to(value.dtype)) * scale).clamp_(min=FLOOR)
+        e = s.exp()
+        weighted = e if count is None else e * count
+        total = total + weighted.sum(-1, keepdim=True, dtype=wide)
+        expected = expected + (weighted * s).sum(-1, keepdim=True, dtype=wide)
+        shifted.append(s)
+        weights.append(e)
+    return Moments(shifted, weights, total, total.log() - expected / total)

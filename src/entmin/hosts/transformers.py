@@ -1,0 +1,69 @@
+"""Host for Hugging Face transformers: one `LogitsProcessor`, any causal language model.
+
+    model.generate(**inputs, logits_processor=[EntropyLogitsProcessor(EmInf())])
+
+`generate` runs the caller's processors before its own temperature, top-k and top-p, so the order is the house order:
+adjust, then temperature, then truncation. Processors that `generate` builds from the generation config itself, such as
+a repetition penalty, come before ours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+
+from entmin.core import entropy
+from entmin.methods import Method
+
+
+class EntropyRecord(NamedTuple):
+    """Per-token entropies of one `generate` call, in nats."""
+
+    before: Tensor
+    """``[steps, B]``: of the distribution the model gave."""
+    after: Tensor
+    """``[steps, B]``: of the distribution the method made of it (before temperature and truncation)."""
+
+
+class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
+    """Applies a `Method` to the next-token logits of every row, at every step.
+
+    Works with batches, left padding, sampling, greedy and beam search: rows never influence each other. With
+    ``record=True`` it keeps entropies before and after, from the logits at hand and without a second forward pass; rows
+    that have already finished are recorded too (`generate` goes on computing them), so cut them by each row's length.
+    """
+
+    def __init__(self, method: Method, *, record: bool = False) -> None:
+        """Build the processor.
+
+        Args:
+            method: what to do to the logits, such as ``EmInf()``.
+            record: keep entropies for `entropies`.
+        """
+        self.method = method
+        self.record = record
+        self._before: list[Tensor] = []
+        self._after: list[Tensor] = []
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Adjust ``[B, V]`` scores; called by `generate`."""
+        adjusted = self.method.adjust(scores)
+        if self.record:
+            before = entropy(scores)
+            self._before.append(before)
+            self._after.append(before if adjusted is scores else entropy(adjusted))
+        return adjusted  # type: ignore[return-value]
+
+    def entropies(self) -> EntropyRecord:
+        """What was recorded since the last `reset`; empty ``[0, 0]`` tensors when nothing was."""
+        if not self._before:
+            return EntropyRecord(torch.zeros(0, 0), torch.zeros(0, 0))
+        return EntropyRecord(torch.stack(self._before).cpu(), torch.stack(self._after).cpu())
+
+    def reset(self) -> None:
+        """Forget what was recorded, before another `generate` call."""
+        self._before.clear()
+        self._after.clear()
