@@ -1,6 +1,6 @@
 """The two kinds of failure a user meets: a wrong request (exit code 2) and a failed one (exit code 1).
 
-Every message names the remedy. Anything else that escapes is a defect of ours and shows its traceback under ``--debug``.
+Every message names the remedy. Anything else that escapes is a defect of ours; ``--debug`` shows its traceback.
 """
 
 from __future__ import annotations

@@ -48,13 +48,13 @@ class Method:
     def _checked(cls, name: str, value: Any) -> Scalar:
         kind = cls.options()[name]
         try:
-            value = _parse(kind, value)
+            parsed: Scalar = _parse(kind, value)
         except (TypeError, ValueError):
             raise UsageError(f"{cls.name}: {name} must be {kind.__name__}, not {value!r}") from None
         low, high = cls.bounds.get(name, (-math.inf, math.inf))
-        if kind is not bool and not low <= value <= high:
-            raise UsageError(f"{cls.name}: {name} must be between {low:g} and {high:g}, not {value!r}")
-        return value
+        if not isinstance(parsed, str) and not low <= parsed <= high:
+            raise UsageError(f"{cls.name}: {name} must be between {low:g} and {high:g}, not {parsed!r}")
+        return parsed
 
     @classmethod
     def options(cls) -> dict[str, type]:
