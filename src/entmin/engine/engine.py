@@ -1,0 +1,202 @@
+"""The queue and the thread around the batch: submit from anywhere, get a future."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import torch
+
+from entmin.engine.batch import Batch, Row
+from entmin.engine.loading import LoadedModel
+from entmin.engine.requests import Completion, Request
+from entmin.errors import EntminError, UsageError
+
+_LINGER = 0.02
+_PREFILL_TOKENS = 16_384
+
+
+@dataclass
+class EngineStats:
+    """Counters since the engine started; subtract two snapshots for an interval."""
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    completed: int = 0
+    busy_seconds: float = 0.0
+    """Time with at least one row in progress."""
+    shrinks: int = 0
+    """How often the batch was made smaller because memory ran out."""
+
+
+class Engine:
+    """Decodes requests together on one model.
+
+    Rows that finish make room for waiting requests at once, so one long answer holds nobody up. When memory runs out
+    the batch is halved, every row in progress goes back to the queue with what it has decoded so far, and
+    `batch_size` says the new size.
+    """
+
+    def __init__(self, loaded: LoadedModel, *, batch_size: int | None = None, threads: int | None = None) -> None:
+        """Build the engine; its thread starts with the first request.
+
+        Args:
+            loaded: the model.
+            batch_size: most rows decoded together; default 32 on CPU, 128 elsewhere.
+            threads: CPU threads for torch; default leaves torch's own choice.
+
+        Raises:
+            UsageError: a size below 1.
+        """
+        if (batch_size is not None and batch_size < 1) or (threads is not None and threads < 1):
+            raise UsageError("batch size and threads must be at least 1")
+        self.loaded = loaded
+        self.batch_size = batch_size or (32 if loaded.device.type == "cpu" else 128)
+        self.threads = threads
+        self.stats = EngineStats()
+        self.notices: list[str] = []
+        """What a user should be told, such as a smaller batch; appended to as it happens."""
+        self._waiting: deque[Row] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def submit(self, request: Request) -> Future[Completion]:
+        """Queue a request; the future resolves to its `Completion` or raises `EntminError`.
+
+        Raises:
+            UsageError: the prompt is empty or leaves no room in the model's context, or `max_tokens` is below 1.
+        """
+        if not request.prompt or request.max_tokens < 1:
+            raise UsageError("a request needs a prompt of at least one token and max_tokens of at least 1")
+        if len(request.prompt) >= self.loaded.max_length:
+            raise UsageError(
+                f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
+            )
+        future: Future[Completion] = Future()
+        with self._changed:
+            if self._closing:
+                raise EntminError("the engine is closed")
+            self._waiting.append(Row(request, future))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="entmin-engine", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return future
+
+    def generate(self, requests: list[Request]) -> list[Completion]:
+        """Decode a list of requests and wait for all of them, in order."""
+        return [future.result() for future in [self.submit(request) for request in requests]]
+
+    def close(self) -> None:
+        """Stop after the current step; requests still queued or in progress are cancelled."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        batch = Batch(self.loaded)
+        while self._wait(batch):
+            started = time.monotonic()
+            try:
+                self._advance(batch)
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error) or not self._shrink(batch):
+                    self._fail(batch, error)
+                batch = Batch(self.loaded)
+            except Exception as error:
+                self._fail(batch, error)
+                batch = Batch(self.loaded)
+            self.stats.busy_seconds += time.monotonic() - started
+        for row in [*batch.rows, *self._waiting]:
+            row.ticket.cancel()
+
+    def _wait(self, batch: Batch) -> bool:
+        """Block until there is work; False when the engine closes."""
+        with self._changed:
+            if not batch.live and not self._waiting and not self._closing:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                self._changed.wait_for(lambda: self._closing, timeout=_LINGER)  # let companions arrive
+            return not self._closing
+
+    def _advance(self, batch: Batch) -> None:
+        arriving = self._arriving(batch)
+        dead = len(batch.rows) - batch.live
+        if arriving or dead * 4 >= max(1, len(batch.rows)):
+            for row in arriving:
+                self.stats.prompt_tokens += len(row.request.prompt)
+            self._deliver(batch, batch.recompose(arriving))
+            self.stats.generated_tokens += len(arriving)
+        live = batch.live
+        if live:
+            self._deliver(batch, batch.step())
+            self.stats.generated_tokens += live
+
+    def _arriving(self, batch: Batch) -> list[Row]:
+        """Waiting requests to take in now: enough to be worth a prefill, few enough to fit one."""
+        free = self.batch_size - batch.live
+        with self._changed:
+            enough = min(len(self._waiting), max(1, self.batch_size // 8))
+            if not enough or (batch.live and (free < enough or not batch.refillable)):
+                return []
+            taken: list[Row] = []
+            width = 0
+            while self._waiting and len(taken) < free:
+                width = max(width, self._waiting[0].length)
+                if taken and width * (len(taken) + 1) > _PREFILL_TOKENS:
+                    break
+                row = self._waiting.popleft()
+                if row.ticket.running() or row.ticket.set_running_or_notify_cancel():
+                    taken.append(row)
+        self._incoming = taken
+        return taken
+
+    def _deliver(self, batch: Batch, finished: list[Row]) -> None:
+        for row in finished:
+            if row.failure is not None:
+                row.ticket.set_exception(row.failure)
+            else:
+                self.stats.completed += 1
+                row.ticket.set_result(batch.completion(row))
+
+    _incoming: list[Row] = []  # noqa: RUF012 - replaced, never mutated
+
+    def _in_progress(self, batch: Batch) -> list[Row]:
+        """Rows that were being decoded or prefilled when a step failed."""
+        rows = {id(row): row for row in [*batch.rows, *self._incoming]}
+        return [row for row in rows.values() if not row.ticket.done()]
+
+    def _shrink(self, batch: Batch) -> bool:
+        """Halve the batch and put its rows back in the queue; False when it was one row already."""
+        rows = self._in_progress(batch)
+        if len(rows) <= 1:
+            return False
+        self.batch_size = max(1, len(rows) // 2)
+        self.stats.shrinks += 1
+        self.notices.append(f"out of memory with {len(rows)} rows: decoding {self.batch_size} at a time from here on")
+        with self._changed:
+            self._waiting.extendleft(reversed(rows))
+        batch.rows = []
+        if self.loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    def _fail(self, batch: Batch, error: BaseException) -> None:
+        if _is_out_of_memory(error):
+            error = EntminError(f"out of memory with a single row: {error}; use a smaller model or --max-tokens")
+        for row in self._in_progress(batch):
+            row.ticket.set_exception(error)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return (
+        isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "out of memory" in text or "can't allocate" in text
+    )

@@ -1,0 +1,142 @@
+"""From a model's name to a model in memory: an alias, a local folder, or a Hub id."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from entmin.engine.aliases import ALIASES, fetch
+from entmin.errors import EntminError, UsageError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass
+class LoadedModel:
+    """A model with its tokenizer and what a record must say about it."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    dtype: torch.dtype
+    revision: str
+    """Commit of a Hub model, a digest of a local folder's weights, or an alias's checksum."""
+    eos: frozenset[int]
+    """Tokens that end a completion."""
+    max_length: int
+    """Longest sequence, prompt and completion together, in tokens."""
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> LoadedModel:
+    """Load a causal language model for decoding.
+
+    Args:
+        name: an alias (`entmin.engine.aliases.ALIASES`), a local folder, or a Hub id.
+        device: ``auto`` (CUDA, else Apple MPS, else CPU) or a torch device.
+        dtype: ``auto`` or one of `DTYPES`. On a CPU without bfloat16 instructions ``auto`` is float32.
+        revision: commit, tag or branch of a Hub model.
+
+    Raises:
+        UsageError: an unknown dtype or device.
+        EntminError: the model cannot be found or read.
+    """
+    where = _device(device)
+    kind = _dtype(dtype, where)
+    path = str(fetch(name)) if name in ALIASES else name
+    if name not in ALIASES and not Path(path).exists() and (path.count("/") != 1 or path.startswith((".", "/", "~"))):
+        raise EntminError(
+            f"no model {name!r}: give an alias ({', '.join(ALIASES)}), an existing folder, or a Hub id like owner/name"
+        )
+    try:
+        config = AutoConfig.from_pretrained(path, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+    except torch.OutOfMemoryError as error:
+        raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
+    except Exception as error:  # transformers and its readers raise every kind for a bad folder
+        raise EntminError(f"could not load model {name!r}: {_first_line(error)}; {_remedy(path)}") from error
+    model.requires_grad_(False)
+    return LoadedModel(
+        name=name,
+        model=model,
+        tokenizer=tokenizer,
+        device=where,
+        dtype=kind,
+        revision=_revision(name, path, config),
+        eos=_eos(model, tokenizer),
+        max_length=int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30),
+    )
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {name!r} cannot be used: {_first_line(error)}; try --device cpu") from error
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name in DTYPES:
+        return DTYPES[name]
+    if name != "auto":
+        raise UsageError(f"unknown dtype {name!r}; dtypes: auto, {', '.join(DTYPES)}")
+    if device.type == "cpu":
+        return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.float16
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether bfloat16 matrix products run natively; emulated ones are slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def _eos(model: Any, tokenizer: Any) -> frozenset[int]:
+    """End-of-sequence ids; the only thing taken from the checkpoint's generation config."""
+    listed = getattr(model.generation_config, "eos_token_id", None)
+    ids = listed if isinstance(listed, list) else [listed]
+    return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
+
+
+def _revision(name: str, path: str, config: Any) -> str:
+    if name in ALIASES:
+        return f"sha256:{ALIASES[name].sha256}"
+    if not Path(path).exists():
+        return str(getattr(config, "_commit_hash", None) or "unknown")
+    digest = hashlib.sha256()
+    for file in sorted(Path(path).glob("*")):
+        if file.is_file() and file.suffix in (".safetensors", ".bin", ".json", ".gguf"):
+            digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+            with file.open("rb") as data:  # the head of a safetensors file is its index; the tail, the last weights
+                digest.update(data.read(1 << 20))
+                data.seek(max(0, file.stat().st_size - (1 << 20)))
+                digest.update(data.read())
+    return f"folder:{digest.hexdigest()[:16]}"
+
+
+def _remedy(path: str) -> str:
+    if Path(path).is_dir():
+        missing = [name for name in ("config.json",) if not (Path(path) / name).exists()]
+        if missing:
+            return f"the folder has no {missing[0]}: point to the folder save_pretrained wrote"
+        return "the folder should hold what save_pretrained writes (config.json, *.safetensors, tokenizer files)"
+    if os.environ.get("HF_HUB_OFFLINE"):
+        return "HF_HUB_OFFLINE is set, so only models already in the cache can be used"
+    return "check the id and the network, or log in if the model is gated (hf auth login)"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,69 @@
+"""What the engine is asked for, and what it answers. Importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from entmin.errors import UsageError
+from entmin.methods import Method, Normal
+
+StopReason = Literal["stop", "max_tokens", "model_length"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn from the adjusted distribution: temperature, then truncation. Nothing is implied."""
+
+    temperature: float = 1.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    """Keep the smallest set of tokens with this much mass; 1 keeps all."""
+    top_k: int = 0
+    """Keep this many tokens; 0 keeps all."""
+    min_p: float = 0.0
+    """Keep tokens at least this likely relative to the likeliest; 0 keeps all."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("temperature", 0, 100), ("top_p", 0, 1), ("top_k", 0, 1 << 30), ("min_p", 0, 1)):
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"{name} must be between {low} and {high}, not {getattr(self, name)!r}")
+        if self.top_p == 0:
+            raise UsageError("top_p must be above 0 (1 keeps every token)")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion to make."""
+
+    prompt: list[int]
+    """Token ids, template and special tokens included."""
+    method: Method = field(default_factory=Normal)
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int = 512
+    seed: int = 0
+    """Seeds this request's own stream of uniforms, one per token, so that neighbours and batch size do not matter."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the completion; they are cut from it."""
+    token_entropies: bool = False
+    """Return the entropies of every token, not only their means."""
+
+
+@dataclass
+class Completion:
+    """A finished request."""
+
+    text: str
+    tokens: list[int]
+    stop_reason: StopReason
+    prompt_tokens: int
+    entropy_before: float
+    """Mean over tokens of the entropy of the model's own next-token distribution, nats."""
+    entropy_after: float
+    """Mean over tokens of the entropy of the distribution the token was drawn from (adjusted, tempered, truncated)."""
+    seconds: float
+    """From the first decoding step that held the request to its last."""
+    before: list[float] = field(default_factory=list)
+    """Per token, when asked for."""
+    after: list[float] = field(default_factory=list)
+    """Per token, when asked for."""

@@ -1,0 +1,76 @@
+"""From logits to tokens: adjust, then temperature, then truncation, then one seeded uniform per row.
+
+The token is the inverse of the cumulative distribution at the row's uniform number, in float64. A request's tokens thus
+depend on its seed and its logits alone; two methods run with one seed share their random numbers, which makes paired
+comparisons sharper; and no token of probability zero is ever drawn.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from entmin.core import entropy
+from entmin.engine.requests import Request, Sampling
+
+
+class Draw(NamedTuple):
+    """One step's tokens and the entropies behind them, each ``[B]``."""
+
+    tokens: Tensor
+    before: Tensor
+    """Entropy of the model's distribution, nats."""
+    after: Tensor
+    """Entropy of the distribution drawn from, nats; 0 for greedy rows."""
+
+
+def draw(logits: Tensor, requests: list[Request], uniforms: list[float]) -> Draw:
+    """Draw one token per row of ``[B, V]`` logits.
+
+    A row without a finite distribution (NaN, +inf, or everything masked) gets NaN entropies and a token to ignore.
+    """
+    logits = logits.float()
+    groups: dict[object, list[int]] = {}
+    for row, request in enumerate(requests):
+        groups.setdefault((request.method, request.sampling), []).append(row)
+    before = entropy(logits)
+    if len(groups) == 1:
+        return Draw(*_draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), before))
+    tokens, after = torch.empty(len(requests), dtype=torch.long, device=logits.device), before.clone()
+    for rows in groups.values():
+        index = torch.tensor(rows, device=logits.device)
+        u = torch.tensor([uniforms[row] for row in rows], dtype=torch.float64)
+        drawn = _draw_group(logits[index], requests[rows[0]], u, before[index])
+        tokens[index], after[index] = drawn.tokens, drawn.after
+    return Draw(tokens, before, after)
+
+
+def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, before: Tensor) -> Draw:
+    adjusted = request.method.adjust(logits)
+    sampling = request.sampling
+    if sampling.temperature == 0:
+        return Draw(adjusted.argmax(-1), before, torch.zeros_like(before))
+    scores = temper_and_truncate(adjusted, sampling)
+    probabilities = scores.softmax(-1)
+    after = before if scores is logits else entropy(scores)
+    # MPS has no float64; the CPU does this small step for it.
+    cumulative = (probabilities.cpu() if logits.device.type == "mps" else probabilities).cumsum(-1, dtype=torch.float64)
+    point = uniforms.to(cumulative.device)[:, None] * cumulative[:, -1:]
+    tokens = torch.searchsorted(cumulative, point, right=True).squeeze(-1).to(logits.device)
+    return Draw(tokens.clamp_(max=logits.shape[-1] - 1), before, after)
+
+
+def temper_and_truncate(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Temperature, then top-k, top-p and min-p, by transformers' own warpers; returns `logits` when nothing applies."""
+    scores = logits if sampling.temperature == 1 else logits / sampling.temperature
+    ids = torch.empty(0, dtype=torch.long)
+    if sampling.top_k:
+        scores = TopKLogitsWarper(sampling.top_k)(ids, scores)
+    if sampling.top_p < 1:
+        scores = TopPLogitsWarper(sampling.top_p)(ids, scores)
+    if sampling.min_p > 0:
+        scores = MinPLogitsWarper(sampling.min_p)(ids, scores)
+    return scores

@@ -1,0 +1,23 @@
+"""What Inspect finds of us (entry-point group ``inspect_ai``): the ``entmin/...`` model provider and every benchmark.
+
+With entmin installed, Inspect's own command line can use both:
+``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.
+"""
+
+from __future__ import annotations
+
+from inspect_ai.model import modelapi
+
+from entmin.evals.registry import tasks as _tasks
+
+
+@modelapi(name="entmin")
+def entmin() -> type:
+    """The in-process engine as an Inspect model provider."""
+    from entmin.evals.provider import EntminAPI
+
+    return EntminAPI
+
+
+for _info in _tasks().values():
+    globals()[_info.name] = _info.load()

@@ -1,0 +1,177 @@
+"""Inspect model provider ``entmin/<alias, folder or Hub id>``: the in-process engine.
+
+The decoding method travels as flat scalars in ``extra_body["vllm_xargs"]``, just as it does to a vLLM server, so one
+evaluation runs on either. Sampling is explicit: what the checkpoint's generation config says about temperature, top-p,
+top-k or penalties is never used. A setting this engine cannot honour is an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from entmin.engine.engine import Engine
+from entmin.engine.loading import LoadedModel, load
+from entmin.engine.requests import Completion, Request, Sampling
+from entmin.errors import UsageError
+from entmin.methods import from_args
+
+DEFAULT_MAX_TOKENS = 512
+_UNSUPPORTED = (
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "best_of",
+    "logprobs",
+    "top_logprobs",
+    "response_schema",
+)
+_BODY_KEYS = {"vllm_xargs", "min_p"}
+
+_engines: dict[tuple[Any, ...], Engine] = {}
+_lock = threading.Lock()
+
+
+def shared_engine(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+) -> Engine:
+    """The process's engine for a model and settings; loaded once, shared by every run that asks for the same.
+
+    Raises:
+        EntminError: the model cannot be loaded.
+    """
+    key = (name, device, dtype, revision, batch_size, threads)
+    with _lock:
+        if key not in _engines:
+            loaded = next((e.loaded for k, e in _engines.items() if k[:4] == key[:4]), None)
+            loaded = loaded or load(name, device=device, dtype=dtype, revision=revision)
+            _engines[key] = Engine(loaded, batch_size=batch_size, threads=threads)
+        return _engines[key]
+
+
+class EntminAPI(ModelAPI):
+    """Sends Inspect's requests to the shared engine."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),  # noqa: B008 - Inspect's signature
+        **model_args: Any,
+    ) -> None:
+        super().__init__(model_name, base_url, api_key, [], config)
+        try:
+            self.engine = shared_engine(model_name, **model_args)
+        except TypeError as error:
+            raise UsageError(
+                f"unknown model argument ({error}); known: device, dtype, revision, batch_size, threads"
+            ) from error
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        """Decode one or `num_choices` answers to a conversation."""
+        if tools:
+            raise UsageError("the entmin engine has no tool calling; use a vLLM server for tasks with tools")
+        request = build_request(self.engine.loaded, input, config)
+        futures = [
+            self.engine.submit(_with_seed(request, request.seed + choice)) for choice in range(config.num_choices or 1)
+        ]
+        completions = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
+        return _output(self.model_name, completions)
+
+    def max_connections(self) -> int:
+        """Enough requests in flight to keep the batch full."""
+        return 2 * self.engine.batch_size
+
+    def connection_key(self) -> str:
+        """Requests to one model share one queue."""
+        return self.model_name
+
+
+def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: GenerateConfig) -> Request:
+    """Translate Inspect's request.
+
+    Raises:
+        UsageError: a setting that this engine does not honour, or an unknown method option.
+    """
+    ignored = [name for name in _UNSUPPORTED if getattr(config, name, None)]
+    body = dict(config.extra_body or {})
+    ignored += [f"extra_body[{key!r}]" for key in body if key not in _BODY_KEYS]
+    if ignored:
+        raise UsageError(f"the entmin engine does not support {', '.join(ignored)}; leave it out or use a vLLM server")
+    return Request(
+        prompt=encode_chat(loaded, [{"role": message.role, "content": message.text} for message in messages]),
+        method=from_args(body.get("vllm_xargs", {})),
+        sampling=Sampling(
+            temperature=1.0 if config.temperature is None else config.temperature,
+            top_p=1.0 if config.top_p is None else config.top_p,
+            top_k=max(0, config.top_k or 0),
+            min_p=float(body.get("min_p", 0.0)),
+        ),
+        max_tokens=config.max_tokens or DEFAULT_MAX_TOKENS,
+        seed=config.seed or 0,
+        stop=tuple(config.stop_seqs or ()),
+    )
+
+
+def encode_chat(loaded: LoadedModel, messages: list[dict[str, str]]) -> list[int]:
+    """Token ids of a conversation by the model's own template; without one, the texts, separated by blank lines."""
+    tokenizer = loaded.tokenizer
+    if tokenizer.chat_template:
+        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
+    else:
+        ids = tokenizer("\n\n".join(message["content"] for message in messages) + "\n")["input_ids"]
+    return list(ids)
+
+
+def _with_seed(request: Request, seed: int) -> Request:
+    from dataclasses import replace
+
+    return replace(request, seed=seed)
+
+
+def _output(model: str, completions: list[Completion]) -> ModelOutput:
+    choices = [
+        ChatCompletionChoice(
+            message=ChatMessageAssistant(content=done.text, model=model, source="generate"),
+            stop_reason=done.stop_reason,
+        )
+        for done in completions
+    ]
+    read, written = completions[0].prompt_tokens, sum(len(done.tokens) for done in completions)
+    return ModelOutput(
+        model=model,
+        choices=choices,
+        usage=ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written),
+        time=max(done.seconds for done in completions),
+        metadata={
+            "entropy_before": _mean(completions, "entropy_before"),
+            "entropy_after": _mean(completions, "entropy_after"),
+        },
+    )
+
+
+def _mean(completions: list[Completion], name: str) -> float:
+    """Mean over all tokens of all completions."""
+    total = sum(len(done.tokens) for done in completions)
+    return sum(float(getattr(done, name)) * len(done.tokens) for done in completions) / total

@@ -1,0 +1,32 @@
+"""The solver every benchmark runs with: one seeded answer per problem and sample."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+
+def derive_seed(run_seed: int, sample_id: str | int, epoch: int) -> int:
+    """The seed of one (problem, sample): the same in any order, subset, batch size or resumed run. 31 bits."""
+    digest = hashlib.sha256(f"{run_seed}:{sample_id}:{epoch}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+@solver
+def seeded_generate(run_seed: int = 0, on_done: Callable[[TaskState], None] | None = None) -> Solver:
+    """Generate with the (problem, sample)'s own seed.
+
+    Args:
+        run_seed: the run's seed.
+        on_done: called with the state after each answer, for progress displays.
+    """
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        state = await generate(state, seed=derive_seed(run_seed, state.sample_id, state.epoch))
+        if on_done is not None:
+            on_done(state)
+        return state
+
+    return solve
