@@ -85,7 +85,8 @@ class Batch:
         keep = [i for i, row in enumerate(self.rows) if not row.done]
         if arriving and keep and not self.refillable:
             raise RuntimeError("this model's cache takes no new rows while others are in progress")
-        fresh, mask, finished = None, None, []
+        fresh, mask = None, None
+        finished: list[Row] = []
         if arriving:
             fresh, mask, finished = self._prefill(arriving)
         if not keep:

@@ -1,0 +1,220 @@
+"""Run one method on benchmarks: Inspect logs as the record, resumed where an earlier run stopped, and a summary.
+
+Inspect's eval sets do the resuming: a finished sample is in the log (or, after ``kill -9``, in Inspect's sample buffer)
+and is not computed again. The folder is named by a digest of every setting, so the same command finds it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task, eval_set
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+from inspect_ai.model import GenerateConfig, get_model
+
+from entmin.engine.requests import Sampling
+from entmin.errors import EntminError, UsageError
+from entmin.evals.progress import Progress
+from entmin.evals.provider import DEFAULT_MAX_TOKENS, shared_engine
+from entmin.evals.record import git_revision, hardware, versions
+from entmin.evals.registry import TaskInfo, make
+from entmin.evals.solvers import seeded_generate
+from entmin.methods import Method
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that decides what a run computes."""
+
+    model: str
+    method: Method
+    sampling: Sampling
+    limit: int | None = None
+    epochs: int = 1
+    seed: int = 0
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    task_options: dict[str, Any] = field(default_factory=dict)
+    """Passed to the task's factory: prompt profile, data folder, grader and the like."""
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    """Passed to the engine: device, dtype, revision, batch_size, threads."""
+
+    @property
+    def mode(self) -> str:
+        """The name results are filed under."""
+        return "greedy" if self.method.name == "normal" and self.sampling.temperature == 0 else self.method.name
+
+    def settings(self, task: str, revision: str) -> dict[str, Any]:
+        """The settings that can change an answer, for the record and for the folder's digest."""
+        engine = {key: self.engine_options.get(key, "auto") for key in ("device", "dtype")}
+        return {
+            "model": self.model,
+            "revision": revision,
+            "task": task,
+            "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
+            "method": self.method.to_args(),
+            "sampling": dataclasses.asdict(self.sampling),
+            "max_tokens": self.max_tokens,
+            "limit": self.limit,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            **engine,
+        }
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run of one benchmark."""
+
+    folder: Path
+    log: EvalLog
+    summary: dict[str, Any]
+
+
+def model_folder(results: Path, model: str) -> Path:
+    """``results/<model>``, with ``/`` as ``__``; a local folder goes by its own name."""
+    name = Path(model).resolve().name if Path(model).is_dir() else model.replace("/", "__")
+    return results / name
+
+
+def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = False) -> RunResult:
+    """Run (or finish, or just read) one method on one benchmark.
+
+    Raises:
+        UsageError: a wrong task option, or no samples.
+        EntminError: the run failed or was interrupted; finished samples are kept and the same call goes on from them.
+    """
+    if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
+        raise UsageError("nothing to run: limit and epochs must be at least 1")
+    task = _make(info, spec.task_options)
+    samples = min(len(task.dataset), spec.limit or len(task.dataset))
+    if not samples:
+        raise UsageError(f"task {info.name!r} has no samples with these options")
+    engine = shared_engine(spec.model, **spec.engine_options)
+    settings = spec.settings(info.name, engine.loaded.revision)
+    folder = _folder(spec, info.name, settings, results)
+    kept = _finished_samples(folder / "logs")
+    before = dataclasses.replace(engine.stats)
+    label = f"{spec.mode} on {info.name}"
+    with Progress(
+        label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet or kept > 0
+    ) as progress:
+        task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
+        log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
+    if engine.stats.completed > before.completed:
+        _note_session(
+            folder,
+            engine.stats.generated_tokens - before.generated_tokens,
+            engine.stats.busy_seconds - before.busy_seconds,
+            engine.notices,
+        )
+    if log.status != "success":
+        raise _failure(log, label)
+    return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.loaded.dtype))
+
+
+def _make(info: TaskInfo, options: dict[str, Any]) -> Task:
+    try:
+        return make(info, **options)
+    except TypeError as error:
+        raise UsageError(f"task {info.name!r}: {error}") from error
+
+
+def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+    folder = model_folder(results, spec.model) / spec.mode / f"{task}-{digest}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+    except OSError as error:
+        raise EntminError(f"cannot write results under {folder}: {error}; free space or choose --results") from error
+    return folder
+
+
+def _finished_samples(logs: Path) -> int:
+    """Samples an earlier run left in the newest log; 0 when there is none or it cannot be read."""
+    found = list_eval_logs(str(logs)) if logs.exists() else []
+    if not found:
+        return 0
+    try:
+        return len(read_eval_log(found[0]).samples or [])
+    except (OSError, ValueError):
+        return 0
+
+
+def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLog:
+    model = get_model(f"entmin/{spec.model}", **spec.engine_options)
+    _, found = eval_set(
+        task,
+        log_dir=str(logs),
+        model=model,
+        retry_attempts=0,
+        display="none",
+        limit=spec.limit,
+        epochs=spec.epochs,
+        max_samples=concurrency,
+        max_connections=concurrency,
+        log_level="error",
+        log_realtime=True,
+        log_dir_allow_dirty=True,
+        score_display=False,
+        **_generate_config(spec).model_dump(exclude_none=True),
+    )
+    return read_eval_log(found[0].location)
+
+
+def _generate_config(spec: RunSpec) -> GenerateConfig:
+    body: dict[str, Any] = {"vllm_xargs": spec.method.to_args()}
+    if spec.sampling.min_p:
+        body["min_p"] = spec.sampling.min_p
+    return GenerateConfig(
+        temperature=spec.sampling.temperature,
+        top_p=spec.sampling.top_p,
+        top_k=spec.sampling.top_k,
+        max_tokens=spec.max_tokens,
+        seed=spec.seed,
+        extra_body=body,
+    )
+
+
+def _failure(log: EvalLog, label: str) -> EntminError:
+    kept = len(log.samples or [])
+    if log.status == "error" and log.error is not None:
+        return EntminError(f"{label} failed after {kept} samples: {log.error.message}; finished samples are kept")
+    return EntminError(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
+
+
+def _note_session(folder: Path, tokens: int, seconds: float, notices: list[str]) -> None:
+    """Append what this session decoded, so that speed is known for a run that took several."""
+    row = {"ended": time.time(), "generated_tokens": tokens, "seconds": seconds, "notices": list(notices)}
+    with (folder / "sessions.jsonl").open("a") as sessions:
+        sessions.write(json.dumps(row) + "\n")
+
+
+def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, dtype: Any) -> dict[str, Any]:
+    from entmin.lab.estimates import summarize
+
+    sessions = folder / "sessions.jsonl"
+    rows = [json.loads(line) for line in sessions.read_text().splitlines()] if sessions.exists() else []
+    seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
+    summary = {
+        "settings": settings,
+        "dtype_used": str(dtype).removeprefix("torch."),
+        "task": task.metadata,
+        "results": summarize(log),
+        "generated_tokens": tokens,
+        "decoding_seconds": seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
+        "notices": [notice for row in rows for notice in row["notices"]],
+        "versions": versions(),
+        "hardware": hardware(),
+        "git_revision": git_revision(),
+        "log": Path(str(log.location)).name,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2, default=str) + "\n")
+    return summary
