@@ -65,13 +65,11 @@ def plain_integer(value: Any) -> str:
         EntminError: the value is no integer.
     """
     text = _DEGREES.sub("", str(value).strip().strip("$").strip()).strip().replace(",", "")
-    try:
-        number = int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
-    except ValueError as error:
-        raise EntminError(f"the answer {value!r} is no integer; is this the right data set?") from error
-    if number != int(number):
+    # Only digits and a zero fraction: float() would take "nan", "1e3" and long integers that it rounds.
+    found = re.fullmatch(r"([+-]?\d+)(?:\.0*)?", text)
+    if found is None:
         raise EntminError(f"the answer {value!r} is no integer; is this the right data set?")
-    return str(int(number))
+    return str(int(found[1]))
 
 
 _CONTEST = re.compile(r"(\d{4})_(AMC|AIME)_(\w+?)(?:_Problems)?/Problem_(\d+)")

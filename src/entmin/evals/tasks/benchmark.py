@@ -13,7 +13,7 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
-from inspect_ai.scorer import Metric, accuracy, grouped, stderr
+from inspect_ai.scorer import Metric, Scorer, accuracy, grouped, stderr
 from inspect_ai.solver import generate
 
 from entmin.evals.columns import Row
@@ -34,6 +34,7 @@ def benchmark(
     grader: str,
     seed: int,
     rows: Sequence[Row] | None = None,
+    second_stage: Sequence[Scorer] = (),
     version: int = 1,
 ) -> Task:
     """The Inspect task of one benchmark.
@@ -46,6 +47,7 @@ def benchmark(
         grader: ``entmin``, or ``paper`` for the published verdict rules.
         seed: The seed of whatever the task itself draws, such as option orders.
         rows: The rows to ask, where they are not simply those of `data`.
+        second_stage: Scorers that run after the rules and keep their verdicts apart.
         version: Raised when the same answers can get another score (data, gold or sample ids changed).
     """
     asked = profile(prompt).record()
@@ -53,7 +55,7 @@ def benchmark(
     return Task(
         dataset=MemoryDataset(samples, name=name),
         solver=generate(),
-        scorer=graded(name, grader),
+        scorer=[graded(name, grader), *second_stage],
         metrics=_metrics(samples),
         name=name,
         version=version,

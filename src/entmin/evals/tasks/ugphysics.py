@@ -12,6 +12,7 @@ from inspect_ai import Task, task
 
 from entmin.errors import UsageError
 from entmin.evals.data import load
+from entmin.evals.scorers.judge import ugphysics_judge
 from entmin.evals.sources import UGPHYSICS_SUBJECTS
 from entmin.evals.tasks.benchmark import benchmark
 
@@ -28,6 +29,7 @@ def ugphysics(
     subjects: str | Sequence[str] = "all",
     language: str | Sequence[str] = "en",
     subset: str | None = None,
+    judge: str | None = None,
 ) -> Task:
     """UGPhysics by the rules of each record's declared answer types.
 
@@ -39,9 +41,19 @@ def ugphysics(
         subjects: Comma list such as ``QuantumMechanics,Relativity``, or ``all``.
         language: ``en``, ``zh``, or ``all`` for both.
         subset: ``paper``: the 372 problems of the published numbers, instead of the two options above.
+        judge: An Inspect model that looks again at what the rules call wrong; its verdicts stand apart.
     """
     data = load("ugphysics", data_dir, parts_of(subjects, language, subset))
-    return benchmark("ugphysics", data, family="ugphysics", prompt=prompt, grader=grader, seed=seed)
+    second_stage = [ugphysics_judge(model=judge, grader=grader)] if judge else []
+    return benchmark(
+        "ugphysics",
+        data,
+        family="ugphysics",
+        prompt=prompt,
+        grader=grader,
+        seed=seed,
+        second_stage=second_stage,
+    )
 
 
 def parts_of(subjects: str | Sequence[str], language: str | Sequence[str], subset: str | None) -> list[str]:
