@@ -22,6 +22,9 @@ _STATED = re.compile(
 )
 _HAS_VERB = re.compile(r"(?:is|are|:|：|=|是|为)\W*$", re.IGNORECASE)
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<!\\)\$((?:\\\$|[^$\n])+?)(?<!\\)\$|\\\((.+?)\\\)", re.DOTALL)
+_STATED_MATH = re.compile(
+    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<!\\)\$((?:\\\$|(?!\n\n)[^$])+?)(?<!\\)\$|\\\((.+?)\\\)", re.DOTALL
+)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\s?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s*\\?%)?")
 _SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s|$)|\n")
@@ -118,25 +121,27 @@ def clean_statement(tail: str) -> str:
     bold = re.match(r"\*\*([^*\n]+)\*\*", tail)
     if bold:
         return bold.group(1).strip().rstrip(".")
-    pieces = [next(group for group in m.groups() if group) for m in _leading_formulas(tail)]
+    pieces = _leading_formulas(tail)
     if pieces:
-        return ", ".join(piece.strip() for piece in pieces)
+        return "".join(pieces)
     sentence = _SENTENCE_END.split(tail, maxsplit=1)[0].strip()
     return re.sub(r"^(?:equal to|about|approximately|therefore|thus)\s+", "", sentence)
 
 
-def _leading_formulas(tail: str) -> list[re.Match[str]]:
-    """Formulas at the start of the text, joined by commas, "and" or "or"."""
-    matches: list[re.Match[str]] = []
+def _leading_formulas(tail: str) -> list[str]:
+    """Formulas at the start of the text and what joins them: commas, "and", "or", or nothing but space."""
+    pieces: list[str] = []
     position = 0
-    for match in _MATH.finditer(tail):
-        between = tail[position : match.start()]
-        joined = between.strip(" ,;") in ("", "and", "or", ", and", ", or") if matches else not between.strip()
-        if not joined or "\n\n" in between:
+    for match in _STATED_MATH.finditer(tail):
+        between = tail[position : match.start()].strip(" ,;")
+        joined = between in ("", "and", "or")
+        if not joined or "\n\n" in tail[position : match.start()] or (not pieces and tail[: match.start()].strip()):
             break
-        matches.append(match)
+        if pieces:
+            pieces.append(", " if re.search(r"[,;\w]", tail[position : match.start()]) else " ")
+        pieces.append(next(group for group in match.groups() if group).strip())
         position = match.end()
-    return matches
+    return pieces
 
 
 def _from_statement(text: str) -> Extracted | None:

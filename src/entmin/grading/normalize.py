@@ -31,7 +31,7 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), by)
     for pattern, by in [
-        (r"\\\(|\\\)|\\\[|\\\]|\$\$", " "),
+        (r"(?<!\\)\\[()\[\]]|\$\$", " "),
         (r"\\\$", " "),
         (r"\$", " "),
         (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?=[^a-zA-Z])\s*\.", " "),
@@ -41,7 +41,8 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"(?<=\d)\\[,;! ](?=\d{3}(?!\d))", ""),
         (r"(?<=\d)\{,\}(?=\d)|(?<=\d)\{\\,\}(?=\d)", ","),
         (r"\\!", ""),
-        (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|\\[,;:> ]|~", " "),
+        (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|(?<!\\)\\[,;:> ]|~", " "),
+        (r"^([-+]?\s?\d+)\s+(\d+)\s*/\s*(\d+)(?![\d/*^])", r"\1\\frac{\2}{\3}"),
         (r"\\[dtc]frac(?![a-z])", r"\\frac"),
         (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
         (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),
@@ -55,8 +56,8 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"\\(?:l|r)vert(?![a-z])|\\vert(?![a-z])|\\mid(?![a-z])", "|"),
         (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-z])|\\textdegree(?![a-z])", r"\\deg "),
         (r"\^\s*\{\s*\\prime\s*\\prime\s*\}", "''"),
+        (r"\^\s*\{\s*\\prime\s*(\d+|\*)\s*\}", r"'^{\1}"),
         (r"\^\s*\{?\s*\\prime\s*\}?", "'"),
-        (r"\^\s*\{\s*\\prime\s+(\d)\s*\}", r"'^{\1}"),
         (r"\\begin\{(?:[bvBV]?|small)matrix\}", r"\\begin{pmatrix}"),
         (r"\\end\{(?:[bvBV]?|small)matrix\}", r"\\end{pmatrix}"),
         (r"\\begin\{array\}\s*(?:\{[^{}]*\})?", r"\\begin{pmatrix}"),

@@ -69,3 +69,26 @@ def strip_units(text: str, *, bare: bool) -> tuple[str, str]:
             return text, unit
         text, unit = cut[0], f"{cut[1]} {unit}".strip()
     return text, unit
+
+
+_PREFIXES = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "c": -2, "d": -1, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
+_BASES = ("mol", "eV", "Hz", "Pa", "m", "s", "g", "J", "N", "W", "V", "A", "K", "T", "C", "F", "H", "b")
+
+
+def _unit(text: str) -> tuple[int, str] | None:
+    """(power of ten, base) of a single prefixed unit."""
+    name = re.sub(r"\\(?:text|mathrm|rm|mbox)\b|[{}$\s~]|\\[,;! ]", "", text).replace(r"\mu", "u").replace("μ", "u")
+    for base in _BASES:
+        prefix = name.removesuffix(base)
+        if prefix != name and prefix in _PREFIXES:
+            return _PREFIXES[prefix], base
+    return None
+
+
+def conversion(unit: str, declared: str) -> str | None:
+    """The factor from a unit to the declared one as LaTeX, None where either is not a plain prefixed unit."""
+    left, right = _unit(unit), _unit(declared)
+    if left is None or right is None or left[1] != right[1]:
+        return None
+    power = left[0] - right[0]
+    return "1" if power == 0 else f"10^{{{power}}}"
