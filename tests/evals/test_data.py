@@ -1,7 +1,6 @@
 """Loading: what a copy must hold, and the columns of every data set."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,6 @@ from entmin.errors import EntminError, UsageError
 from entmin.evals.columns import answer_types, last_box, plain_integer, row_of
 from entmin.evals.data import content_hash, load
 from entmin.evals.sources import SOURCES, Contents
-
-# Read before the autouse fixture of conftest takes it out of the environment.
-REAL_MIRROR = os.environ.get("ENTMIN_DATA")
-needs_real_data = pytest.mark.skipif(REAL_MIRROR is None, reason="ENTMIN_DATA names no mirror of the real data sets")
 
 
 def write(path: Path, records: list) -> None:
@@ -250,28 +245,6 @@ def test_a_failure_of_the_hub_says_what_to_do(monkeypatch):
         load("aime24")
     with pytest.raises(EntminError, match=r"accept its terms.*hf auth login"):
         load("gpqa_diamond")
-
-
-@needs_real_data
-@pytest.mark.parametrize("name", [n for n in SOURCES if n != "ugphysics"])
-def test_a_real_set_has_its_rows_and_its_hash(name):
-    source = SOURCES[name]
-    if not any((Path(REAL_MIRROR) / source.folder / file).exists() for file in source.parts[0].files[0]):
-        pytest.skip(f"the mirror has no {source.folder}")
-    data = load(name, REAL_MIRROR)
-    known = {contents.sha256 for contents in source.parts[0].accepted} - {None}
-    assert data.verified == ("hash" if known else "count")
-    assert len(data.rows) in {contents.rows for contents in source.parts[0].accepted}
-
-
-@needs_real_data
-def test_real_physics_has_its_rows_and_its_hashes_and_types_everywhere():
-    there = [p.name for p in SOURCES["ugphysics"].parts if (Path(REAL_MIRROR) / "ugphysics" / p.files[0][0]).exists()]
-    if not there:
-        pytest.skip("the mirror has no ugphysics")
-    data = load("ugphysics", REAL_MIRROR, there)
-    assert all(row.extra["answer_types"] for row in data.rows)
-    assert len(data.rows) == sum(p.accepted[0].rows for p in SOURCES["ugphysics"].parts if p.name in there)
 
 
 def test_the_hash_depends_on_order_questions_and_answers(mirror):
