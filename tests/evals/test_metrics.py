@@ -1,12 +1,14 @@
 """The estimates against hand-computed numbers, and a log's summary against its samples."""
 
 import itertools
+import math
 import random
 
 import pytest
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import Sample
+from inspect_ai.log import read_eval_log, write_eval_log
 from scipy.stats import binomtest
 
 from entmin.errors import EntminError
@@ -153,6 +155,15 @@ def test_verdicts_nobody_gave_are_counted_and_not_averaged(log):
     found = summarize_log(log)
     assert found["not_judged"]["n"] == 2
     assert found["pass@1"]["n"] == 2
+
+
+@pytest.mark.parametrize("form", ["eval", "json"])
+def test_a_log_read_back_says_the_same(log, form, tmp_path):
+    log.samples[0].scores["graded"].value = math.nan
+    log.samples[0].scores["graded"].metadata["correct"] = None
+    path = str(tmp_path / f"copy.{form}")
+    write_eval_log(log, path)
+    assert summarize_log(read_eval_log(path)) == summarize_log(log)
 
 
 def test_truncated_samples_are_counted(log):

@@ -16,6 +16,9 @@ from entmin.errors import EntminError
 
 Record = Mapping[str, Any]
 
+GROUPS = ("level", "subject", "year", "language", "domain")
+"""Sample metadata that results are broken down by, where a benchmark has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -15,11 +15,11 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.scorer import Score
 
 from entmin.errors import EntminError
+from entmin.evals.columns import GROUPS
 from entmin.evals.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
 
 __all__ = ["Answer", "Equivalence", "Estimate", "avg_at_k", "by_group", "maj_at_k", "pass_at_k", "summarize_log"]
 
-GROUPS = ("level", "subject", "year", "language")
 _CUT = ("max_tokens", "model_length")
 
 
@@ -39,7 +39,8 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     if not samples:
         raise EntminError("the log holds no samples; read it with header_only=False, or run the evaluation again")
     name = scorer or _rule_scorer(samples)
-    benchmark = str((log.eval.metadata or {}).get("benchmark", log.eval.task))
+    recorded = log.eval.metadata or {}
+    benchmark = str(recorded.get("benchmark", log.eval.task))
     answers: dict[str, list[Answer]] = {}
     for sample in samples:
         answers.setdefault(str(sample.id), []).append(_answer(sample, name))
@@ -56,7 +57,7 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
         "samples_per_problem": k,
         "pass@1": avg_at_k(runs).to_dict(),
         "pass@k": {str(size): pass_at_k(runs, size).to_dict() for size in sorted({*powers, k})},
-        "maj@k": _majority(answers, k, same),
+        "maj@k": _majority(answers, k, same, int(recorded.get("seed", 0))),
         "by": _breakdowns(samples, runs),
         **_shares(samples, name),
     }
@@ -100,10 +101,10 @@ def _graders(samples: Sequence[EvalSample], name: str) -> Counter[str]:
     return Counter(f"{one['grader']} {one['grader_version']}" for one in found if "grader" in one)
 
 
-def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence) -> dict[str, Any] | None:
+def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence, seed: int) -> dict[str, Any] | None:
     if k < 2:
         return None
-    estimated, not_judged = maj_at_k(answers, k, same)
+    estimated, not_judged = maj_at_k(answers, k, same, seed)
     return {"k": k, **estimated.to_dict(), "not_judged": not_judged}
 
 

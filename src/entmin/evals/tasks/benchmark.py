@@ -16,13 +16,10 @@ from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
 from inspect_ai.scorer import Metric, Scorer, accuracy, grouped, stderr
 from inspect_ai.solver import generate
 
-from entmin.evals.columns import Row
+from entmin.evals.columns import GROUPS, Row
 from entmin.evals.data import Loaded
 from entmin.evals.prompts import Family, profile, turns
 from entmin.evals.scorers.graded import graded
-
-GROUPS = ("level", "subject", "year", "language")
-"""Sample metadata that results are broken down by, where a benchmark has it."""
 
 
 def benchmark(
