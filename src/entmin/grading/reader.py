@@ -311,6 +311,24 @@ class _Parser:
             return ("euler",)
         return self.symbol(name)
 
+    def call(self) -> str:
+        r"""``(0)`` of ``I(0)`` and ``(x,t)`` of ``\psi(x,t)``: a value of a function, not a product."""
+        if self.peek() != "(":
+            return ""
+        level, end, commas = 0, self.at, 0
+        while end < len(self.tokens):
+            token = self.tokens[end]
+            level += (token in ("(", "[")) - (token in (")", "]"))
+            commas += level == 1 and token == ","
+            end += 1
+            if level == 0:
+                break
+        inside = self.tokens[self.at + 1 : end - 1]
+        if level or not (commas or (len(inside) == 1 and inside[0][0].isdigit())):
+            return ""
+        self.at = end
+        return f"({''.join(inside)})"
+
     def symbol(self, name: str) -> Tree:
         while self.peek() == "'":
             self.take()
@@ -321,6 +339,7 @@ class _Parser:
             while self.peek() == "'":
                 self.take()
                 name += "'"
+        name += self.call()
         if self.peek() == "^" and self.peek(1) in ("*", r"\ast", r"\dagger", r"\star"):
             self.take()
             name += self.take()

@@ -9,7 +9,7 @@ a declared tolerance accepts what lies within it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -116,8 +116,9 @@ def same(gold: str, answer: str, rules: Rules) -> bool:
     answer, percent = split_percent(answer)
     if gold_percent == percent:
         return _same_value(gold, answer, rules)
+    hundredth = replace(rules, absolute=rules.absolute / 100)
     if gold_percent:
-        return _same_value(gold, answer, rules) or _same_value(f"({gold})/100", answer, rules)
+        return _same_value(gold, answer, rules) or _same_value(f"({gold})/100", answer, hundredth)
     return _same_value(gold, f"({answer})/100", rules) or (_at_least_one(gold) and _same_value(gold, answer, rules))
 
 

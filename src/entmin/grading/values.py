@@ -21,6 +21,7 @@ _MAX_BITS = 400_000
 _MAX_FACTORIAL = 3_000
 _MAX_EXPONENT = 1_000_000
 _DIGITS = 30
+_SMALL = 1e-15
 
 
 class TooLarge(ArithmeticError):
@@ -237,14 +238,14 @@ def _value(tree: Tree, point: Point, physics: bool, degrees: bool = False) -> An
     return _power(values[0], values[1])
 
 
-def value(tree: Tree, point: Point, *, physics: bool = False) -> Any:
+def value(tree: Tree, point: Point, *, physics: bool = False, digits: int = _DIGITS) -> Any:
     """The value at one point, to 30 digits.
 
     Raises:
         TooLarge: it is out of bounds.
         Unreadable: it is undefined there.
     """
-    with mp.workdps(_DIGITS):
+    with mp.workdps(digits):
         try:
             return _value(tree, point, physics)
         except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
@@ -265,8 +266,8 @@ def symbols(tree: Tree) -> set[str]:
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-18) -> bool:
-    """Relative equality; absolute only where both are tiny against one."""
-    return bool(abs(a - b) <= tolerance * max(abs(a), abs(b)) or max(abs(a), abs(b)) < mpf(10) ** -26)
+    """Relative equality, at every size: 1e-34 and 1e-33 are as far apart as 1 and 10."""
+    return bool(abs(a - b) <= tolerance * max(abs(a), abs(b)))
 
 
 def _has_discrete(tree: Tree) -> bool:
@@ -297,7 +298,18 @@ def equal(a: Tree, b: Tree, *, physics: bool = False, tolerance: float = 1e-18) 
 
 
 def _agree(a: Tree, b: Tree, points: list[Point], physics: bool, tolerance: float) -> bool:
-    return all(close(value(a, p, physics=physics), value(b, p, physics=physics), tolerance) for p in points)
+    return all(_agree_at(a, b, point, physics, tolerance) for point in points)
+
+
+def _agree_at(a: Tree, b: Tree, point: Point, physics: bool, tolerance: float) -> bool:
+    left, right = value(a, point, physics=physics), value(b, point, physics=physics)
+    if close(left, right, tolerance):
+        return True
+    if max(abs(left), abs(right)) > _SMALL and min(abs(left), abs(right)) > 0:
+        return False
+    # Small values, or a zero: real, or what cancellation left over? More digits tell.
+    left, right = (value(tree, point, physics=physics, digits=3 * _DIGITS) for tree in (a, b))
+    return close(left, right, tolerance) or bool(max(abs(left), abs(right)) < mpf(10) ** -(2 * _DIGITS + 15))
 
 
 def _agree_where_real(a: Tree, b: Tree, physics: bool, tolerance: float) -> bool:
