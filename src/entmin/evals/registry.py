@@ -89,3 +89,20 @@ register_task(
         "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
     )
 )
+
+_ALL = "all"
+for _name, _module, _summary, *_groups in (
+    ("math500", "competition", "MATH-500: 500 competition problems, 7 subjects, 5 levels", "math", _ALL),
+    ("amc", "competition", "AMC 12 2022-2023: 83 problems with integer answers", "math", _ALL),
+    ("aime", "competition", "AIME 2022-2024: 90 problems, each year reported apart", "math", _ALL),
+    ("aime24", "competition", "AIME 2024: 30 problems", _ALL),
+    ("aime25", "competition", "AIME 2025: 30 problems", _ALL),
+    ("minerva_math", "minerva_olympiad", "Minerva (OCWCourses): 272 undergraduate problems", "qwen", "math", _ALL),
+    ("olympiadbench", "minerva_olympiad", "OlympiadBench: 674 text-only English problems", "qwen", "math", _ALL),
+    ("gsm8k", "gsm8k", "GSM8K: 1,319 grade-school word problems", _ALL),
+    ("ugphysics", "ugphysics", "UGPhysics: 5,520 physics problems, 13 subjects, en and zh", "science", _ALL),
+    ("gpqa_diamond", "choice", "GPQA-Diamond: 198 graduate questions, multiple choice (gated)", "science", _ALL),
+    ("mmlu_pro", "choice", "MMLU-Pro: 12,032 questions, up to ten options", "science", _ALL),
+    ("arc_challenge", "choice", "ARC-Challenge: 1,172 grade-school science questions", "science", _ALL),
+):
+    register_task(TaskInfo(_name, f"entmin.evals.tasks.{_module}:{_name}", _summary, tuple(_groups)))

@@ -23,7 +23,9 @@ class Gold:
     units: tuple[str, ...] = ()
     """Declared unit of each answer, empty where none."""
     tolerance: float | None = None
-    """Relative or absolute tolerance the data set declares; None means the grader's own."""
+    """Tolerance the data set declares, relative for physics and absolute otherwise; None means the grader's own."""
+    rounded: bool = False
+    """The answers are measured or rounded values: what rounds to them, digit for digit, is right."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as stored in `Sample.metadata["gold"]` and in JSONL rows."""

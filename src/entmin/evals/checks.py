@@ -1,0 +1,129 @@
+"""Checking a benchmark without any model: what its grader says about answers whose verdict is known.
+
+Three kinds of known answers are made from each gold: the gold written as a model would write it and simple rewritings
+of it, which must be right, and corruptions of it, which must be wrong. A case fails when the verdict is another one or
+there is none. Golds that cannot pass, because the data set wrote them badly, are listed with a reason in
+`entmin.grading.odd_golds`; they are counted and reported, not forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import tee
+from typing import Any, Literal
+
+from entmin.grading.gold import Gold
+from entmin.verdict import Verdict
+
+Kind = Literal["gold", "rewriting", "corruption"]
+Problem = tuple[str, Gold]
+Grading = Callable[[Iterable[tuple[str, str, Gold]]], Iterable[Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An answer whose verdict is known."""
+
+    id: str
+    kind: Kind
+    prediction: str
+    gold: Gold
+
+    @property
+    def right(self) -> bool:
+        """What the verdict must be."""
+        return self.kind != "corruption"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that got another verdict, or none."""
+
+    case: Case
+    verdict: Verdict
+    listed: str | None
+    """Why this is known and accepted; None for a failure that counts."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "id": self.case.id,
+            "kind": self.case.kind,
+            "prediction": self.case.prediction,
+            "gold": self.case.gold.to_dict(),
+            "expected": self.case.right,
+            **self.verdict.to_dict(),
+            "listed": self.listed,
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """What the check of one benchmark found."""
+
+    task: str
+    problems: int = 0
+    cases: dict[Kind, int] = field(default_factory=lambda: {"gold": 0, "rewriting": 0, "corruption": 0})
+    failures: list[Failure] = field(default_factory=list)
+
+    def failed(self, kind: Kind) -> int:
+        """Failures of one kind, the listed ones included."""
+        return sum(failure.case.kind == kind for failure in self.failures)
+
+    @property
+    def unlisted(self) -> list[Failure]:
+        """The failures that nobody has accounted for."""
+        return [failure for failure in self.failures if failure.listed is None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "task": self.task,
+            "problems": self.problems,
+            "cases": dict(self.cases),
+            "failed": {kind: self.failed(kind) for kind in self.cases},
+            "listed": len(self.failures) - len(self.unlisted),
+            "failures": [failure.to_dict() for failure in self.failures],
+        }
+
+
+def written(gold: Gold) -> str:
+    """The gold as a model ends an answer with it."""
+    return f"Therefore the final answer is \\boxed{{{', '.join(gold.answers)}}}."
+
+
+def cases_of(name: str, gold: Gold) -> Iterator[Case]:
+    """All known answers that one gold gives."""
+    from entmin.grading.rewrites import corruptions, rewritings
+
+    yield Case(name, "gold", written(gold), gold)
+    for text in rewritings(gold):
+        yield Case(name, "rewriting", text, gold)
+    for text in corruptions(gold):
+        yield Case(name, "corruption", text, gold)
+
+
+def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Mapping[str, str]) -> Report:
+    """Grade every known answer of `problems` and collect what comes out otherwise.
+
+    Args:
+        task: The benchmark.
+        problems: (id, gold) of each.
+        grading: The grader: rows of (task, prediction, gold) to verdicts in order.
+        odd: Id to reason for the golds that may fail.
+    """
+    report = Report(task)
+    cases, asked = tee(_counted(problems, report))
+    verdicts = grading((task, case.prediction, case.gold) for case in asked)
+    for case, verdict in zip(cases, verdicts, strict=True):
+        report.cases[case.kind] += 1
+        if verdict.correct is not case.right:
+            report.failures.append(Failure(case, verdict, odd.get(case.id)))
+    return report
+
+
+def _counted(problems: Iterable[Problem], report: Report) -> Iterator[Case]:
+    for name, gold in problems:
+        report.problems += 1
+        yield from cases_of(name, gold)

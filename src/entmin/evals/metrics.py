@@ -1,0 +1,137 @@
+"""Everything a log says, recomputed from its samples: no number is taken from the aggregates the run wrote.
+
+The pure functions behind it, which know nothing of Inspect, are in estimates.py and can be had from here too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.scorer import Score
+
+from entmin.errors import EntminError
+from entmin.evals.columns import GROUPS
+from entmin.evals.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
+
+__all__ = ["Answer", "Equivalence", "Estimate", "avg_at_k", "by_group", "maj_at_k", "pass_at_k", "summarize_log"]
+
+_CUT = ("max_tokens", "model_length")
+
+
+def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalence | None = None) -> dict[str, Any]:
+    """Accuracy, pass@k, maj@k, breakdowns and shares of an Inspect log, recomputed from its samples.
+
+    Args:
+        log: The log, samples included.
+        scorer: Whose verdicts to use; by default the first rule-based scorer of the log. A judge's verdicts are taken
+            only when asked for by name.
+        equivalent: When two answers are the same for maj@k; by default the grader of the log's benchmark.
+
+    Raises:
+        EntminError: the log has no samples or no such scores.
+    """
+    samples = sorted(log.samples or [], key=lambda sample: sample.epoch)
+    if not samples:
+        raise EntminError("the log holds no samples; read it with header_only=False, or run the evaluation again")
+    name = scorer or _rule_scorer(samples)
+    recorded = log.eval.metadata or {}
+    benchmark = str(recorded.get("benchmark", log.eval.task))
+    answers: dict[str, list[Answer]] = {}
+    for sample in samples:
+        answers.setdefault(str(sample.id), []).append(_answer(sample, name))
+    runs = {problem: [answer.correct for answer in given] for problem, given in answers.items()}
+    same = equivalent or partial(_equivalent, benchmark)
+    k = min(len(judged) for judged in runs.values())
+    powers = [2**i for i in range(k.bit_length())]
+    return {
+        "benchmark": benchmark,
+        "scorer": name,
+        "graders": dict(_graders(samples, name)),
+        "problems": len(runs),
+        "samples": len(samples),
+        "samples_per_problem": k,
+        "pass@1": avg_at_k(runs).to_dict(),
+        "pass@k": {str(size): pass_at_k(runs, size).to_dict() for size in sorted({*powers, k})},
+        "maj@k": _majority(answers, k, same, int(recorded.get("seed", 0))),
+        "by": _breakdowns(samples, runs),
+        **_shares(samples, name),
+    }
+
+
+def _equivalent(benchmark: str, one: str, other: str) -> bool | None:
+    from entmin.grading import equivalent
+
+    return equivalent(benchmark, one, other)
+
+
+def _score(sample: EvalSample, name: str) -> Score | None:
+    return (sample.scores or {}).get(name)
+
+
+def _rule_scorer(samples: Sequence[EvalSample]) -> str:
+    for sample in samples:
+        for name, score in (sample.scores or {}).items():
+            if "correct" in (score.metadata or {}) and (score.metadata or {}).get("stage") != "judge":
+                return name
+    raise EntminError("the log has no graded samples; score it with `inspect score`, or name the scorer")
+
+
+def _answer(sample: EvalSample, name: str) -> Answer:
+    score = _score(sample, name)
+    if score is None:
+        return Answer(None, None)
+    return Answer(score.answer, _correct(score))
+
+
+def _correct(score: Score) -> bool | None:
+    known = (score.metadata or {}).get("correct", score.value)
+    if isinstance(known, bool) or known is None:
+        return known
+    return None if not isinstance(known, int | float) or math.isnan(known) else known == 1.0
+
+
+def _graders(samples: Sequence[EvalSample], name: str) -> Counter[str]:
+    """How many samples each grader version judged: more than one version in a log is worth seeing."""
+    found = ((_score(sample, name) or Score(value=0)).metadata or {} for sample in samples)
+    return Counter(f"{one['grader']} {one['grader_version']}" for one in found if "grader" in one)
+
+
+def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence, seed: int) -> dict[str, Any] | None:
+    if k < 2:
+        return None
+    estimated, not_judged = maj_at_k(answers, k, same, seed)
+    return {"k": k, **estimated.to_dict(), "not_judged": not_judged}
+
+
+def _breakdowns(samples: Sequence[EvalSample], runs: Mapping[str, Sequence[bool | None]]) -> dict[str, Any]:
+    return {
+        key: {group: estimated.to_dict() for group, estimated in by_group(runs, groups).items()}
+        for key in GROUPS
+        if (groups := dict(_grouping(samples, key)))
+    }
+
+
+def _grouping(samples: Sequence[EvalSample], key: str) -> Iterator[tuple[str, str]]:
+    for sample in samples:
+        if sample.metadata.get(key) is not None:
+            yield str(sample.id), str(sample.metadata[key])
+
+
+def _shares(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
+    """What did not come to an ordinary verdict, as counts and shares of all samples."""
+    truncated = sum(sample.output.stop_reason in _CUT for sample in samples if sample.output.choices)
+    failed = sum(sample.error is not None for sample in samples)
+    scored = [score for sample in samples if (score := _score(sample, name)) is not None]
+    unanswered = sum(score.answer is None for score in scored)
+    not_judged = sum(_correct(score) is None for score in scored) + len(samples) - len(scored)
+    counts = {"truncated": truncated, "unanswered": unanswered, "not_judged": not_judged, "failed": failed}
+    reasons = Counter(str((score.metadata or {}).get("reason")) for score in scored)
+    return {
+        **{key: {"n": n, "share": n / len(samples)} for key, n in counts.items()},
+        "reasons": dict(sorted(reasons.items())),
+    }

@@ -1,0 +1,38 @@
+"""The rule-based scorer of every benchmark with a gold answer: `entmin.grading` behind an Inspect scorer.
+
+Grading blocks (a pool of child processes), so it runs in a thread and the event loop keeps serving the model. A problem
+nobody could judge scores NaN, which Inspect leaves out of its metrics; `entmin.evals.metrics` counts them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import anyio
+from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
+from inspect_ai.solver import TaskState
+
+from entmin.evals.scorers.verdicts import score_of
+from entmin.grading.gold import Gold
+from entmin.verdict import Verdict
+
+NAME = "graded"
+"""Under which its scores stand in a log."""
+
+
+@scorer(metrics=[accuracy(), stderr()], name=NAME)
+def graded(task: str, grader: str = "entmin") -> Scorer:
+    """Judge the completion against the gold in the sample's metadata by the rules of `task`."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        return score_of(await verdict_of(task, state, grader), state)
+
+    return score
+
+
+async def verdict_of(task: str, state: TaskState, grader: str) -> Verdict:
+    """The grader's verdict on a finished sample, without blocking the event loop."""
+    from entmin.grading import grade
+
+    gold = Gold.from_dict(state.metadata["gold"])
+    return await anyio.to_thread.run_sync(partial(grade, task, state.output.completion, gold, grader=grader))

@@ -1,0 +1,84 @@
+"""The public calls: one verdict, many verdicts, two answers compared. All of them judge in pool processes."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from entmin.errors import UsageError
+from entmin.grading import pool
+from entmin.grading.extract import MAX_TEXT
+from entmin.grading.gold import Gold
+from entmin.grading.golds import gold_for
+from entmin.verdict import Verdict
+
+GRADERS: dict[str, str] = {
+    "entmin": "typed answers compared exactly, nothing evaluated",
+    "paper": "the published verdict rules, re-implemented safely, to compare with published tables",
+}
+_VERSION = "1"
+_AHEAD = 8
+"""Rows in flight per worker: enough to keep it busy, few enough to bound memory."""
+
+
+def _check(grader: str) -> None:
+    if grader not in GRADERS:
+        raise UsageError(f"unknown grader {grader!r}; there are {', '.join(GRADERS)}")
+
+
+def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
+    request = {
+        "do": "grade", "task": task, "prediction": prediction[-MAX_TEXT:], "gold": gold.to_dict(), "grader": grader
+    }  # fmt: skip
+    reply = pool.shared().ask(request)
+    if "failure" in reply:
+        return Verdict(None, None, reply.get("reason", "error"), grader, _VERSION)
+    return Verdict(
+        reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"]
+    )
+
+
+def grade(task: str, prediction: str, gold: str | Gold | dict[str, Any], *, grader: str = "entmin") -> Verdict:
+    """Judge one model answer; blocks until the verdict is there.
+
+    Args:
+        task: Benchmark name; it decides how a plain gold string is read.
+        prediction: The model's whole answer.
+        gold: As the data set writes it, or a `Gold`.
+        grader: ``entmin`` or ``paper``.
+
+    Raises:
+        UsageError: the task or grader is unknown, or the gold malformed.
+    """
+    _check(grader)
+    return _ask(task, prediction, gold_for(task, gold), grader)
+
+
+def grade_many(
+    rows: Iterable[tuple[str, str, Gold]], *, workers: int | None = None, grader: str = "entmin"
+) -> Iterator[Verdict]:
+    """Verdicts of (task, prediction, gold) rows, in order, as they come; memory does not grow with the rows."""
+    _check(grader)
+    count = workers or min(pool.MAX_WORKERS, os.cpu_count() or 2)
+    pending: deque[Future[Verdict]] = deque()
+    with ThreadPoolExecutor(count) as threads:
+        try:
+            for task, prediction, gold in rows:
+                pending.append(threads.submit(_ask, task, prediction, gold, grader))
+                if len(pending) >= count * _AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def equivalent(task: str, a: str, b: str) -> bool | None:
+    """Whether two answers to one problem are the same answer, for majority votes; None when that was not decided."""
+    kind = gold_for(task, "1").kind if task != "ugphysics" else "physics"
+    reply = pool.shared().ask({"do": "equivalent", "kind": kind, "a": a[-MAX_TEXT:], "b": b[-MAX_TEXT:]})
+    return None if "failure" in reply else bool(reply["equal"])

@@ -1,0 +1,145 @@
+r"""One spelling for the many ways of writing the same LaTeX.
+
+Everything here is textual and total: any string goes in, a string comes out, nothing is evaluated. What carries
+meaning (brackets, commas, subscripts, percent signs, degree signs, text) is kept for the stages after it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_ANSWER = 20_000
+"""Longer answers are compared as strings only; the longest gold of any benchmark has a few hundred characters."""
+
+_UNICODE = {
+    "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": "/", "∕": "/", "⁄": "/",
+    "π": r"\pi ", "∞": r"\infty ", "√": r"\sqrt ", "≤": r"\le ", "≥": r"\ge ", "⩽": r"\le ", "⩾": r"\ge ",
+    "≠": r"\ne ", "≈": r"\approx ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "°": r"^\circ ", "±": r"\pm ",
+    "∓": r"\mp ", "∅": r"\emptyset ", "ħ": r"\hbar ", "ℏ": r"\hbar ", "ℝ": r"\mathbb{R}", "′": "'", "″": "''",
+    "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "Δ": r"\Delta ", "ε": r"\epsilon ",
+    "η": r"\eta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ", "μ": r"\mu ", "µ": r"\mu ", "ν": r"\nu ",
+    "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ", "φ": r"\phi ", "ϕ": r"\phi ", "χ": r"\chi ", "ψ": r"\psi ",
+    "ω": r"\omega ", "Ω": r"\Omega ", "Φ": r"\Phi ", "Σ": r"\Sigma ", "Γ": r"\Gamma ", "，": ", ", "。": ".",
+    "（": "(", "）": ")", "“": '"', "”": '"', "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "\u00a0": " ",
+    "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "％": r"\%", "Å": r"\text{Å}", "∠": r"\angle ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
+}  # fmt: skip
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+_REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
+    (re.compile(pattern), by)
+    for pattern, by in [
+        (r"(?<!\\)\\[()\[\]]|\$\$", " "),
+        (r"\\\$", " "),
+        (r"\$", " "),
+        (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?=[^a-zA-Z])\s*\.", " "),
+        (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?![a-zA-Z])", ""),
+        (r"\\(?:left|right)(?=\\)", ""),
+        (r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|boldmath|bf|it)(?![a-zA-Z])", " "),
+        (r"(?<=\d)\\[,;! ](?=\d{3}(?!\d))", ""),
+        (r"(?<=\d)\{,\}(?=\d)|(?<=\d)\{\\,\}(?=\d)", ","),
+        (r"\\!", ""),
+        (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|(?<!\\)\\[,;:> ]|~", " "),
+        (r"^([-+]?\s?\d+)\s+(\d+)\s*/\s*(\d+)(?![\d/*^])", r"\1\\frac{\2}{\3}"),
+        (r"\\[dtc]frac(?![a-z])", r"\\frac"),
+        (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
+        (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),
+        (r"\\(?:neq|ne)(?![a-z])", r"\\ne "),
+        (r"\\lt(?![a-z])", "<"),
+        (r"\\gt(?![a-z])", ">"),
+        (r"<=", r"\\le "),
+        (r">=", r"\\ge "),
+        (r"\\(?:lbrace|\{)(?![a-z])", r"\\{"),
+        (r"\\rbrace(?![a-z])", r"\\}"),
+        (r"\\(?:l|r)vert(?![a-z])|\\vert(?![a-z])|\\mid(?![a-z])", "|"),
+        (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-z])|\\textdegree(?![a-z])", r"\\deg "),
+        (r"\^\s*\{\s*\\prime\s*\\prime\s*\}", "''"),
+        (r"\^\s*\{\s*\\prime\s*(\d+|\*)\s*\}", r"'^{\1}"),
+        (r"\^\s*\{?\s*\\prime\s*\}?", "'"),
+        (r"\\begin\{(?:[bvBV]?|small)matrix\}", r"\\begin{pmatrix}"),
+        (r"\\end\{(?:[bvBV]?|small)matrix\}", r"\\end{pmatrix}"),
+        (r"\\begin\{array\}\s*(?:\{[^{}]*\})?", r"\\begin{pmatrix}"),
+        (r"\\end\{array\}", r"\\end{pmatrix}"),
+        (r"[\[(]\s*\\begin\{pmatrix\}", r"\\begin{pmatrix}"),
+        (r"\\end\{pmatrix\}\s*[\])]", r"\\end{pmatrix}"),
+        (r"\\(?:varepsilon|epsilon)(?![a-z])", r"\\epsilon "),
+        (r"\\varphi(?![a-z])", r"\\phi "),
+        (r"\\vartheta(?![a-z])", r"\\theta "),
+        (r"\\hslash(?![a-z])", r"\\hbar "),
+        (r"\\infin(?![a-z])", r"\\infty "),
+        (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
+        (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
+        (r"\\cup(?=[A-Za-z])|\bU\b(?=\s*[\[(])", r"\\cup "),
+        (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
+    ]
+]
+_TEXT_COMMAND = r"\\(?:text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|mathrm|mathbf|mathsf|emph|bm)"
+_WRAPPED = re.compile(rf"^\s*{_TEXT_COMMAND}\s*\{{([^{{}}]*)\}}\s*$")
+_WORD_FUNCTIONS = re.compile(
+    r"(?<![\\A-Za-z])(?:np\.|math\.)?"
+    r"(arcsin|arccos|arctan|sinh|cosh|tanh|sin|cos|tan|cot|sec|csc|sqrt|exp|log|ln|pi|infinity|infty)(?![A-Za-z])"
+)
+
+
+def _unicode(text: str) -> str:
+    text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ]+", lambda m: "^{" + m.group().translate(_SUPERSCRIPTS) + "}", text)
+    text = re.sub(r"[₀₁₂₃₄₅₆₇₈₉]+", lambda m: "_{" + m.group().translate(_SUBSCRIPTS) + "}", text)
+    if text.isascii():
+        return text
+    text = "".join(_UNICODE.get(char, char) for char in text)
+    text = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in text)
+
+
+def _word_function(match: re.Match[str]) -> str:
+    word = match.group(1)
+    return r"\infty " if word.startswith("inf") else f"\\{word} "
+
+
+def trim(text: str) -> str:
+    """Without outer spaces, sentence punctuation, Markdown emphasis and dangling line breaks."""
+    text = text.strip()
+    previous = None
+    while text != previous:
+        previous = text
+        text = re.sub(r"^(?:\*\*|__|`+)(.*?)(?:\*\*|__|`+)$", r"\1", text, flags=re.DOTALL).strip()
+        text = re.sub(r"(?:(?<!\\)[.,;:]|\\\\|(?<!\\)\\)\s*$", "", text).strip()
+        text = re.sub(r"^[:;]\s*", "", text)
+    return text
+
+
+def normalize(text: str) -> str:
+    """The canonical spelling of one answer."""
+    text = trim(_unicode(text[:MAX_ANSWER]))
+    for pattern, by in _REPLACEMENTS:
+        text = pattern.sub(by, text)
+    text = _WORD_FUNCTIONS.sub(_word_function, text)
+    text = re.sub(r"\s+", " ", text)
+    return trim(text)
+
+
+def plain(text: str) -> str:
+    """Letters, digits and signs only, lower case: how words and dates are compared."""
+    text = re.sub(_TEXT_COMMAND + r"\s*(?=\{)", "", text)
+    text = re.sub(r"[{}$\s\\~*]", "", text)
+    return text.rstrip(".,").casefold()
+
+
+def unwrap_text(text: str) -> str:
+    r"""``\text{Evelyn}`` as ``Evelyn``; anything else unchanged."""
+    match = _WRAPPED.match(text)
+    return match.group(1).strip() if match else text
+
+
+def depth(text: str) -> int:
+    """The deepest nesting of brackets of any kind."""
+    deepest = level = 0
+    for char in text:
+        if char in "{([":
+            level += 1
+            deepest = max(deepest, level)
+        elif char in "})]":
+            level = max(0, level - 1)
+    return deepest

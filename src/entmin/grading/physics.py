@@ -1,0 +1,143 @@
+r"""UGPhysics: every answer by its declared type, numbers within 1 %, powers of ten strictly.
+
+Types are NV (number), EX (expression), EQ (equation), IN (interval), TF (yes or no), MC (letters) and TUP (tuple).
+Several answers match in any order. Letters are quantities: ``e``, ``h``, ``k_B`` and ``c`` are symbols with their own
+values, ``\hbar`` is ``h/2\pi``. A unit written into the answer is dropped, or converted where it is a multiple of the
+declared one (``0.05 m`` is 5 in cm; ``5 m`` is not).
+"""
+
+from __future__ import annotations
+
+import re
+
+from entmin.grading.choice import letters
+from entmin.grading.compare import match_any_order, same
+from entmin.grading.extract import Extracted, extract
+from entmin.grading.gold import Gold
+from entmin.grading.normalize import MAX_ANSWER, normalize, plain, unwrap_text
+from entmin.grading.scalars import Rules
+from entmin.grading.shapes import Shape, elements, parse
+from entmin.grading.units import conversion, strip_units
+from entmin.verdict import Verdict
+
+NAME, VERSION = "physics", "1"
+TOLERANCE = 0.01
+"""Relative deviation accepted of a number, the benchmark's own."""
+
+_RANGE = re.compile(
+    r"[,;]?(?:\\q?quad|\\[,;! ]|\s|\()*(?<![A-Za-z\\])[A-Za-z](?:_\w)?\s*=\s*(?:\\pm\s*)?\d+\s*(?:,\s*(?:\\pm\s*)?\d+\s*)*"
+    r",\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
+)
+
+_YES = {"yes", "true", "correct", "right", "y", "t", "是", "对", "正确", "真"}
+_NO = {"no", "false", "incorrect", "wrong", "n", "f", "否", "错", "错误", "不", "假", "不是"}
+
+
+def without_range(text: str) -> str:
+    r"""Without a closing ``n = 0, 1, 2, \cdots``: it tells what an index runs over and is no answer of its own."""
+    return _RANGE.sub("", text)
+
+
+def truth(text: str) -> bool | None:
+    """Yes and no in the languages of the benchmark, a reason after a comma or period aside."""
+    word = re.split(r"[,.;，。:]|\s", plain_words(text), maxsplit=1)[0]
+    if word in _YES:
+        return True
+    return False if word in _NO else None
+
+
+def plain_words(text: str) -> str:
+    """Lower-case words without LaTeX dressing."""
+    return re.sub(r"\\(?:text|textbf|mathrm|mbox)\b|[{}$*()\\]", " ", text).strip().casefold()
+
+
+def _rules(gold: Gold, kind: str) -> Rules:
+    relative = TOLERANCE if gold.tolerance is None else gold.tolerance
+    return Rules(physics=True, relative=relative if kind != "MC" else 0.0)
+
+
+def _number_in_unit(text: str, declared: str) -> str:
+    """The value in the declared unit, with a unit written into the answer dropped or converted."""
+    core, unit = strip_units(text, bare=False)
+    if not unit or not core:
+        return text
+    factor = conversion(unit, declared)
+    return core if factor in (None, "1") else f"({core}) \\cdot {factor}"
+
+
+def judge_one(text: str, kind: str, unit: str, answer: Shape, rules: Rules, *, alone: bool) -> bool:
+    """Whether one answer is one gold of a declared type."""
+    if kind == "TF" and truth(text) is not None:
+        return truth(text) == truth(answer.text)
+    if kind == "MC":
+        wanted, named = letters(text), letters(answer.text)
+        if wanted and len(undressed(text)) <= 8 and undressed(text).isalpha():
+            return _joined(text) == _joined(answer.text) or wanted == named
+    gold = parse(normalize(text))
+    if same(gold, answer, rules, alone=alone):
+        return True
+    converted = _number_in_unit(answer.text, unit)
+    if converted != answer.text:
+        return same(gold, parse(converted), rules, alone=alone)
+    return plain(unwrap_text(text)) == plain(unwrap_text(answer.text))
+
+
+def undressed(text: str) -> str:
+    """The letters of an option list."""
+    return re.sub(r"\\text\b|[{}()\s,]|and", "", text)
+
+
+def _joined(text: str) -> str:
+    return "".join(sorted(undressed(text).upper()))
+
+
+def _readings(found: Extracted, gold: Gold) -> list[tuple[Shape, ...]]:
+    count = len(gold.answers)
+    texts = [found.answer, ", ".join(found.group)] if len(found.group) > 1 else [found.answer]
+    readings: list[tuple[Shape, ...]] = []
+    for text in texts:
+        answer = normalize(without_range(text))
+        if count == 1:
+            readings.append((parse(answer),))
+            continue
+        whole = parse(answer)
+        cut = tuple(parse(part) for part in elements(answer))
+        expanded = tuple(item for shape in cut for item in (shape.items if shape.kind == "list" else (shape,)))
+        readings += [cut, expanded]
+        if whole.kind in ("list", "group"):
+            readings.append(whole.items)
+    return [reading for reading in readings if len(reading) == count]
+
+
+def judge(gold: Gold, found: Extracted) -> bool:
+    """Whether the extracted answer holds every gold answer, in any order."""
+    count = len(gold.answers)
+    kinds = gold.types if len(gold.types) == count else ("",) * count
+    units = gold.units if len(gold.units) == count else ("",) * count
+    wanted = tuple(Shape("text", str(index)) for index in range(count))
+
+    def is_same(gold_index: Shape, answer: Shape) -> bool:
+        index = int(gold_index.text)
+        text, kind = gold.answers[index], kinds[index]
+        return judge_one(text, kind, units[index], answer, _rules(gold, kind), alone=count == 1)
+
+    return any(match_any_order(wanted, reading, is_same) for reading in _readings(found, gold))
+
+
+def grade(prediction: str, gold: Gold) -> Verdict:
+    """Judge a model's whole answer."""
+    found = extract(prediction)
+    if found is None:
+        return Verdict(False, None, "no-answer", NAME, VERSION)
+    if len(found.answer) > MAX_ANSWER:
+        return Verdict(False, found.answer[:MAX_ANSWER], "wrong", NAME, VERSION)
+    right = judge(gold, found)
+    return Verdict(right, found.answer, "match" if right else "wrong", NAME, VERSION)
+
+
+def equivalent(a: str, b: str) -> bool:
+    """Whether two predictions give the same answer."""
+    left, right = extract(a), extract(b)
+    if left is None or right is None:
+        return False
+    return judge(Gold("physics", (left.answer,)), right) or judge(Gold("physics", (right.answer,)), left)

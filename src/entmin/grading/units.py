@@ -1,0 +1,94 @@
+r"""Units, currency and words after a number, taken off without touching what is part of the value.
+
+``5\text{ cm}``, ``\$18.90``, ``12 square units`` and ``20 students`` are numbers; ``5m`` next to a gold with letters
+is a product, so callers strip bare letters only where the gold is a pure number. ``3 million`` is scaled, not cut.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SHORT = (
+    "mm|cm|dm|km|nm|pm|fm|m|mg|kg|g|ms|ns|s|sec|min|h|hr|hrs|L|mL|ml|l|J|kJ|MJ|eV|keV|MeV|GeV|TeV|W|kW|MW|N|kN|Pa|kPa|"
+    "MPa|atm|bar|V|mV|kV|A|mA|K|C|F|T|H|Hz|kHz|MHz|GHz|mol|rad|sr|ft|in|yd|mi|lb|lbs|oz|mph|kph|kmh|USD|EUR|cd|lm|lx|Wb|"
+    "Gyr|Myr|yr|yrs|AU|pc|kpc|Mpc|amu|u|erg|ergs|cal|kcal|dB|G|D|AA|Omega|ohm|deg|degrees?|cc|b|mb|barn|cents?|pm|am"
+)
+_POWER = r"(?:\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+))?"
+_TEXT = r"\\(?:text|textrm|mathrm|mbox|textnormal|operatorname|rm|textit|textbf|mathit)\s*\{(?P<unit>[^{}]*)\}"
+_TRAILING_TEXT = re.compile(rf"(?P<core>.*?)[\s*]*(?:/|\\cdot)?\s*\(?{_TEXT}{_POWER}\)?$", re.DOTALL)
+_TRAILING_BARE = re.compile(
+    rf"(?P<core>.*[\d}})\]\s%])(?<![_^{{])\s*(?:/|\\cdot|per)?\s*\(?(?:\\mu\s*|\\)?(?P<unit>{_SHORT}){_POWER}\)?$", re.DOTALL
+)
+_TRAILING_WORDS = re.compile(
+    r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*(?P<unit>(?:[^\W\d_]{3,}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",
+    re.DOTALL,
+)
+_SCALED = re.compile(
+    rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>{'|'.join(_SCALES)})s?\s*\}}?\s*(?P<rest>.*)$"
+)
+_NOT_UNITS = {"and", "or", "mod", "if", "for", "choose", "over", "th", "st", "nd", "rd", "where", "with"}
+_MONEY = re.compile(r"^(?:\\?\$|[€£¥₹]|\\(?:pounds|euro|yen)|USD|US\$|Rs\.?)\s*(?=[-\d.\\])|\s*[€£¥₹]$")
+
+
+def strip_money(text: str) -> str:
+    """Without a currency sign in front or behind."""
+    return _MONEY.sub("", text).strip()
+
+
+def scaled(text: str) -> str:
+    r"""``1.5 million`` as ``(1.5) \cdot 10^{6}``."""
+    match = _SCALED.match(text)
+    if match is None:
+        return text
+    rest = match.group("rest")
+    return f"({match.group('core')}) \\cdot 10^{{{_SCALES[match.group('scale')]}}} {rest}".strip()
+
+
+def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
+    match = pattern.fullmatch(text)
+    if match is None:
+        return None
+    core, unit = match.group("core").strip(), match.group("unit").strip()
+    core = re.sub(r"(?:\\cdot|\\times|/|\\ |\bper|\\,|\()\s*$", "", core).strip()
+    words = set(re.findall(r"[^\W\d_]+", unit.lower()))
+    if not core or words & _NOT_UNITS or core in ("-", "+") or core[-1] in "_^+=<,":
+        return None
+    return core, unit
+
+
+def strip_units(text: str, *, bare: bool) -> tuple[str, str]:
+    r"""(value, unit) of ``value unit``; ``bare`` also takes units and words not set in ``\text{}``."""
+    unit = ""
+    patterns = [_TRAILING_TEXT, _TRAILING_BARE, _TRAILING_WORDS] if bare else [_TRAILING_TEXT]
+    text = scaled(strip_money(text)) if bare else text
+    for _ in range(8):
+        cuts = (_cut(text, pattern) for pattern in patterns)
+        cut = next((found for found in cuts if found), None)
+        if cut is None:
+            return text, unit
+        text, unit = cut[0], f"{cut[1]} {unit}".strip()
+    return text, unit
+
+
+_PREFIXES = {"": 0, "k": 3, "M": 6, "G": 9, "T": 12, "c": -2, "d": -1, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
+_BASES = ("mol", "eV", "Hz", "Pa", "m", "s", "g", "J", "N", "W", "V", "A", "K", "T", "C", "F", "H", "b")
+
+
+def _unit(text: str) -> tuple[int, str] | None:
+    """(power of ten, base) of a single prefixed unit."""
+    name = re.sub(r"\\(?:text|mathrm|rm|mbox)\b|[{}$\s~]|\\[,;! ]", "", text).replace(r"\mu", "u").replace("μ", "u")
+    for base in _BASES:
+        prefix = name.removesuffix(base)
+        if prefix != name and prefix in _PREFIXES:
+            return _PREFIXES[prefix], base
+    return None
+
+
+def conversion(unit: str, declared: str) -> str | None:
+    """The factor from a unit to the declared one as LaTeX, None where either is not a plain prefixed unit."""
+    left, right = _unit(unit), _unit(declared)
+    if left is None or right is None or left[1] != right[1]:
+        return None
+    power = left[0] - right[0]
+    return "1" if power == 0 else f"10^{{{power}}}"
