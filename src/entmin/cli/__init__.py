@@ -1,0 +1,83 @@
+"""The command line. Each verb lives in its own module, imported only when it is used, so that help is instant."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from entmin import __version__
+from entmin.errors import EntminError
+
+VERBS = {
+    "eval": ("entmin.cli.evaluate:command", "Run one decoding method on benchmarks."),
+    "compare": ("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems."),
+    "ask": ("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
+    "grade": ("entmin.cli.grade:command", "Grade existing answers from a JSONL file."),
+    "check": ("entmin.cli.check:command", "Prove data and grader of a benchmark, without a model."),
+    "list": ("entmin.cli.listing:command", "List tasks, methods or model aliases."),
+    "doctor": ("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs by name and imports a verb when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help of the group from `VERBS`, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, summary) for verb, (_, summary) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="entmin")
+@click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")
+def cli(debug: bool) -> None:
+    """Entropy minimization for language-model reasoning, measured honestly."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; exit code 2 for a wrong request, 1 for a failure, 130 when interrupted."""
+    args = sys.argv[1:] if args is None else args
+    debug = "--debug" in args
+    args = [arg for arg in args if arg != "--debug"]
+    try:
+        outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)
+        code = outcome if isinstance(outcome, int) else 0
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except EntminError as error:
+        code = _report(str(error), error.exit_code, debug)
+    except (KeyboardInterrupt, click.Abort):
+        code = _report("interrupted; finished samples are kept, and the same command goes on from them", 130, debug)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "; the disk is full: free some space and run the command again, nothing finished is lost"
+        code = _report(f"{error}{remedy if full else ''}", 1, debug)
+    except Exception as error:
+        code = _report(f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)", 1, debug)
+    sys.exit(code)
+
+
+def _report(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"error: {message}", err=True)
+    return code

@@ -6,7 +6,9 @@ inside must have the recorded checksum. It is converted to bfloat16 safetensors 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -45,6 +47,15 @@ def cache_dir() -> Path:
     return Path(os.environ.get("ENTMIN_CACHE") or Path(home) / "entmin")
 
 
+def _folder(name: str) -> Path:
+    return cache_dir() / "models" / f"{name}-{ALIASES[name].sha256[:12]}"
+
+
+def is_cached(name: str) -> bool:
+    """Whether an alias is converted and ready."""
+    return (_folder(name) / "complete").exists()
+
+
 def fetch(name: str) -> Path:
     """Folder with the converted model of an alias, downloading and converting on first use.
 
@@ -52,8 +63,8 @@ def fetch(name: str) -> Path:
         EntminError: the download, the checksum or the conversion failed; nothing half-made is left behind.
     """
     alias = ALIASES[name]
-    folder = cache_dir() / "models" / f"{name}-{alias.sha256[:12]}"
-    if (folder / "complete").exists():
+    folder = _folder(name)
+    if is_cached(name):
         return folder
     print(f"fetching {name}: {alias.about}", file=sys.stderr, flush=True)
     try:
@@ -61,7 +72,8 @@ def fetch(name: str) -> Path:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
             gguf = _download(name, alias, Path(scratch))
             made = Path(scratch) / "model"
-            _convert(gguf, made)
+            with contextlib.redirect_stderr(io.StringIO()):  # progress bars of the converter
+                _convert(gguf, made)
             (made / "complete").touch()
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(made, folder)
@@ -101,9 +113,6 @@ def _download(name: str, alias: Alias, scratch: Path) -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # transformers still takes the dequantised model for a quantised one, and would refuse to save it.
     model.is_quantized, model.hf_quantizer, model._hf_quantizer = False, None, None

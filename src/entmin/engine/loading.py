@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.errors import EntminError, UsageError
@@ -54,6 +55,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         raise EntminError(
             f"no model {name!r}: give an alias ({', '.join(ALIASES)}), an existing folder, or a Hub id like owner/name"
         )
+    logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
@@ -75,9 +77,15 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     )
 
 
+def default_device() -> torch.device:
+    """CUDA where there is one, else Apple's MPS, else the CPU."""
+    name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return torch.device(name)
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return default_device()
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -91,6 +99,11 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
         return DTYPES[name]
     if name != "auto":
         raise UsageError(f"unknown dtype {name!r}; dtypes: auto, {', '.join(DTYPES)}")
+    return default_dtype(device)
+
+
+def default_dtype(device: torch.device) -> torch.dtype:
+    """Half precision where the device computes in it natively, float32 elsewhere."""
     if device.type == "cpu":
         return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
     if device.type == "cuda":

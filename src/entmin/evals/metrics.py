@@ -63,6 +63,20 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     }
 
 
+def verdicts(log: EvalLog, scorer: str | None = None) -> dict[str, list[bool | None]]:
+    """Problem id to the verdicts of its samples, in order of epoch; None is not judged.
+
+    Raises:
+        EntminError: the log has no graded samples.
+    """
+    samples = sorted(log.samples or [], key=lambda sample: sample.epoch)
+    name = scorer or _rule_scorer(samples)
+    judged: dict[str, list[bool | None]] = {}
+    for sample in samples:
+        judged.setdefault(str(sample.id), []).append(_answer(sample, name).correct)
+    return judged
+
+
 def _equivalent(benchmark: str, one: str, other: str) -> bool | None:
     from entmin.grading import equivalent
 

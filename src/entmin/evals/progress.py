@@ -40,7 +40,7 @@ class Progress:
         self._thread = threading.Thread(target=self._show, name="entmin-progress", daemon=True)
 
     def __enter__(self) -> Self:
-        if not self._quiet:
+        if not self._quiet and self.total > 0:
             self._thread.start()
         return self
 

@@ -20,6 +20,7 @@ from inspect_ai.model import GenerateConfig, get_model
 
 from entmin.engine.requests import Sampling
 from entmin.errors import EntminError, UsageError
+from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
 from entmin.evals.provider import DEFAULT_MAX_TOKENS, shared_engine
 from entmin.evals.record import git_revision, hardware, versions
@@ -102,7 +103,7 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
     with Progress(
-        label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet or kept > 0
+        label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet
     ) as progress:
         task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
         log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
@@ -154,6 +155,7 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLo
         log_dir=str(logs),
         model=model,
         retry_attempts=0,
+        retry_immediate=False,
         display="none",
         limit=spec.limit,
         epochs=spec.epochs,
@@ -197,8 +199,6 @@ def _note_session(folder: Path, tokens: int, seconds: float, notices: list[str])
 
 
 def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, dtype: Any) -> dict[str, Any]:
-    from entmin.lab.estimates import summarize
-
     sessions = folder / "sessions.jsonl"
     rows = [json.loads(line) for line in sessions.read_text().splitlines()] if sessions.exists() else []
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
@@ -206,8 +206,8 @@ def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: Eval
         "settings": settings,
         "dtype_used": str(dtype).removeprefix("torch."),
         "task": task.metadata,
-        "results": summarize(log),
-        "generated_tokens": tokens,
+        "results": summarize_log(log),
+        "generated_tokens": sum(sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage),
         "decoding_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
         "notices": [notice for row in rows for notice in row["notices"]],

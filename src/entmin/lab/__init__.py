@@ -1,0 +1,1 @@
+"""Experiments on top of evaluation: paired comparison of methods, its table and its figure."""

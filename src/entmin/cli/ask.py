@@ -1,0 +1,92 @@
+"""``entmin ask``: one answer, tokens shaded by the entropy of the distribution they came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entmin.cli import options as shared
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from entmin.engine.engine import Engine
+    from entmin.engine.requests import Completion
+
+_FULL_SHADE = 3.0
+"""Entropy in nats at which a token's shade is full."""
+
+
+@click.command("ask")
+@click.argument("model")
+@click.argument("question")
+@click.option("--mode", default="em_inf", show_default=True, help="Decoding method: see `entmin list methods`.")
+@click.option("--compare", "beside", is_flag=True, help="Show the plain answer with the same seed beside it.")
+@shared.method_options
+@shared.sampling_options
+@shared.engine_options
+def command(model: str, question: str, mode: str, beside: bool, **options: Any) -> None:
+    """Ask MODEL one QUESTION.
+
+    Each token is shaded by the entropy of the model's own distribution at that place: the darker, the less sure.
+    """
+    from entmin.engine.requests import Request
+    from entmin.evals.provider import encode_chat, shared_engine
+    from entmin.methods import Normal
+
+    method, sampling = shared.take_method(mode, options), shared.take_sampling(options)
+    engine = shared_engine(model, **shared.take_engine(options))
+    prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
+    arms = [method] if not beside else [Normal(), method]
+    requests = [
+        Request(prompt, arm, sampling, options["max_tokens"], options["seed"], token_entropies=True) for arm in arms
+    ]
+    completions = engine.generate(requests)
+    engine.close()
+    _show([arm.describe() for arm in arms], completions, engine)
+
+
+def _show(titles: list[str], completions: list[Completion], engine: Engine) -> None:
+    from rich.console import Console
+
+    console = Console()
+    panels = [_panel(title, done, engine, console) for title, done in zip(titles, completions, strict=True)]
+    if len(panels) == 1 or not console.is_terminal:
+        for panel in panels:
+            console.print(panel)
+        return
+    from rich.table import Table
+
+    grid = Table.grid(expand=True, padding=(0, 1))
+    for _ in panels:
+        grid.add_column(ratio=1)
+    grid.add_row(*panels)
+    console.print(grid)
+
+
+def _panel(title: str, done: Completion, engine: Engine, console: Console) -> RenderableType:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    caption = (
+        f"{len(done.tokens)} tokens, entropy {done.entropy_before:.2f} → {done.entropy_after:.2f} nats, "
+        f"ended by {done.stop_reason}"
+    )
+    if not console.is_terminal:
+        return Text(f"[{title}]\n{done.text}\n({caption})")
+    return Panel(_shaded(done, engine), title=title, subtitle=caption, title_align="left", subtitle_align="left")
+
+
+def _shaded(done: Completion, engine: Engine) -> RenderableType:
+    from rich.text import Text
+
+    text, shown = Text(), ""
+    for i, entropy in enumerate(done.before):
+        now = engine.loaded.tokenizer.decode(done.tokens[: i + 1], skip_special_tokens=True)
+        if now.endswith("\ufffd"):  # half of a character: shown with the token that completes it
+            continue
+        level = min(entropy / _FULL_SHADE, 1.0)
+        text.append(now[len(shown) :], style=f"on rgb({round(140 * level)},{round(40 * level)},{round(60 * level)})")
+        shown = now
+    return text

@@ -1,0 +1,114 @@
+"""``entmin compare``: decoding methods on the same problems and samples, paired."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entmin.cli import options as shared
+from entmin.lab.arms import DEFAULT_ARMS, Arm, parse_arms
+
+if TYPE_CHECKING:
+    from entmin.evals.registry import TaskInfo
+    from entmin.evals.run import RunResult
+    from entmin.lab.compare import Row
+
+
+@click.command("compare")
+@click.argument("model")
+@click.option("--task", default="arithmetic", show_default=True, help="Task or group names, separated by commas.")
+@click.option(
+    "--methods",
+    default=DEFAULT_ARMS,
+    show_default=True,
+    help="Arms, separated by commas; the first is the baseline. Settings after colons, a temperature after @: "
+    "em_inf:threshold=0.1:n_grad_steps=5@0.5.",
+)
+@shared.sampling_options
+@shared.run_options
+@shared.engine_options
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
+def command(model: str, task: str, methods: str, as_json: bool, **options: Any) -> None:
+    """Compare decoding methods of MODEL on the same problems and samples.
+
+    Every method sees the same problems, seeds and temperature, so differences are paired: per problem, with a 95 %
+    interval and a p-value corrected for the number of comparisons (Holm). Without --limit the `arithmetic` task runs
+    on 100 problems. The table, comparison.json and comparison.png go to results/MODEL/compare/.
+    """
+    from entmin.evals.registry import resolve
+
+    infos = resolve(task)
+    arms = parse_arms(methods, shared.take_sampling(options))
+    if options["limit"] is None and task == "arithmetic":
+        options["limit"] = 100
+    from entmin.lab.compare import compare, correct
+
+    runs = _run(model, infos, arms, options)
+    rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])
+    folder = _write(model, Path(options["results"]), rows, runs)
+    if as_json:
+        click.echo((folder / "comparison.json").read_text())
+    else:
+        _print(model, rows, runs)
+    for notice in {notice for arm in runs.values() for _, r in arm for notice in r.summary["notices"]}:
+        click.echo(f"note: {notice}", err=True)
+    click.echo(f"written to {folder}", err=True)
+
+
+def _run(
+    model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
+) -> dict[str, list[tuple[str, RunResult]]]:
+    from entmin.evals.run import RunSpec, run_task
+
+    engine, task_options = shared.take_engine(options), shared.take_task_options(options)
+    runs: dict[str, list[tuple[str, RunResult]]] = {}
+    for info in infos:
+        for arm in arms:
+            spec = RunSpec(
+                model,
+                arm.method,
+                arm.sampling,
+                limit=options["limit"],
+                epochs=options["epochs"],
+                seed=options["seed"],
+                max_tokens=options["max_tokens"],
+                task_options=task_options,
+                engine_options=engine,
+            )
+            result = run_task(spec, info, Path(options["results"]), quiet=options["quiet"])
+            runs.setdefault(info.name, []).append((arm.label, result))
+    return runs
+
+
+def _write(model: str, results: Path, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> Path:
+    from entmin.evals.run import model_folder
+    from entmin.lab.compare import write_json
+    from entmin.lab.figure import draw
+
+    summaries = [result.summary for arms in runs.values() for _, result in arms]
+    digest = hashlib.sha256(json.dumps([s["settings"] for s in summaries], sort_keys=True).encode()).hexdigest()[:10]
+    folder = model_folder(results, model) / "compare" / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    first = summaries[0]
+    about = {key: first[key] for key in ("versions", "hardware", "git_revision", "dtype_used")}
+    trivial = {task: arms[0][1].summary["task"].get("trivial") for task, arms in runs.items()}
+    settings = [summary["settings"] for summary in summaries]
+    write_json(folder / "comparison.json", rows, {"model": model, **about, "trivial": trivial, "settings": settings})
+    draw(rows, folder / "comparison.png", f"{model} on {', '.join(runs)}, n = {rows[0].problems} problems")
+    return folder
+
+
+def _print(model: str, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+    from entmin.lab.table import print_rows, trivial_line, verdict_lines
+
+    print_rows(rows, f"{model}: paired comparison, baseline {rows[0].label}")
+    for line in verdict_lines(rows):
+        click.echo(line)
+    for task, arms in runs.items():
+        trivial = arms[0][1].summary["task"].get("trivial")
+        if trivial:
+            click.echo(trivial_line(task, trivial))

@@ -1,0 +1,81 @@
+"""``entmin doctor``: versions, device, what is installed, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+_OPTIONAL = {
+    "vllm": ("serving with vLLM", "pip install 'entmin[vllm]'"),
+    "trl": ("training", "pip install 'entmin[train]'"),
+}
+_REQUIRED = ("torch", "transformers", "inspect_ai", "math_verify", "reasoning_gym", "scipy", "matplotlib", "gguf")
+
+
+@click.command("doctor")
+def command() -> None:
+    """Show versions, device, what is installed, and what is missing with the way to get it.
+
+    Exits with 1 when something that entmin cannot work without is missing.
+    """
+    missing = [name for name in _REQUIRED if find_spec(name) is None]
+    for label, state in _lines(missing):
+        click.echo(f"{label:<14} {state}")
+    if missing:
+        sys.exit(1)
+
+
+def _lines(missing: list[str]) -> Iterator[tuple[str, str]]:
+    from entmin.evals.record import git_revision, versions
+
+    found = versions()
+    yield "python", found.pop("python")
+    for name, version in found.items():
+        yield name, version
+    for name in missing:
+        yield name, "MISSING, and needed: pip install entmin"
+    yield "git", git_revision() or "not a git checkout"
+    if "torch" not in missing:
+        yield from _device_lines()
+    for name, (use, remedy) in _OPTIONAL.items():
+        yield name, f"installed, for {use}" if find_spec(name) else f"not installed; for {use}: {remedy}"
+    sandbox = shutil.which("bwrap")
+    yield "bubblewrap", "installed" if sandbox else "not installed; for code benchmarks: apt-get install bubblewrap"
+    yield from _storage_lines()
+
+
+def _device_lines() -> Iterator[tuple[str, str]]:
+    import torch
+
+    from entmin.engine.loading import default_device, default_dtype
+
+    device = default_device()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    yield "device", f"{name}, {str(default_dtype(device)).removeprefix('torch.')} by default"
+    yield "cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+def _storage_lines() -> Iterator[tuple[str, str]]:
+    from entmin.engine.aliases import ALIASES, cache_dir, is_cached
+
+    cache = cache_dir()
+    place = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    yield "cache", f"{cache}, {shutil.disk_usage(place).free / 2**30:.0f} GiB free"
+    for name in ALIASES:
+        state = "converted and ready" if is_cached(name) else "not fetched yet; the first use fetches it"
+        yield f"model {name}"[:14], f"{name}: {state}"
+    data = os.environ.get("ENTMIN_DATA")
+    mirror = (
+        f"{data}{'' if data and Path(data).is_dir() else ' (no such folder)'}"
+        if data
+        else "not set; data sets come from the Hub"
+    )
+    yield "ENTMIN_DATA", mirror
+    if os.environ.get("HF_HUB_OFFLINE"):
+        yield "HF_HUB_OFFLINE", "set: only models and data sets in the local cache can be used"

@@ -1,0 +1,143 @@
+"""Options that several verbs share, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from entmin.engine.requests import Sampling
+from entmin.errors import UsageError
+from entmin.methods import METHODS, Method, from_args
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_ENGINE = ("device", "dtype", "revision", "batch_size", "threads")
+
+
+def _all(*decorators: Decorator) -> Decorator:
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How the model is loaded and decoded."""
+    return _all(
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps."),
+        click.option("--dtype", default="auto", show_default=True, help="auto, bfloat16, float16 or float32."),
+        click.option("--revision", help="Commit, tag or branch of a Hub model."),
+        click.option("--batch-size", type=click.IntRange(min=1), help="Most answers decoded together."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads (default: torch's own choice)."),
+    )(function)
+
+
+def sampling_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How tokens are drawn. Nothing is taken from the checkpoint's own generation config."""
+    return _all(
+        click.option("--temp", default=1.0, show_default=True, type=float, help="Sampling temperature; 0 is greedy."),
+        click.option("--top-p", default=1.0, show_default=True, type=float, help="Nucleus mass; 1 keeps all tokens."),
+        click.option("--top-k", default=0, show_default=True, type=int, help="Tokens kept; 0 keeps all."),
+        click.option("--min-p", default=0.0, show_default=True, type=float, help="Least relative probability kept."),
+        click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(min=1), help="Per answer."),
+        click.option("--seed", default=0, show_default=True, type=int, help="Seed of the run."),
+    )(function)
+
+
+def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What is evaluated, and where it is written."""
+    return _all(
+        click.option("--limit", type=click.IntRange(min=1), help="Only the first N problems of each task."),
+        click.option("--epochs", default=1, show_default=True, type=click.IntRange(min=1), help="Samples per problem."),
+        click.option("--prompt", help="Prompt profile of the tasks, such as clean or paper."),
+        click.option("--data-dir", envvar="ENTMIN_DATA", help="Mirror folder of data sets, instead of the Hub."),
+        click.option("--grader", help="Rules that judge answers: entmin or paper."),
+        click.option("-T", "task_args", multiple=True, metavar="KEY=VALUE", help="Option of the task, repeatable."),
+        click.option("--results", default="results", show_default=True, help="Folder for logs and summaries."),
+        click.option("--quiet", is_flag=True, help="No progress display."),
+    )(function)
+
+
+def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Every hyper-parameter of every built-in method, by its published name."""
+    found: dict[str, tuple[type, list[str]]] = {}
+    for cls in METHODS.values():
+        for name, kind in cls.options().items():
+            found.setdefault(name, (kind, []))[1].append(f"{cls.name} {cls.__dataclass_fields__[name].default}")
+    hyper = [
+        click.option(
+            *dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")),
+            name,
+            type=str if kind is bool else kind,
+            help=f"Hyper-parameter; default: {', '.join(defaults)}.",
+        )
+        for name, (kind, defaults) in found.items()
+    ]
+    return _all(
+        *hyper,
+        click.option("--preset", help="Named settings of the method, such as paper."),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Option of a plugin's method."),
+        click.option("--hyperparameters", metavar="JSON", help="Hyper-parameters as one JSON object."),
+    )(function)
+
+
+def take_method(mode: str, options: dict[str, Any]) -> Method:
+    """Build the method from the options of `method_options`, removing them from `options`.
+
+    Raises:
+        UsageError: an option that the method does not have, or a value out of range.
+    """
+    given: dict[str, Any] = {}
+    text = options.pop("hyperparameters", None)
+    if text:
+        try:
+            given.update(json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise UsageError(
+                f"--hyperparameters must be a JSON object like '{{\"threshold\": 0.3}}': {error}"
+            ) from None
+    given.update(pairs(options.pop("settings", ()), "--set"))
+    names = {name for cls in METHODS.values() for name in cls.options()} | {"preset"}
+    given.update({name: value for name in names if (value := options.pop(name, None)) is not None})
+    return from_args({"method": mode, **given})
+
+
+def take_sampling(options: dict[str, Any]) -> Sampling:
+    """Build the sampling settings, removing them from `options`."""
+    return Sampling(options.pop("temp"), options.pop("top_p"), options.pop("top_k"), options.pop("min_p"))
+
+
+def take_engine(options: dict[str, Any]) -> dict[str, Any]:
+    """The engine's options, removed from `options`."""
+    return {key: value for key in _ENGINE if (value := options.pop(key, None)) is not None}
+
+
+def take_task_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Options for the tasks' factories, removed from `options`."""
+    chosen = {key: value for key in ("prompt", "data_dir", "grader") if (value := options.pop(key, None)) is not None}
+    return chosen | {key: _scalar(value) for key, value in pairs(options.pop("task_args", ()), "-T").items()}
+
+
+def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a dictionary.
+
+    Raises:
+        UsageError: a text without ``=``.
+    """
+    for text in texts:
+        if "=" not in text:
+            raise UsageError(f"{option} {text!r}: write KEY=VALUE")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _scalar(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (int, float, bool, str)) else text
