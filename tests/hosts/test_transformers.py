@@ -83,7 +83,7 @@ def generate(model, prompts, *processors, **options):
 
 
 def without_end(logits):
-    """What `min_new_tokens` makes of raw logits; like every processor of the generation config, it comes before ours."""
+    """What `min_new_tokens` makes of raw logits; processors of the generation config come before ours."""
     masked = logits.clone()
     masked[..., 2] = -torch.inf
     return masked
@@ -93,7 +93,8 @@ def without_end(logits):
 @pytest.mark.parametrize("method", [STRONG, AdaptiveTemperature(target_ratio=0.5)], ids=lambda m: m.name)
 def test_sampling_sees_the_adjusted_distribution(architecture, method):
     torch.manual_seed(1)
-    _, scores, logits = generate(model_of(architecture), PROMPTS, EntropyLogitsProcessor(method), do_sample=True, top_k=0)
+    model = model_of(architecture)
+    _, scores, logits = generate(model, PROMPTS, EntropyLogitsProcessor(method), do_sample=True, top_k=0)
     expected = torch.stack([method.adjust(step) for step in without_end(logits)])
     assert torch.equal(scores, expected)
     assert not torch.equal(scores, without_end(logits))

@@ -215,5 +215,6 @@ def test_every_exported_name_can_be_imported():
 
 
 def test_describe_names_every_setting_in_short():
-    assert EmInf(threshold=0.25).describe() == "em_inf(threshold=0.25, kl_weight=0.05, learning_rate=0.1, n_grad_steps=3)"
+    shown = "em_inf(threshold=0.25, kl_weight=0.05, learning_rate=0.1, n_grad_steps=3)"
+    assert EmInf(threshold=0.25).describe() == shown
     assert Normal().describe() == "normal()"
