@@ -16,7 +16,13 @@ FLOOR = -1.0e4
 
 
 def compute_dtype(logits: Tensor) -> torch.dtype:
-    """The dtype statistics are taken in: float64 stays, everything shorter becomes float32."""
+    """The dtype statistics are taken in: float64 stays, everything shorter becomes float32.
+
+    Raises:
+        TypeError: the dtype is not floating.
+    """
+    if not logits.is_floating_point():
+        raise TypeError(f"logits must be floating, not {logits.dtype}")
     return torch.float64 if logits.dtype == torch.float64 else torch.float32
 
 
@@ -38,8 +44,6 @@ def entropy(logits: Tensor) -> Tensor:
     Raises:
         TypeError: the dtype is not floating.
     """
-    if not logits.is_floating_point():
-        raise TypeError(f"logits must be floating, not {logits.dtype}")
     dtype = compute_dtype(logits)
     shifted = (logits.to(dtype) - logits.to(dtype).amax(-1, keepdim=True)).clamp_(min=FLOOR)
     weights = shifted.exp()

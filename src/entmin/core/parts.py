@@ -12,6 +12,7 @@ equal. Two representations follow:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -27,6 +28,7 @@ _VALUES_MIN_VOCABULARY = 4096
 _VALUES_ROWS = 16
 _CACHE_ELEMENTS = 1 << 16
 _CODES = 1 << 16
+_GLANCE = 64
 
 
 class Part(NamedTuple):
@@ -58,17 +60,36 @@ def pieces(batch: Tensor) -> Iterator[Piece]:
     elif batch.device.type != "cpu":
         yield Piece(batch, [Part(batch.double(), None)], lambda values: values[0].float())
     else:
-        distinct = batch.shape[-1] >= _VALUES_MIN_VOCABULARY and _is_bf16_valued(batch)
-        size = _VALUES_ROWS if distinct else max(1, _CACHE_ELEMENTS // batch.shape[-1])
-        represent = _distinct_values if distinct else _head_and_tail
-        for start in range(0, batch.shape[0], size):
-            rows = batch[start : start + size]
-            yield Piece(rows, *represent(rows))
+        for start, stop, distinct in _runs(_takes_distinct_values(batch)):
+            size = _VALUES_ROWS if distinct else max(1, _CACHE_ELEMENTS // batch.shape[-1])
+            represent = _distinct_values if distinct else _head_and_tail
+            for first in range(start, stop, size):
+                rows = batch[first : min(first + size, stop)]
+                yield Piece(rows, *represent(rows))
 
 
-def _is_bf16_valued(batch: Tensor) -> bool:
-    """A float32 is a bfloat16 number where the low half of its bits is zero; one row is looked at before all are."""
-    return not ((batch[:1].view(torch.int32) & 0xFFFF).any() or (batch.view(torch.int32) & 0xFFFF).any())
+def _runs(flags: Tensor) -> Iterator[tuple[int, int, bool]]:
+    """Consecutive equal flags as (start, stop, flag)."""
+    start = 0
+    for flag, group in itertools.groupby(flags.tolist()):
+        stop = start + sum(1 for _ in group)
+        yield start, stop, flag
+        start = stop
+
+
+def _takes_distinct_values(batch: Tensor) -> Tensor:
+    """Which rows hold bfloat16 numbers only: float32 with the low half of the bits zero. Each row is asked by itself.
+
+    A few entries betray nearly every other row, so whole rows are read only where the answer may be yes.
+    """
+    if batch.shape[-1] < _VALUES_MIN_VOCABULARY:
+        return torch.zeros(batch.shape[0], dtype=torch.bool)
+    bits = batch.view(torch.int32)
+    flags = ~(bits[:, :_GLANCE] & 0xFFFF).any(-1)
+    if flags.all():
+        return ~(bits & 0xFFFF).any(-1)
+    flags[flags.clone()] = ~(bits[flags] & 0xFFFF).any(-1)
+    return flags
 
 
 def _distinct_values(rows: Tensor) -> tuple[list[Part], Assemble]:
@@ -99,17 +120,23 @@ def _distinct_values(rows: Tensor) -> tuple[list[Part], Assemble]:
 def _head_and_tail(rows: Tensor) -> tuple[list[Part], Assemble]:
     # p <= exp(z - max), so no token under this line has p > 1e-4, and finding it costs no exponential.
     cut = rows.amax(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
-    size = int((rows > cut).sum(-1).max())
-    if size > _HEAD_LARGE:
-        cut = rows.logsumexp(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
-        size = int((rows > cut).sum(-1).max())
-    head, where = rows.topk(max(1, size), dim=-1)
-    tail = rows.scatter(-1, where, -torch.inf)
+    sizes = (rows > cut).sum(-1, keepdim=True)
+    large = sizes > _HEAD_LARGE
+    if large.any():
+        cut = torch.where(large, rows.logsumexp(-1, keepdim=True) + math.log(_HEAD_PROBABILITY), cut)
+        sizes = (rows > cut).sum(-1, keepdim=True)
+    head, where = rows.topk(max(1, int(sizes.max())), dim=-1)
+    # The head is as wide as the widest row needs; what is over in the others must stay in their tail, or a row's
+    # rounding would depend on its neighbours.
+    spare = ~(head > cut)
+    head = head.double().masked_fill_(spare, -torch.inf)
+    tail = rows.masked_fill(rows > cut, -torch.inf)
 
     def assemble(transformed: list[Tensor]) -> Tensor:
-        return transformed[1].scatter(-1, where, transformed[0].float())
+        moved = torch.where(spare, transformed[1].gather(-1, where), transformed[0].float())
+        return transformed[1].scatter(-1, where, moved)
 
-    return [Part(head.double(), None), Part(tail, None)], assemble
+    return [Part(head, None), Part(tail, None)], assemble
 
 
 class Moments(NamedTuple):

@@ -49,7 +49,7 @@ class Method:
         kind = cls.options()[name]
         try:
             parsed: Scalar = _parse(kind, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(f"{cls.name}: {name} must be {kind.__name__}, not {value!r}") from None
         low, high = cls.bounds.get(name, (-math.inf, math.inf))
         if not isinstance(parsed, str) and not low <= parsed <= high:

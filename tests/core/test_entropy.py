@@ -1,0 +1,71 @@
+"""Entropy of a row of logits."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import entropy_of
+from rows import KINDS, real_rows, rows_of_kind
+
+from entmin.core import entropy
+
+
+def reference_entropy(logits):
+    return torch.stack([entropy_of(row[row != -torch.inf].double()) for row in logits])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("vocabulary", [2, 3, 1000, 151_936])
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_with_float64(kind, vocabulary, dtype):
+    logits = rows_of_kind(kind, vocabulary, count=2).to(dtype)
+    ours = entropy(logits)
+    assert ours.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    tolerance = 1e-12 if dtype == torch.float64 else 2e-6
+    torch.testing.assert_close(ours.double(), reference_entropy(logits), rtol=tolerance, atol=tolerance)
+
+
+def test_agrees_with_float64_on_logits_of_a_real_model():
+    torch.testing.assert_close(entropy(real_rows()).double(), reference_entropy(real_rows()), rtol=2e-6, atol=2e-6)
+
+
+def test_known_values():
+    logits = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, -torch.inf, -torch.inf], [5.0, *[-torch.inf] * 3]])
+    torch.testing.assert_close(entropy(logits), torch.tensor([math.log(4), math.log(2), 0.0]))
+
+
+def test_enormous_logits_do_not_overflow():
+    logits = torch.tensor([[3e38, 0.0, -3e38], [-3e38, -3e38, -3e38]])
+    torch.testing.assert_close(entropy(logits), torch.tensor([0.0, math.log(3)]))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_rows_with_nan_or_infinity_are_nan_and_others_are_not(bad):
+    logits = torch.zeros(3, 8)
+    logits[1, 3] = bad
+    assert entropy(logits).isnan().tolist() == [False, True, False]
+    logits[1] = -torch.inf
+    assert entropy(logits).isnan().tolist() == [False, True, False]
+
+
+@given(st.integers(0, 10_000), st.integers(2, 300), st.floats(0.01, 30))
+def test_lies_between_zero_and_log_of_the_vocabulary(seed, vocabulary, scale):
+    logits = torch.randn(4, vocabulary, generator=torch.Generator().manual_seed(seed)) * scale
+    h = entropy(logits)
+    assert (h >= -1e-6).all()
+    assert (h <= math.log(vocabulary) + 1e-6).all()
+
+
+def test_any_leading_shape():
+    logits = rows_of_kind("random", 100, count=6)
+    assert torch.equal(entropy(logits.view(2, 3, 100)), entropy(logits).view(2, 3))
+    assert torch.equal(entropy(logits[4]), entropy(logits)[4])
+
+
+def test_integer_logits_are_refused():
+    with pytest.raises(TypeError, match="floating"):
+        entropy(torch.zeros(2, 5, dtype=torch.int64))

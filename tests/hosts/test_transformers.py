@@ -1,0 +1,221 @@
+"""EntropyLogitsProcessor inside the real `generate`, on tiny random models of several architectures."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LogitsProcessor,
+    LogitsProcessorList,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from entmin.core import entropy
+from entmin.hosts.transformers import EntropyLogitsProcessor
+from entmin.methods import AdaptiveTemperature, EmInf, Normal
+
+VOCABULARY, NEW = 128, 12
+PROMPTS = [[5, 9, 31], [7, 7, 80, 12, 99, 3, 41], [64]]
+SHAPE = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "initializer_range": 0.4,  # entropies between nothing and log V, as in a trained model
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+STRONG = EmInf(learning_rate=1.0, n_grad_steps=5)
+ARCHITECTURES = ["llama", "qwen2", "gemma2", "gpt2"]
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+@cache
+def model_of(architecture, dtype=torch.float32):
+    torch.manual_seed(0)
+    if architecture == "gpt2":
+        sizes = {"vocab_size": VOCABULARY, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 4}
+        tokens = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+        model = GPT2LMHeadModel(GPT2Config(**sizes, **tokens, initializer_range=0.4))
+    else:
+        kinds = {
+            "llama": (LlamaConfig, LlamaForCausalLM),
+            "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+            "gemma2": (Gemma2Config, Gemma2ForCausalLM),
+        }
+        config, model = kinds[architecture]
+        model = model(config(**SHAPE))
+    return model.to(dtype).eval()
+
+
+def left_padded(prompts):
+    width = max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def generate(model, prompts, *processors, **options):
+    """The new tokens and the scores that sampling saw, NEW steps of them."""
+    options = {"do_sample": False, "min_new_tokens": NEW, "max_new_tokens": NEW, **options}
+    out = model.generate(
+        **left_padded(prompts),
+        logits_processor=LogitsProcessorList(processors),
+        return_dict_in_generate=True,
+        output_scores=True,
+        output_logits=True,
+        **options,
+    )
+    return out.sequences[:, -NEW:], torch.stack(out.scores), torch.stack(out.logits)
+
+
+def without_end(logits):
+    """What `min_new_tokens` makes of raw logits; processors of the generation config come before ours."""
+    masked = logits.clone()
+    masked[..., 2] = -torch.inf
+    return masked
+
+
+@every_architecture
+@pytest.mark.parametrize("method", [STRONG, AdaptiveTemperature(target_ratio=0.5)], ids=lambda m: m.name)
+def test_sampling_sees_the_adjusted_distribution(architecture, method):
+    torch.manual_seed(1)
+    model = model_of(architecture)
+    _, scores, logits = generate(model, PROMPTS, EntropyLogitsProcessor(method), do_sample=True, top_k=0)
+    expected = torch.stack([method.adjust(step) for step in without_end(logits)])
+    assert torch.equal(scores, expected)
+    assert not torch.equal(scores, without_end(logits))
+
+
+@every_architecture
+def test_left_padded_batches_decode_like_single_rows(architecture):
+    model = model_of(architecture)
+    together, _, _ = generate(model, PROMPTS, EntropyLogitsProcessor(STRONG))
+    alone = torch.cat([generate(model, [prompt], EntropyLogitsProcessor(STRONG))[0] for prompt in PROMPTS])
+    assert torch.equal(together, alone)
+
+
+@every_architecture
+def test_scores_of_a_left_padded_batch_are_those_of_single_rows(architecture):
+    model = model_of(architecture)
+    options = {"max_new_tokens": 1, "min_new_tokens": 0}
+    _, together, logits = generate(model, PROMPTS, EntropyLogitsProcessor(STRONG), **options)
+    assert (entropy(logits[0]) > 0.3).any()
+    for i, prompt in enumerate(PROMPTS):
+        _, alone, _ = generate(model, [prompt], EntropyLogitsProcessor(STRONG), **options)
+        torch.testing.assert_close(together[0, i].softmax(-1), alone[0, 0].softmax(-1), rtol=1e-3, atol=1e-4)
+
+
+@every_architecture
+def test_greedy_with_small_em_inf_steps_is_plain_greedy(architecture):
+    model = model_of(architecture)
+    plain, _, logits = generate(model, PROMPTS)
+    small, scores, _ = generate(model, PROMPTS, EntropyLogitsProcessor(EmInf(learning_rate=0.01)))
+    assert torch.equal(small, plain)
+    assert not torch.equal(scores, without_end(logits))
+
+
+def test_normal_leaves_generation_alone():
+    model = model_of("llama")
+    torch.manual_seed(3)
+    plain, plain_scores, _ = generate(model, PROMPTS, do_sample=True)
+    torch.manual_seed(3)
+    normal, scores, _ = generate(model, PROMPTS, EntropyLogitsProcessor(Normal()), do_sample=True)
+    assert torch.equal(normal, plain)
+    assert torch.equal(scores, plain_scores)
+
+
+def test_adjustment_comes_before_temperature_and_truncation():
+    torch.manual_seed(4)
+    options = {"do_sample": True, "temperature": 0.5, "top_k": 5, "top_p": 0.95}
+    tokens, scores, logits = generate(model_of("llama"), PROMPTS, EntropyLogitsProcessor(STRONG), **options)
+    adjusted = torch.stack([STRONG.adjust(step) for step in without_end(logits)])
+    kept = scores > -torch.inf
+    assert kept.sum(-1).max() <= 5
+    assert torch.equal(scores[kept], (adjusted / 0.5)[kept])
+    other = torch.stack([STRONG.adjust(step / 0.5) for step in without_end(logits)])
+    assert not torch.allclose(scores[kept], other[kept])
+    assert kept.gather(-1, tokens.T[..., None]).all()
+
+
+def test_after_the_processors_of_the_generation_config_and_before_its_warpers():
+    seen = []
+
+    class Spy(LogitsProcessor):
+        def __call__(self, input_ids, scores):
+            seen.append(scores.clone())
+            return scores
+
+    torch.manual_seed(5)
+    options = {"do_sample": True, "temperature": 0.25, "top_k": 3}
+    _, scores, logits = generate(model_of("qwen2"), PROMPTS, Spy(), EntropyLogitsProcessor(STRONG), Spy(), **options)
+    assert torch.equal(torch.stack(seen[::2]), without_end(logits))
+    kept = scores > -torch.inf
+    assert torch.equal((torch.stack(seen[1::2]) / 0.25)[kept], scores[kept])
+
+
+@every_architecture
+def test_recorded_entropies_are_those_of_the_logits(architecture):
+    processor = EntropyLogitsProcessor(STRONG, record=True)
+    torch.manual_seed(6)
+    _, scores, logits = generate(model_of(architecture), PROMPTS, processor, do_sample=True, temperature=1.0, top_k=0)
+    before, after = processor.entropies()
+    assert before.shape == after.shape == (NEW, len(PROMPTS))
+    torch.testing.assert_close(before, entropy(without_end(logits)))
+    torch.testing.assert_close(after, entropy(scores))
+    moved = before >= STRONG.threshold
+    assert moved.any()
+    assert (after[moved] != before[moved]).all()
+    assert torch.equal(after[~moved], before[~moved])
+
+
+def test_recording_starts_empty_adds_up_and_can_be_reset():
+    processor = EntropyLogitsProcessor(Normal(), record=True)
+    assert processor.entropies().before.shape == (0, 0)
+    generate(model_of("llama"), PROMPTS, processor)
+    generate(model_of("llama"), PROMPTS, processor)
+    assert processor.entropies().before.shape == (2 * NEW, len(PROMPTS))
+    assert torch.equal(processor.entropies().before, processor.entropies().after)
+    processor.reset()
+    assert processor.entropies().after.shape == (0, 0)
+
+
+def test_nothing_is_recorded_unless_asked():
+    processor = EntropyLogitsProcessor(STRONG)
+    generate(model_of("llama"), PROMPTS, processor)
+    assert processor.entropies().before.numel() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_half_precision_models_sample_and_decode_greedily(architecture, dtype):
+    processor = EntropyLogitsProcessor(STRONG, record=True)
+    torch.manual_seed(7)
+    for options in ({"do_sample": True, "top_k": 0}, {}):
+        tokens, scores, logits = generate(model_of(architecture, dtype), PROMPTS, processor, **options)
+        assert scores.dtype == torch.float32
+        assert tokens.shape == (len(PROMPTS), NEW)
+        assert torch.equal(scores, torch.stack([STRONG.adjust(step) for step in without_end(logits.float())]))
+    assert processor.entropies().after.isfinite().all()
+
+
+def test_beam_search_runs_and_every_beam_is_adjusted_on_its_own():
+    processor = EntropyLogitsProcessor(EmInf(threshold=0.0), record=True)
+    tokens, _, _ = generate(model_of("llama"), PROMPTS, processor, num_beams=3)
+    assert tokens.shape == (len(PROMPTS), NEW)
+    before, after = processor.entropies()
+    assert before.shape == (NEW, 3 * len(PROMPTS))
+    assert (after < before).all()
