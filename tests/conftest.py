@@ -6,6 +6,7 @@ import os
 
 import pytest
 import torch
+
 from tests import tiny
 
 
@@ -34,3 +35,11 @@ def entmin(tmp_path):
     from tests.command import Runner
 
     return Runner(tmp_path, {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"})
+
+
+@pytest.fixture
+def entmin_here(tmp_path):
+    """Run the real command line in this process, in an empty folder."""
+    from tests.command import InProcess
+
+    return InProcess(tmp_path)

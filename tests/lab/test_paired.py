@@ -52,7 +52,8 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 
 def test_samples_that_were_not_judged_are_left_out():
     d = paired_difference(
-        {"a": [True, None], "b": [None, None], "c": [True, True]}, {"a": [False, True], "b": [True, True], "c": [True, None]}
+        {"a": [True, None], "b": [None, None], "c": [True, True]},
+        {"a": [False, True], "b": [True, True], "c": [True, None]},
     )
     assert (d.n, d.difference, d.gained) == (2, 0.5, 1)
 

@@ -43,7 +43,6 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
         Request(prompt, arm, sampling, options["max_tokens"], options["seed"], token_entropies=True) for arm in arms
     ]
     completions = engine.generate(requests)
-    engine.close()
     _show([arm.describe() for arm in arms], completions, engine)
 
 

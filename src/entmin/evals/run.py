@@ -6,8 +6,10 @@ and is not computed again. The folder is named by a digest of every setting, so 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import time
 from dataclasses import dataclass, field
@@ -16,8 +18,9 @@ from typing import Any
 
 from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 
+from entmin.engine.engine import EngineStats
 from entmin.engine.requests import Sampling
 from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
@@ -92,7 +95,7 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     """
     if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
         raise UsageError("nothing to run: limit and epochs must be at least 1")
-    task = _make(info, spec.task_options)
+    task = make(info, **spec.task_options)
     samples = min(len(task.dataset), spec.limit or len(task.dataset))
     if not samples:
         raise UsageError(f"task {info.name!r} has no samples with these options")
@@ -102,28 +105,13 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     kept = _finished_samples(folder / "logs")
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
-    with Progress(
-        label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet
-    ) as progress:
+    with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
         task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
         log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
-    if engine.stats.completed > before.completed:
-        _note_session(
-            folder,
-            engine.stats.generated_tokens - before.generated_tokens,
-            engine.stats.busy_seconds - before.busy_seconds,
-            engine.notices,
-        )
+    _note_session(folder, before, engine.stats, engine.notices)
     if log.status != "success":
         raise _failure(log, label)
     return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.loaded.dtype))
-
-
-def _make(info: TaskInfo, options: dict[str, Any]) -> Task:
-    try:
-        return make(info, **options)
-    except TypeError as error:
-        raise UsageError(f"task {info.name!r}: {error}") from error
 
 
 def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
@@ -150,7 +138,13 @@ def _finished_samples(logs: Path) -> int:
 
 def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLog:
     model = get_model(f"entmin/{spec.model}", **spec.engine_options)
-    _, found = eval_set(
+    with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
+        _, found = _eval_set(spec, task, model, logs, concurrency)
+    return read_eval_log(found[0].location)
+
+
+def _eval_set(spec: RunSpec, task: Task, model: Model, logs: Path, concurrency: int) -> tuple[bool, list[EvalLog]]:
+    return eval_set(
         task,
         log_dir=str(logs),
         model=model,
@@ -167,7 +161,6 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLo
         score_display=False,
         **_generate_config(spec).model_dump(exclude_none=True),
     )
-    return read_eval_log(found[0].location)
 
 
 def _generate_config(spec: RunSpec) -> GenerateConfig:
@@ -191,9 +184,17 @@ def _failure(log: EvalLog, label: str) -> EntminError:
     return EntminError(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
 
 
-def _note_session(folder: Path, tokens: int, seconds: float, notices: list[str]) -> None:
+def _note_session(folder: Path, before: EngineStats, after: EngineStats, notices: list[str]) -> None:
     """Append what this session decoded, so that speed is known for a run that took several."""
-    row = {"ended": time.time(), "generated_tokens": tokens, "seconds": seconds, "notices": list(notices)}
+    if after.completed == before.completed:
+        return
+    row = {
+        "ended": time.time(),
+        "completed": after.completed - before.completed,
+        "generated_tokens": after.generated_tokens - before.generated_tokens,
+        "seconds": after.busy_seconds - before.busy_seconds,
+        "notices": list(notices),
+    }
     with (folder / "sessions.jsonl").open("a") as sessions:
         sessions.write(json.dumps(row) + "\n")
 
@@ -207,7 +208,9 @@ def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: Eval
         "dtype_used": str(dtype).removeprefix("torch."),
         "task": task.metadata,
         "results": summarize_log(log),
-        "generated_tokens": sum(sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage),
+        "generated_tokens": sum(
+            sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage
+        ),
         "decoding_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
         "notices": [notice for row in rows for notice in row["notices"]],
