@@ -119,11 +119,13 @@ def order_of_temperature(rows: Tensor) -> Iterator[str]:
     raw, cooled = entropy(rows) >= THRESHOLD, entropy(rows.float() / 0.1) >= THRESHOLD
     yield f"steps at or above {THRESHOLD} nat: raw {shown(int(raw.sum()), len(rows))},"
     yield f"  after temperature 0.1 {shown(int(cooled.sum()), len(rows))}"
-    tv = total_variation(em_inf(rows) / 0.1, em_inf(rows.float() / 0.1))[raw]
+    above = rows[raw].float()
+    adjusted = em_inf(above)
+    tv = total_variation(adjusted / 0.1, em_inf(above / 0.1))
     yield f"TV between adjust-then-cool and cool-then-adjust on the former: {spread(tv)}"
-    yield f"TV of em_inf from plain at temperature 1: {spread(total_variation(em_inf(rows), rows)[raw])}"
-    tv = total_variation(em_inf(rows) / 0.1, rows.float() / 0.1)[raw]
-    yield f"TV of em_inf from plain at temperature 0.1: {spread(tv)}"
+    for temperature in (1.0, 0.1):
+        tv = total_variation(adjusted / temperature, above / temperature)
+        yield f"TV of em_inf from plain at temperature {temperature}: {spread(tv)}"
 
 
 def precision(rows: Tensor) -> Iterator[str]:
