@@ -134,6 +134,10 @@ def precision(rows: Tensor) -> Iterator[str]:
     truth = em_inf(some.double(), n_grad_steps=15)
     yield f"TV from float64, 15 steps: ours {spread(total_variation(em_inf(some, n_grad_steps=15), truth))};"
     yield f"  autograd in float32 {spread(total_variation(autograd_em_inf(some, n_grad_steps=15), truth))}"
+    tied = 1e-4 * torch.randn(50, 1000, generator=torch.Generator().manual_seed(0))
+    truth = em_inf(tied.double(), n_grad_steps=3)
+    yield f"1,000 logits tied to 1e-4, 3 steps: ours {spread(total_variation(em_inf(tied), truth))};"
+    yield f"  autograd in float32 {spread(total_variation(autograd_em_inf(tied), truth))}"
 
 
 def main() -> None:
