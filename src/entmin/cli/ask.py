@@ -40,7 +40,7 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
     prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
     arms = [method] if not beside else [Normal(), method]
     requests = [
-        Request(prompt, arm, sampling, options["max_tokens"], options["seed"], token_entropies=True) for arm in arms
+        Request(prompt, arm, sampling, options["max_tokens"] or 512, options["seed"], token_entropies=True) for arm in arms
     ]
     completions = engine.generate(requests)
     _show([arm.describe() for arm in arms], completions, engine)

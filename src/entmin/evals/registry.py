@@ -27,6 +27,8 @@ class TaskInfo:
     """``module:function``; the function returns an `inspect_ai.Task` and takes keyword options only."""
     summary: str
     groups: tuple[str, ...] = ()
+    max_tokens: int = 4096
+    """Length limit of an answer where the user sets none; 4096 is the paper's."""
 
     def load(self) -> Callable[..., Task]:
         """Import the factory (this imports Inspect)."""
@@ -112,6 +114,7 @@ register_task(
         "arithmetic",
         "entmin.evals.tasks.arithmetic:arithmetic",
         "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
+        max_tokens=160,
     )
 )
 

@@ -25,7 +25,7 @@ from entmin.engine.requests import Sampling
 from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
-from entmin.evals.provider import DEFAULT_MAX_TOKENS, shared_engine
+from entmin.evals.provider import shared_engine
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.registry import TaskInfo, make
 from entmin.evals.solvers import seeded_generate
@@ -42,7 +42,8 @@ class RunSpec:
     limit: int | None = None
     epochs: int = 1
     seed: int = 0
-    max_tokens: int = DEFAULT_MAX_TOKENS
+    max_tokens: int | None = None
+    """None takes the task's own limit."""
     task_options: dict[str, Any] = field(default_factory=dict)
     """Passed to the task's factory: prompt profile, data folder, grader and the like."""
     engine_options: dict[str, Any] = field(default_factory=dict)
@@ -53,17 +54,17 @@ class RunSpec:
         """The name results are filed under."""
         return "greedy" if self.method.name == "normal" and self.sampling.temperature == 0 else self.method.name
 
-    def settings(self, task: str, revision: str) -> dict[str, Any]:
+    def settings(self, info: TaskInfo, revision: str) -> dict[str, Any]:
         """The settings that can change an answer, for the record and for the folder's digest."""
         engine = {key: self.engine_options.get(key, "auto") for key in ("device", "dtype")}
         return {
             "model": self.model,
             "revision": revision,
-            "task": task,
+            "task": info.name,
             "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
             "method": self.method.to_args(),
             "sampling": dataclasses.asdict(self.sampling),
-            "max_tokens": self.max_tokens,
+            "max_tokens": self.max_tokens or info.max_tokens,
             "limit": self.limit,
             "epochs": self.epochs,
             "seed": self.seed,
@@ -100,14 +101,14 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     if not samples:
         raise UsageError(f"task {info.name!r} has no samples with these options")
     engine = shared_engine(spec.model, **spec.engine_options)
-    settings = spec.settings(info.name, engine.loaded.revision)
+    settings = spec.settings(info, engine.loaded.revision)
     folder = _folder(spec, info.name, settings, results)
     kept = _finished_samples(folder / "logs")
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
     with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
         task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
-        log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
+        log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], 2 * engine.batch_size)
     _note_session(folder, before, engine.stats, engine.notices)
     if log.status != "success":
         raise _failure(log, label)
@@ -136,14 +137,16 @@ def _finished_samples(logs: Path) -> int:
         return 0
 
 
-def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLog:
+def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrency: int) -> EvalLog:
     model = get_model(f"entmin/{spec.model}", **spec.engine_options)
     with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
-        _, found = _eval_set(spec, task, model, logs, concurrency)
+        _, found = _eval_set(spec, task, model, logs, max_tokens, concurrency)
     return read_eval_log(found[0].location)
 
 
-def _eval_set(spec: RunSpec, task: Task, model: Model, logs: Path, concurrency: int) -> tuple[bool, list[EvalLog]]:
+def _eval_set(
+    spec: RunSpec, task: Task, model: Model, logs: Path, max_tokens: int, concurrency: int
+) -> tuple[bool, list[EvalLog]]:
     return eval_set(
         task,
         log_dir=str(logs),
@@ -159,11 +162,11 @@ def _eval_set(spec: RunSpec, task: Task, model: Model, logs: Path, concurrency: 
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
-        **_generate_config(spec).model_dump(exclude_none=True),
+        **_generate_config(spec, max_tokens).model_dump(exclude_none=True),
     )
 
 
-def _generate_config(spec: RunSpec) -> GenerateConfig:
+def _generate_config(spec: RunSpec, max_tokens: int) -> GenerateConfig:
     body: dict[str, Any] = {"vllm_xargs": spec.method.to_args()}
     if spec.sampling.min_p:
         body["min_p"] = spec.sampling.min_p
@@ -171,7 +174,7 @@ def _generate_config(spec: RunSpec) -> GenerateConfig:
         temperature=spec.sampling.temperature,
         top_p=spec.sampling.top_p,
         top_k=spec.sampling.top_k,
-        max_tokens=spec.max_tokens,
+        max_tokens=max_tokens,
         seed=spec.seed,
         extra_body=body,
     )
