@@ -19,8 +19,8 @@ from entmin.verdict import Verdict
 def toy_rewrites(toy_grader, monkeypatch):
     """One rewriting and one corruption of each gold, and a list of odd golds that the test may fill."""
     rewrites = types.ModuleType("entmin.grading.rewrites")
-    rewrites.rewritings = lambda gold: [f"Clearly \\boxed{{{gold.answers[0]}}}"]
-    rewrites.corruptions = lambda gold: [f"Clearly \\boxed{{{gold.answers[0]}0}}"]
+    rewrites.named_rewritings = lambda gold: [("said", f"Clearly \\boxed{{{gold.answers[0]}}}")]
+    rewrites.named_corruptions = lambda gold: ([("tenfold", f"Clearly \\boxed{{{gold.answers[0]}0}}")], [])
     odd = types.ModuleType("entmin.grading.odd_golds")
     odd.listed = {}
     odd.odd_golds = lambda task: odd.listed
@@ -48,10 +48,12 @@ def test_the_grader_sees_the_golds_of_the_shuffled_options(toy_rewrites, mirror)
 
 
 def test_a_failure_is_printed_and_exits_with_1_unless_it_is_listed(toy_rewrites, mirror, monkeypatch):
-    monkeypatch.setattr(sys.modules["entmin.grading.rewrites"], "rewritings", lambda gold: ["\\boxed{oops}"])
+    monkeypatch.setattr(
+        sys.modules["entmin.grading.rewrites"], "named_rewritings", lambda gold: [("slip", "\\boxed{oops}")]
+    )
     result = run("gsm8k", "--data-dir", str(mirror))
     assert result.exit_code == 1
-    assert "FAIL 0 rewriting: expected right, got wrong (wrong); gold '1400'" in result.output
+    assert "FAIL 0 rewriting (slip): expected right, got wrong (wrong); gold '1400'" in result.output
     toy_rewrites.listed["0"] = "the data set is wrong"
     result = run("gsm8k", "--data-dir", str(mirror), "--json")
     assert result.exit_code == 0

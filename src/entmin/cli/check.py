@@ -122,6 +122,6 @@ def _line(failure: Failure) -> str:
     got = {True: "right", False: "wrong", None: "not judged"}[verdict.correct]
     gold = ", ".join(case.gold.answers)
     return (
-        f"  FAIL {case.id} {case.kind}: expected {expected}, got {got} ({verdict.reason}); "
+        f"  FAIL {case.id} {case.kind} ({case.form}): expected {expected}, got {got} ({verdict.reason}); "
         f"gold {gold[:100]!r}, prediction {case.prediction[-120:]!r}, read as {(verdict.answer or '')[:80]!r}"
     )

@@ -27,6 +27,8 @@ class Case:
 
     id: str
     kind: Kind
+    form: str
+    """Which rewriting or corruption it is."""
     prediction: str
     gold: Gold
 
@@ -50,6 +52,7 @@ class Failure:
         return {
             "id": self.case.id,
             "kind": self.case.kind,
+            "form": self.case.form,
             "prediction": self.case.prediction,
             "gold": self.case.gold.to_dict(),
             "expected": self.case.right,
@@ -95,13 +98,14 @@ def written(gold: Gold) -> str:
 
 def cases_of(name: str, gold: Gold) -> Iterator[Case]:
     """All known answers that one gold gives."""
-    from entmin.grading.rewrites import corruptions, rewritings
+    from entmin.grading.rewrites import named_corruptions, named_rewritings
 
-    yield Case(name, "gold", written(gold), gold)
-    for text in rewritings(gold):
-        yield Case(name, "rewriting", text, gold)
-    for text in corruptions(gold):
-        yield Case(name, "corruption", text, gold)
+    yield Case(name, "gold", "as a model writes it", written(gold), gold)
+    for form, text in named_rewritings(gold):
+        yield Case(name, "rewriting", form, text, gold)
+    made, _ = named_corruptions(gold)
+    for form, text in made:
+        yield Case(name, "corruption", form, text, gold)
 
 
 def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Mapping[str, str]) -> Report:
