@@ -37,6 +37,7 @@ _GREEK = {
     "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar", "pi", "infty", "imath", "jmath",
     "nabla", "partial", "odot", "perp", "parallel", "star", "dagger", "emptyset", "varnothing", "prime", "mho", "Re", "Im",
 }  # fmt: skip
+_BOLD = {"boldsymbol", "mathbf", "bm", "vec", "pmb", "textbf"}
 _SKIPPED = {"cdot", "times", "ast"}
 _STOP_AFTER_FUNCTION = {"+", "-", "/", ")", "]", "}", "|", ",", "=", "<", ">", ";", "*"}
 
@@ -232,9 +233,12 @@ class _Parser:
         if name in _FUNCTIONS or name in _ALIASES:
             return self.function(_ALIASES.get(name, name))
         if name in _STYLES:
-            return self.styled()
+            return self.styled(name)
         if name in _ACCENTS:
-            return self.symbol(f"{name}({self.raw()})")
+            inner = self.raw()
+            return self.symbol(f"{inner}_unit" if name == "hat" and inner in "ijk" else f"{name}({inner})")
+        if name == "partial":
+            return self.differential("partial ")
         if name in ("angle", "triangle"):
             return self.product()
         if name in _GREEK:
@@ -299,9 +303,26 @@ class _Parser:
                 parts.append(token.lstrip("\\"))
         return "".join(parts)
 
-    def styled(self) -> Tree:
+    def differential(self, sign: str) -> Tree:
+        r"""``\mathrm{d}x`` and ``\partial^2 x`` are one quantity each: dx/dt must not cancel to x/t."""
+        if self.peek() == "^":
+            self.take()
+            sign += "^" + self.raw()
+        token = self.peek()
+        if token.isalpha() or token.startswith("\\") and token[1:] in _GREEK | _STYLES | _ACCENTS:
+            inner = self.atom()
+            if inner[0] == "sym":
+                return self.symbol(sign + inner[1])
+            return ("mul", ("sym", sign), inner)
+        return ("sym", sign)
+
+    def styled(self, style: str) -> Tree:
         start = self.at
         name = self.raw()
+        if style != "mathrm" and name in ("i", "j", "k") and style in _BOLD:
+            return self.symbol(name + "_unit")
+        if name == "d" and style in ("mathrm", "text", "rm"):
+            return self.differential("d ")
         if name in _FUNCTIONS or name in _ALIASES:
             return self.function(_ALIASES.get(name, name))
         if not re.fullmatch(r"[A-Za-z]+|[^\W\d_]+", name):
@@ -343,7 +364,19 @@ class _Parser:
         if self.peek() == "^" and self.peek(1) in ("*", r"\ast", r"\dagger", r"\star"):
             self.take()
             name += self.take()
+        elif self.physics and self.peek() == "^":
+            name += self.label()
         return ("sym", name)
+
+    def label(self) -> str:
+        """``^{0}`` and ``^{(1)}`` on a physical quantity: which one it is, not a power of it."""
+        start = self.at
+        self.take()
+        text = self.raw()
+        if text == "0" or re.fullmatch(r"\(\w+\)", text):
+            return "^" + text
+        self.at = start
+        return ""
 
 
 def read(text: str, *, physics: bool = False) -> Tree:

@@ -123,6 +123,9 @@ def proportional(gold: Shape, answer: Shape, rules: Rules, *, positive: bool = F
 def same_equation(gold: Shape, answer: Shape, rules: Rules, *, alone: bool) -> bool:
     """Whether two equations say the same; ``alone`` answers may name their quantity differently in style."""
     answer = _renamed(gold, answer)
+    written = [re.sub(r"\s", "", item.text) for item in gold.items]
+    if written in ((turned := [re.sub(r"\s", "", item.text) for item in answer.items]), turned[::-1]):
+        return True
     if proportional(gold, answer, rules):
         return True
     left, right = gold.items[0].text, answer.items[0].text

@@ -2,7 +2,7 @@ r"""Golds rewritten so that they stay right, and corrupted so that they become w
 
 `rewritings` are whole predictions that must grade correct against the gold, `corruptions` whole predictions that must
 grade wrong. A corruption that happens to be right (minus zero, one more within a declared tolerance) is left out, and
-`named_corruptions` says why. Whether it is right is decided here by plain fractions, never by asking the grader.
+`named_corruptions` says why. That is decided here from the values of numbers, never by asking the grader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from entmin.grading.reader import Unreadable, read
 from entmin.grading.relations import EQUALS, is_name
 from entmin.grading.scalars import based, literal
 from entmin.grading.shapes import Shape, parse
-from entmin.grading.values import TooLarge, exact
+from entmin.grading.values import Point, TooLarge, exact, symbols, value
 
 Named = tuple[str, str]
 
@@ -150,19 +150,19 @@ def _corrupted_number(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
     """(name, text, reason to skip) for a literal."""
     number = literal(text)
     assert number is not None
-    value = number.value
+    stated = number.value
     changed = {
-        "sign flipped": -value,
-        "times ten": value * 10,
-        "times hundred": value * 100,
-        "over hundred": value / 100,
-        "plus one": value + 1,
-        "last digit": value + 2 * number.half,
-        "rounding noise": value + Fraction(1, 20) if value.denominator == 1 and abs(value) > 99 else value + value / 20,
+        "sign flipped": -stated,
+        "times ten": stated * 10,
+        "times hundred": stated * 100,
+        "over hundred": stated / 100,
+        "plus one": stated + 1,
+        "last digit": stated + 2 * number.half,
+        "rounding noise": stated + (Fraction(1, 20) if stated.denominator == 1 and abs(stated) > 99 else stated / 20),
     }
     for name, other in changed.items():
-        reason = _close(value, other, gold)
-        if gold.rounded and abs(other - value) <= number.half:
+        reason = _close(stated, other, gold)
+        if gold.rounded and abs(other - stated) <= number.half:
             reason = "rounds to the gold"
         # 0.42 against 42 %: the same value, rightly accepted.
         if not reason and "%" in text and name in ("over hundred", "times hundred"):
@@ -171,63 +171,74 @@ def _corrupted_number(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
 
 
 def _rational(text: str) -> Fraction | None:
+    """The value of a pure number, irrational ones to 15 digits."""
     try:
-        return exact(read(normalize(text)))
+        tree = read(normalize(text))
+        number = None if symbols(tree) else value(tree, Point(1))
+        return exact(tree) if number is None or number.imag else exact(tree) or Fraction(float(number.real))
     except (Unreadable, TooLarge):
         return None
 
 
+def _unchanged(before: str, after: str, gold: Gold) -> str:
+    """Why a changed part is still right, or nothing."""
+    if re.search(r"\\(?:infty|ldots|cdots)", before):
+        return "an infinity is not changed by arithmetic"
+    left, right = _rational(before), _rational(after)
+    return _close(left, right, gold) if left is not None and right is not None else ""
+
+
 def _corrupted_expression(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
     fixed = "an infinity is not changed by arithmetic" if re.search(r"\\(infty|ldots|cdots)", text) else ""
-    value = _rational(text)
-    if value == 0:
+    number = _rational(text)
+    if number == 0:
         fixed = "zero is not changed by a factor"
     yield "sign flipped", rf"-\left({text}\right)", fixed or ("both signs are in the gold" if r"\pm" in text else "")
     yield "times ten", rf"10 \left({text}\right)", fixed
     yield "over hundred", rf"\frac{{{text}}}{{100}}", fixed
-    yield "plus one", f"{text} + 1", _close(value, value + 1, gold) if value is not None else fixed
+    yield "plus one", f"{text} + 1", _close(number, number + 1, gold) if number is not None else fixed
     match = _SIMPLE_FRACTION.fullmatch(text)
     if match and abs(int(match.group(1))) != int(match.group(2)) and int(match.group(1)):
         yield "turned over", rf"\frac{{{match.group(2)}}}{{{match.group(1)}}}", ""
 
 
-def _corrupted_group(shape: Shape) -> Iterator[tuple[str, str, str]]:
+def _corrupted_group(shape: Shape, gold: Gold) -> Iterator[tuple[str, str, str]]:
     items = [item.text for item in shape.items]
-    opening, closing = shape.opening, shape.closing
-    ordered = opening != r"\{"
-    if len(items) > 1:
-        yield "element dropped", f"{opening}{', '.join(items[:-1])}{closing}", ""
-    yield "element added", f"{opening}{', '.join([*items, '98765'])}{closing}", ""
+    opening, closing, joiner = shape.opening, shape.closing, ", "
+    if opening == ":":
+        opening, closing, joiner = "", "", " : "
+    if len(items) > 1 and opening:
+        yield "element dropped", f"{opening}{joiner.join(items[:-1])}{closing}", ""
+    yield "element added", f"{opening}{joiner.join([*items, '98765'])}{closing}", ""
     if opening in _OTHER_BRACKET and closing in _OTHER_BRACKET:
-        yield "left bracket swapped", f"{_OTHER_BRACKET[opening]}{', '.join(items)}{closing}", ""
-        yield "right bracket swapped", f"{opening}{', '.join(items)}{_OTHER_BRACKET[closing]}", ""
-    if ordered and items != items[::-1] and len(items) > 1:
-        yield "order reversed", f"{opening}{', '.join(reversed(items))}{closing}", ""
-    infinite = "an infinity is not changed by arithmetic" if r"\infty" in items[0] else ""
-    yield "element changed", f"{opening}{', '.join([f'{items[0]} + 7', *items[1:]])}{closing}", infinite
+        yield "left bracket swapped", f"{_OTHER_BRACKET[opening]}{joiner.join(items)}{closing}", ""
+        yield "right bracket swapped", f"{opening}{joiner.join(items)}{_OTHER_BRACKET[closing]}", ""
+    if opening != r"\{" and items != items[::-1] and len(items) > 1:
+        yield "order reversed", f"{opening}{joiner.join(reversed(items))}{closing}", _unchanged(items[0], items[-1], gold)
+    changed = f"{items[0]} + 7"
+    yield "element changed", f"{opening}{joiner.join([changed, *items[1:]])}{closing}", _unchanged(items[0], changed, gold)
 
 
 def _corrupted_parts(shape: Shape, joiner: str) -> Iterator[tuple[str, str, str]]:
     items = [item.text for item in shape.items]
     yield "element dropped", joiner.join(items[:-1]), ""
     yield "element added", joiner.join([*items, "98765"]), ""
-    for name, text, reason in _corrupted(shape.items[0].text, Gold("math", ("0",))):
-        twin = "another element of the list" if text in items or name in ("sign flipped", "turned over") else ""
+    for name, text, reason in _corrupted(items[0], Gold("math", ("0",))):
+        twin = "may be another element" if text in items or name in ("sign flipped", "turned over") else ""
         yield f"element: {name}", joiner.join([text, *items[1:]]), reason or twin
-        break
 
 
-def _corrupted_relation(shape: Shape) -> Iterator[tuple[str, str, str]]:
+def _corrupted_relation(shape: Shape, gold: Gold) -> Iterator[tuple[str, str, str]]:
     items, text = [item.text for item in shape.items], shape.text
     signs = [_SIGN.get(operator, "=") for operator in shape.operators]
     plus = [*items[:-1], f"{items[-1]} + 7"]
     sides = [side for pair in zip(plus, [*signs, ""], strict=True) for side in pair]
-    infinite = "an infinity is not changed by arithmetic" if r"\infty" in items[-1] or "cdots" in items[-1] else ""
-    yield "right side changed", " ".join(sides).strip(), infinite
+    yield "right side changed", " ".join(sides).strip(), _unchanged(items[-1], plus[-1], gold)
     if len(items) == 2 and shape.operators[0] in _FLIPPED:
         yield "inequality flipped", f"{items[0]} {_FLIPPED[shape.operators[0]]} {items[1]}", ""
-    if len(items) == 2 and shape.operators[0] in EQUALS and is_name(items[0]) and items[1].strip() != "0" and r"\pm" not in text:
-        yield "right side negated", rf"{items[0]} = -\left({items[1]}\right)", infinite
+    negatable = items[-1].strip() != "0" and r"\pm" not in text and r"\infty" not in items[-1]
+    if len(items) == 2 and shape.operators[0] in EQUALS and is_name(items[0]) and negatable:
+        yield "right side negated", rf"{items[0]} = -\left({items[1]}\right)", ""
 
 
 def _corrupted(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
@@ -242,11 +253,11 @@ def _corrupted(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
         return
     shape = parse(normalize(text))
     if shape.kind == "group" and shape.items:
-        yield from _corrupted_group(shape)
+        yield from _corrupted_group(shape, gold)
     elif shape.kind in ("list", "union"):
         yield from _corrupted_parts(shape, ", " if shape.kind == "list" else r" \cup ")
     elif shape.kind == "relation":
-        yield from _corrupted_relation(shape)
+        yield from _corrupted_relation(shape, gold)
     elif shape.kind == "text":
         yield "other word", "Zebra", ""
     elif shape.kind == "matrix":

@@ -22,6 +22,7 @@ _MAX_FACTORIAL = 3_000
 _MAX_EXPONENT = 1_000_000
 _DIGITS = 30
 _SMALL = 1e-15
+_LOOSE = 1e-17
 
 
 class TooLarge(ArithmeticError):
@@ -34,7 +35,7 @@ class Point:
 
     seed: int
     style: str = "positive"
-    """``positive`` reals, ``signed`` reals, or ``whole`` numbers."""
+    """``positive`` reals, ``signed`` reals, ``wide`` positive reals of all sizes, or ``whole`` numbers."""
 
     def value(self, name: str) -> Any:
         """The value of one symbol: a fixed irrational-looking real, or a whole number."""
@@ -43,6 +44,8 @@ class Point:
         if self.style == "whole":
             return mpf(7 + number % 23)
         real = mpf(number) / 2**64 * 2 + mpf(2) / 5
+        if self.style == "wide":
+            return mpf(10) ** (4 * real - 6)
         return -real if self.style == "signed" and number % 2 else real
 
 
@@ -289,22 +292,34 @@ def equal(a: Tree, b: Tree, *, physics: bool = False, tolerance: float = 1e-18) 
     left, right = exact(a), exact(b)
     if left is not None and right is not None:
         gap = abs(left - right)
-        return left == right or (tolerance > 1e-17 and gap <= Fraction(tolerance) * max(abs(left), abs(right)))
-    if _agree(a, b, [Point(1), Point(2)], physics, tolerance):
+        return left == right or (tolerance > _LOOSE and gap <= Fraction(tolerance) * max(abs(left), abs(right)))
+    points = [Point(1), Point(2)]
+    if tolerance > _LOOSE and symbols(a):
+        points += [Point(seed, "wide") for seed in range(21, 25)]
+    if _agree(a, b, points, physics, tolerance):
+        if symbols(a) and _vanishes(a, points[:2], physics):
+            raise Unreadable("identically zero when its letters commute")
         return not symbols(a) or _agree_where_real(a, b, physics, tolerance)
     if symbols(a) and (_has_discrete(a) or _has_discrete(b)):
-        return _agree(a, b, [Point(seed, "whole") for seed in range(3, 7)], physics, tolerance)
+        whole = [Point(seed, "whole") for seed in range(3, 7)]
+        # Powers and factorials of whole numbers are large: 90 digits keep a "+ 1" visible.
+        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-60, 3 * _DIGITS)
     return False
 
 
-def _agree(a: Tree, b: Tree, points: list[Point], physics: bool, tolerance: float) -> bool:
-    return all(_agree_at(a, b, point, physics, tolerance) for point in points)
+def _vanishes(tree: Tree, points: list[Point], physics: bool) -> bool:
+    return all(abs(value(tree, point, physics=physics)) < _SMALL**2 for point in points)
 
 
-def _agree_at(a: Tree, b: Tree, point: Point, physics: bool, tolerance: float) -> bool:
-    left, right = value(a, point, physics=physics), value(b, point, physics=physics)
-    if close(left, right, tolerance):
-        return True
+def _agree(a: Tree, b: Tree, points: list[Point], physics: bool, tolerance: float, digits: int = _DIGITS) -> bool:
+    return all(_agree_at(a, b, point, physics, tolerance, digits) for point in points)
+
+
+def _agree_at(a: Tree, b: Tree, point: Point, physics: bool, tolerance: float, digits: int) -> bool:
+    left, right = (value(tree, point, physics=physics, digits=digits) for tree in (a, b))
+    with mp.workdps(digits):
+        if close(left, right, tolerance):
+            return True
     if max(abs(left), abs(right)) > _SMALL and min(abs(left), abs(right)) > 0:
         return False
     # Small values, or a zero: real, or what cancellation left over? More digits tell.
