@@ -302,8 +302,8 @@ def equal(a: Tree, b: Tree, *, physics: bool = False, tolerance: float = 1e-18) 
         return not symbols(a) or _agree_where_real(a, b, physics, tolerance)
     if symbols(a) and (_has_discrete(a) or _has_discrete(b)):
         whole = [Point(seed, "whole") for seed in range(3, 7)]
-        # Powers and factorials of whole numbers are large: 90 digits keep a "+ 1" visible.
-        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-60, 3 * _DIGITS)
+        # Powers and factorials of whole numbers are large: 210 digits keep a "+ 1" visible.
+        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-150, 7 * _DIGITS)
     return False
 
 
