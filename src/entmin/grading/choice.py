@@ -17,7 +17,9 @@ NAME, VERSION = "choice", "1"
 _DRESS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"]|\\[()\[\],;! ]|~")
 _WHOLE = re.compile(r"\(?\s*([A-Za-z])\s*\)?\s*[.:)]?")
 _LABELLED = re.compile(r"\(?\s*([A-Z])\s*(?:\)|\.|:)\s*\S.*", re.DOTALL)
-_NAMED = re.compile(r"\b(?:option|choice|answer|letter|选项)\s*(?:is\s*|:\s*)?\(?([A-Za-z])\)?(?![A-Za-z])", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:option|choice|answer|letter|选项)\s*(?:is\s*|:\s*)?\(?([A-Za-z])\)?(?![A-Za-z])", re.IGNORECASE
+)
 _PARENTHESISED = re.compile(r"\(([A-Z])\)")
 _ALONE = re.compile(r"(?<![A-Za-z'’])([A-Z])(?![A-Za-z'’])")
 _JOINED = re.compile(r"\(?([A-Za-z])\)?\s*(?:,|and|or|&|/)\s*\(?([A-Za-z])\)?(?![a-z])")

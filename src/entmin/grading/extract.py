@@ -96,7 +96,9 @@ def _last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[str, ...]:
     run = [found[-1]]
     for box in reversed(found[:-1]):
         between = text[box[2] : run[0][1]]
-        joined = re.fullmatch(r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between)
+        joined = re.fullmatch(
+            r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between
+        )
         if not joined or len(between) > 40 or "\n\n" in between:
             break
         run.insert(0, box)

@@ -72,7 +72,10 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
         (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
         (r"\\cup(?=[A-Za-z])|(?<=[\])}])\s*\bU\b(?=\s*[\[({\\])", r"\\cup "),
-        (r"\\frac\s*\{\s*d((?:\s*\^\s*\{?\d\}?)?[^{}]*)\}\s*\{\s*d(?=\s*[A-Za-z\\])", r"\\frac{\\mathrm{d}\1}{\\mathrm{d}"),
+        (
+            r"\\frac\s*\{\s*d((?:\s*\^\s*\{?\d\}?)?[^{}]*)\}\s*\{\s*d(?=\s*[A-Za-z\\])",
+            r"\\frac{\\mathrm{d}\1}{\\mathrm{d}",
+        ),
         (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
     ]
 ]

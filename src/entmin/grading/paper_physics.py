@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 
+from entmin.grading.exactly import TooLarge
 from entmin.grading.extract import balanced
 from entmin.grading.paper_values import symbolic_equal, tree_of
 from entmin.grading.shapes import elements, plus_minus
-from entmin.grading.values import Point, TooLarge, symbols, value
+from entmin.grading.values import Point, symbols, value
 
 PRECISION = 1e-2
 _PHRASES = ("is the ans", "is our ans", "answer is", "answer:", "answer :")
@@ -91,7 +92,8 @@ def _number(text: str) -> float | None:
         return None
     try:
         number = value(tree, Point(1))
-        return float(number.real) if number.imag == 0 else None
+        real: float | None = float(str(number.real)) if number.imag == 0 else None
+        return real
     except (TooLarge, ValueError, OverflowError):
         return None
 

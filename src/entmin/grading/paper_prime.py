@@ -1,4 +1,4 @@
-r"""The published rules of MATH-500, AMC and AIME, written from their description, leniencies and blind spots included."""
+r"""The published rules of MATH-500, AMC and AIME, from their description, leniencies and blind spots included."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from mpmath import mp
 
+from entmin.grading.exactly import TooLarge
 from entmin.grading.reader import Tree, Unreadable, read
-from entmin.grading.values import Point, TooLarge, symbols, value
+from entmin.grading.values import Point, symbols, value
 
 RELATIVE = 1e-4
 _RENAMED = {"i": "i letter", "e": "e letter", "pi": "pi letter"}

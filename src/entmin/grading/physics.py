@@ -25,8 +25,8 @@ TOLERANCE = 0.01
 """Relative deviation accepted of a number, the benchmark's own."""
 
 _RANGE = re.compile(
-    r"[,;]?(?:\\q?quad|\\[,;! ]|\s|\()*(?<![A-Za-z\\])[A-Za-z](?:_\w)?\s*=\s*(?:\\pm\s*)?\d+\s*(?:,\s*(?:\\pm\s*)?\d+\s*)*"
-    r",\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
+    r"[,;]?(?:\\q?quad|\\[,;! ]|\s|\()*(?<![A-Za-z\\])[A-Za-z](?:_\w)?\s*=\s*(?:\\pm\s*)?\d+\s*"
+    r"(?:,\s*(?:\\pm\s*)?\d+\s*)*,\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
 )
 
 _YES = {"yes", "true", "correct", "right", "y", "t", "是", "对", "正确", "真"}
