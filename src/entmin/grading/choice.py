@@ -44,7 +44,7 @@ def letters(text: str) -> set[str]:
         return {labelled.group(1)}
     for pattern in (_NAMED, _PARENTHESISED, _ALONE):
         found = {letter.upper() for letter in pattern.findall(bare)}
-        if pattern is _ALONE and len(found) > 1:
+        if pattern is _ALONE:
             found -= _articles(bare)
         if found:
             return found
@@ -53,7 +53,7 @@ def letters(text: str) -> set[str]:
 
 def _articles(text: str) -> set[str]:
     """A and I where they are English words and not options."""
-    return {letter for letter in "AI" if re.search(rf"(?<![A-Za-z]){letter}\s+[a-z]", text)}
+    return {letter for letter in "AI" if re.search(rf"(?<![A-Za-z]){letter}\s+(?!and\b|or\b|is\b|are\b|was\b|because\b|since\b)[a-z]", text)}
 
 
 def _last_mention(prediction: str) -> Extracted | None:

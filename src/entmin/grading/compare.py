@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from entmin.grading import relations
-from entmin.grading.normalize import plain
+from entmin.grading.normalize import plain, spelled
 from entmin.grading.relations import EQUALS
 from entmin.grading.scalars import Rules
 from entmin.grading.scalars import same as same_scalar
@@ -32,7 +32,9 @@ def same(gold: Shape, answer: Shape, rules: Rules, *, alone: bool = True) -> boo
         return _groups(gold, answer, rules)
     if gold.kind == "text" and (answer.kind == "text" or plain(gold.text) == plain(answer.text)):
         # Words are compared as words; in physics letters side by side may also be a product.
-        return plain(gold.text) == plain(answer.text) or (rules.physics and same_scalar(gold.text, answer.text, rules))
+        if rules.physics:
+            return spelled(gold.text) == spelled(answer.text) or same_scalar(gold.text, answer.text, rules)
+        return plain(gold.text) == plain(answer.text)
     return same_scalar(gold.text, answer.text, rules)
 
 

@@ -126,9 +126,13 @@ def normalize(text: str) -> str:
 
 def plain(text: str) -> str:
     """Letters, digits and signs only, lower case: how words and dates are compared."""
+    return spelled(text).casefold()
+
+
+def spelled(text: str) -> str:
+    """As `plain`, case kept: in physics m and M are two masses."""
     text = re.sub(_TEXT_COMMAND + r"\s*(?=\{)", "", text)
-    text = re.sub(r"[{}$\s\\~*]", "", text)
-    return text.rstrip(".,").casefold()
+    return re.sub(r"[{}$\s\\~*]", "", text).rstrip(".,")
 
 
 def unwrap_text(text: str) -> str:

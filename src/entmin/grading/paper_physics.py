@@ -92,8 +92,7 @@ def _number(text: str) -> float | None:
         return None
     try:
         number = value(tree, Point(1))
-        real: float | None = float(str(number.real)) if number.imag == 0 else None
-        return real
+        return None if number.imag != 0 else float(str(number.real))
     except (TooLarge, ValueError, OverflowError):
         return None
 
@@ -101,7 +100,7 @@ def _number(text: str) -> float | None:
 def _mantissa(number: float) -> float:
     if number == 0 or math.isinf(number):
         return 0.0
-    return round(number / 10 ** math.floor(math.log10(abs(number))), 2)
+    return round(number / 10.0 ** math.floor(math.log10(abs(number))), 2)
 
 
 def _numbers(answer: str, gold: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from entmin.grading import symbolic
 from entmin.grading.exactly import TooLarge, exact
-from entmin.grading.normalize import depth, plain, unwrap_text
+from entmin.grading.normalize import depth, plain, spelled, unwrap_text
 from entmin.grading.reader import MAX_DEPTH, Tree, Unreadable, read
 from entmin.grading.units import strip_units
 from entmin.grading.values import Point, close, equal, symbols, value
@@ -143,7 +143,8 @@ def _same_value(gold: str, answer: str, rules: Rules) -> bool:
     gold, answer = _clean(gold, answer, rules)
     if re.sub(r"\s", "", gold) == re.sub(r"\s", "", answer):
         return True
-    if plain(unwrap_text(gold)) == plain(unwrap_text(answer)) and re.search(r"[a-z]{3}", plain(gold)):
+    write = spelled if rules.physics else plain
+    if write(unwrap_text(gold)) == write(unwrap_text(answer)) and re.search(r"[a-z]{3}", plain(gold)):
         return True
     try:
         left, right = read(gold, physics=rules.physics), read(answer, physics=rules.physics)
