@@ -49,7 +49,7 @@ def without_reasoning(text: str) -> str:
         if found and tail.strip():
             return tail
         if found:
-            return head
+            return re.sub(r"<(?:think|thinking|reasoning)>", "", head)
     return text
 
 
@@ -96,7 +96,9 @@ def _last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[str, ...]:
     run = [found[-1]]
     for box in reversed(found[:-1]):
         between = text[box[2] : run[0][1]]
-        joined = re.fullmatch(r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between)
+        joined = re.fullmatch(
+            r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between
+        )
         if not joined or len(between) > 40 or "\n\n" in between:
             break
         run.insert(0, box)
@@ -149,6 +151,9 @@ def _from_statement(text: str) -> Extracted | None:
         if not _HAS_VERB.search(match.group()) and "\n" not in match.group():
             continue
         answer = clean_statement(text[match.end() :])
+        if answer.count("**") % 2:
+            # The opening stars stand before the verb: "**Answer: 7** because".
+            answer = answer.partition("**")[0].strip()
         if answer:
             return Extracted(answer, "stated")
     return None

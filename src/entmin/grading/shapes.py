@@ -179,6 +179,6 @@ def _union(text: str) -> Shape | None:
 
 
 def is_words(text: str) -> bool:
-    """Plain words (a name, a direction, a day), possibly inside ``\\text{}``."""
+    r"""Plain words (a name, a direction, a day), possibly inside ``\\text{}``."""
     inner = re.sub(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}", r"\1", text).strip()
     return bool(_WORDS.fullmatch(inner)) and not inner.startswith("\\")

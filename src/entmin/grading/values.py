@@ -15,18 +15,13 @@ from typing import Any
 
 from mpmath import mp, mpc, mpf
 
+from entmin.grading.exactly import MAX_FACTORIAL, TooLarge, exact
 from entmin.grading.reader import Tree, Unreadable
 
-_MAX_BITS = 400_000
-_MAX_FACTORIAL = 3_000
 _MAX_EXPONENT = 1_000_000
 _DIGITS = 30
 _SMALL = 1e-15
 _LOOSE = 1e-17
-
-
-class TooLarge(ArithmeticError):
-    """The value cannot be computed within the bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,98 +44,6 @@ class Point:
         return -real if self.style == "signed" and number % 2 else real
 
 
-def exact(tree: Tree) -> Fraction | None:
-    """The rational value of a tree without symbols, or None where it has none we can tell."""
-    head = tree[0]
-    if head == "num":
-        value: Fraction = tree[1]
-        return value
-    if head in ("add", "mul", "div", "neg", "pow"):
-        parts = [exact(part) for part in tree[1:]]
-        if any(part is None for part in parts):
-            return None
-        return _exact_operation(head, [part for part in parts if part is not None])
-    if head == "deg":
-        return exact(tree[1])
-    if head == "fun":
-        return _exact_function(tree)
-    return None
-
-
-def _exact_operation(head: str, parts: list[Fraction]) -> Fraction | None:
-    if head == "neg":
-        return -parts[0]
-    left, right = parts
-    if head == "add":
-        return left + right
-    if head == "mul":
-        return left * right
-    if head == "div":
-        return left / right if right else None
-    return _exact_power(left, right)
-
-
-def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    if exponent.denominator != 1:
-        root = _exact_root(base, exponent.denominator)
-        return None if root is None else _exact_power(root, Fraction(exponent.numerator))
-    if base == 0:
-        return Fraction(0) if exponent > 0 else (Fraction(1) if exponent == 0 else None)
-    bits = max(abs(base.numerator).bit_length(), base.denominator.bit_length())
-    if abs(base) != 1 and bits * abs(exponent.numerator) > _MAX_BITS:
-        raise TooLarge("power")
-    if abs(base) == 1:
-        return base if exponent.numerator % 2 else Fraction(1)
-    return base**exponent.numerator
-
-
-def _exact_root(base: Fraction, degree: int) -> Fraction | None:
-    """The rational root of a non-negative rational, if it has one."""
-    if base < 0 or degree > 64 or base.numerator.bit_length() > 2_000 or base.denominator.bit_length() > 2_000:
-        return None
-    parts = [_integer_root(part, degree) for part in (base.numerator, base.denominator)]
-    return None if None in parts else Fraction(parts[0] or 0, parts[1] or 1)
-
-
-def _integer_root(value: int, degree: int) -> int | None:
-    low, high = 0, 1 << (value.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low**degree == value else None
-
-
-def _exact_function(tree: Tree) -> Fraction | None:
-    values = [exact(part) for part in tree[2:]]
-    if any(value is None for value in values):
-        return None
-    value = values[0] or Fraction(0)
-    name = tree[1]
-    if name == "abs":
-        return abs(value)
-    if name == "floor":
-        return Fraction(value.numerator // value.denominator)
-    if name == "ceiling":
-        return Fraction(-(-value.numerator // value.denominator))
-    if name in ("factorial", "binomial") and value.denominator == 1 and value >= 0:
-        if value > _MAX_FACTORIAL:
-            raise TooLarge(name)
-        return _exact_combinatorial(name, int(value), values)
-    return None
-
-
-def _exact_combinatorial(name: str, n: int, values: list[Fraction | None]) -> Fraction | None:
-    import math
-
-    if name == "factorial":
-        return Fraction(math.factorial(n))
-    k = values[1]
-    return Fraction(math.comb(n, int(k))) if k is not None and k.denominator == 1 and k >= 0 else None
-
-
 def _power(base: Any, exponent: Any) -> Any:
     if base == 0:
         if mp.re(exponent) > 0:
@@ -160,13 +63,13 @@ def _safe_exp(value: Any) -> Any:
 
 
 def _factorial(value: Any) -> Any:
-    if abs(value) > _MAX_FACTORIAL:
+    if abs(value) > MAX_FACTORIAL:
         raise TooLarge("factorial")
     return mp.gamma(value + 1)
 
 
 def _binomial(n: Any, k: Any) -> Any:
-    if max(abs(n), abs(k)) > _MAX_FACTORIAL:
+    if max(abs(n), abs(k)) > MAX_FACTORIAL:
         raise TooLarge("binomial")
     return mp.binomial(n, k)
 
@@ -302,8 +205,8 @@ def equal(a: Tree, b: Tree, *, physics: bool = False, tolerance: float = 1e-18) 
         return not symbols(a) or _agree_where_real(a, b, physics, tolerance)
     if symbols(a) and (_has_discrete(a) or _has_discrete(b)):
         whole = [Point(seed, "whole") for seed in range(3, 7)]
-        # Powers and factorials of whole numbers are large: 90 digits keep a "+ 1" visible.
-        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-60, 3 * _DIGITS)
+        # Powers and factorials of whole numbers are large: 210 digits keep a "+ 1" visible.
+        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-150, 7 * _DIGITS)
     return False
 
 
