@@ -60,7 +60,7 @@ def check(
         except EntminError as error:
             # One set that is not at hand must not hide what the others have to say.
             missing[info.name] = str(error)
-            click.echo(f"{info.name}: {error}", err=True)
+            click.echo(error, err=True)
         else:
             if not as_json:
                 _print(reports[-1], show)
