@@ -32,7 +32,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     infos = resolve(task)
     method, sampling = shared.take_method(mode, options), shared.take_sampling(options)
     engine, task_options = shared.take_engine(options), shared.take_task_options(options)
-    from entmin.evals.run import RunSpec, run_task
+    from entmin.evals.run import RunSpec, require_data, run_task
 
     spec = RunSpec(
         model,
@@ -45,6 +45,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
         task_options=task_options,
         engine_options=engine,
     )
+    require_data(spec, infos)
     results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
     if as_json:
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,25 @@ def model_folder(results: Path, model: str) -> Path:
     """``results/<model>``, with ``/`` as ``__``; a local folder goes by its own name."""
     name = Path(model).resolve().name if Path(model).is_dir() else model.replace("/", "__")
     return results / name
+
+
+def require_data(spec: RunSpec, infos: Sequence[TaskInfo]) -> None:
+    """Build every task once, so that a missing data set is known before anything is computed.
+
+    Raises:
+        UsageError: a task has not the options given.
+        EntminError: data sets are missing; the message names each and how to get it.
+    """
+    missing = []
+    for info in infos:
+        try:
+            make(info, **spec.task_options)
+        except UsageError:
+            raise
+        except EntminError as error:
+            missing.append(f"{info.name}: {error}")
+    if missing:
+        raise EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
 
 
 def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = False) -> RunResult:
