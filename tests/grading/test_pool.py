@@ -53,7 +53,7 @@ HOSTILE = {
     "import": ("__import__('os').system('touch TRACE')", "1"),
     "open": ("open('TRACE','w').write('x')", "1"),
     "pathlib": (r"\pi*0+__import__('pathlib').Path('TRACE').write_text('x')", "1"),
-    "sympify": ("sympify('open(\"TRACE\",\"w\")')", "1"),
+    "sympify": ('sympify(\'open("TRACE","w")\')', "1"),
     "exec": ("exec(\"open('TRACE','w')\")", "1"),
     "lambda": ("(lambda: open('TRACE','w'))()", "1"),
     "latex write": (r"\write18{touch TRACE}", "1"),
@@ -122,7 +122,13 @@ def test_a_worker_killed_while_grading_costs_nothing():
     known = set(pool.shared().pids())
     thread = threading.Thread(target=assassin)
     thread.start()
-    request = {"do": "grade", "task": "math500", "prediction": r"\boxed{5}", "gold": Gold("math", ("5",)).to_dict(), "grader": "entmin"}
+    request = {
+        "do": "grade",
+        "task": "math500",
+        "prediction": r"\boxed{5}",
+        "gold": Gold("math", ("5",)).to_dict(),
+        "grader": "entmin",
+    }
     reply = fresh.ask(request)
     thread.join()
     fresh.close()
@@ -150,7 +156,9 @@ def test_a_confined_process_can_do_nothing(tmp_path):
         "assert refused(lambda: os.fork())\nassert refused(lambda: socket.socket())\n"
         "try: x = bytearray(8 << 30)\nexcept MemoryError: print('confined')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     assert done.stdout.strip() == "confined", done.stderr
     assert not trace(tmp_path).exists()
 
@@ -160,7 +168,12 @@ def test_workers_end_with_their_parent():
         "import entmin.grading as g\nfrom entmin.grading import pool\nimport os, sys\n"
         "g.grade('math500', '\\\\boxed{1}', '1')\nprint(pool.shared().pids()[0], flush=True)\nos.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     pid = int(done.stdout)
     for _ in range(100):
         status = Path(f"/proc/{pid}/status")
@@ -171,7 +184,10 @@ def test_workers_end_with_their_parent():
 
 
 def rows(n):
-    return [("math500", rf"so \boxed{{\frac{{{i}}}{{3}}}}", Gold("math", (rf"\frac{{{i + i % 2}}}{{3}}",))) for i in range(n)]
+    return [
+        ("math500", rf"so \boxed{{\frac{{{i}}}{{3}}}}", Gold("math", (rf"\frac{{{i + i % 2}}}{{3}}",)))
+        for i in range(n)
+    ]
 
 
 def test_many_rows_come_in_order_and_are_read_as_needed():
@@ -194,7 +210,8 @@ def test_many_rows_come_in_order_and_are_read_as_needed():
 def test_threads_share_the_pool():
     results: list[bool | None] = []
     threads = [
-        threading.Thread(target=lambda i=i: results.append(grading.grade("math500", rf"\boxed{{{i}}}", str(i)).correct)) for i in range(8)
+        threading.Thread(target=lambda i=i: results.append(grading.grade("math500", rf"\boxed{{{i}}}", str(i)).correct))
+        for i in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -204,6 +221,14 @@ def test_threads_share_the_pool():
 
 
 def test_importing_the_package_is_cheap():
-    code = "import sys, json, entmin.grading; print(json.dumps([m for m in ('sympy', 'torch', 'math_verify', 'mpmath') if m in sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    code = (
+        "import sys, json, entmin.grading\n"
+        "print(json.dumps([m for m in ('sympy', 'torch', 'math_verify', 'mpmath') if m in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert json.loads(done.stdout) == []
