@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import entmin.grading as grading
+from entmin.errors import EntminError
 from entmin.grading import Gold, pool
 from entmin.grading.child import CPU_SECONDS
 
@@ -102,6 +104,13 @@ def test_a_worker_killed_while_idle_is_replaced():
     assert grading.grade("math500", r"\boxed{5}", "5").correct is True
 
 
+def test_a_broken_installation_is_an_error_not_a_row_of_errors(monkeypatch):
+    monkeypatch.setattr(pool, "_environment", lambda: {"PYTHONPATH": os.devnull, "PYTHONHOME": os.devnull})
+    with pytest.raises(EntminError, match="no grading process could be started"):
+        pool.Pool(1).ask({"do": "grade"})
+
+
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="pgrep finds the worker to kill")
 def test_a_worker_killed_while_grading_costs_nothing():
     fresh = pool.Pool(1)
     taken: list[int] = []

@@ -109,7 +109,7 @@ def _word_function(match: re.Match[str]) -> str:
 
 
 def _repeating(match: re.Match[str]) -> str:
-    """``0.1\\overline{6}`` as a fraction."""
+    r"""``0.1\overline{6}`` as a fraction."""
     whole, start, period = match.groups()
     scale = 10 ** len(start)
     nines = (10 ** len(period) - 1) * scale
