@@ -130,7 +130,8 @@ def main() -> None:
     loaded = load(args.model, dtype=args.dtype)
     results = measure(loaded, args.requests, args.tokens)
     published = next(value for name, value in results.items() if "published" in name)
-    title = f"{args.model}, {str(loaded.dtype).removeprefix('torch.')} on {loaded.device}, {torch.get_num_threads()} threads"
+    dtype = str(loaded.dtype).removeprefix("torch.")
+    title = f"{args.model}, {dtype} on {loaded.device}, {torch.get_num_threads()} threads"
     table = Table("way of decoding", "tokens/s", "times the published way", title=title, title_justify="left")
     for name, value in results.items():
         table.add_row(name, f"{value:.1f}", f"{value / published:.2f}")

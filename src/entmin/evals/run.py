@@ -23,7 +23,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 
 from entmin.engine.engine import EngineStats
 from entmin.engine.requests import Sampling
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
 from entmin.evals.provider import shared_engine
@@ -204,7 +204,7 @@ def _failure(log: EvalLog, label: str) -> EntminError:
     kept = len(log.samples or [])
     if log.status == "error" and log.error is not None:
         return EntminError(f"{label} failed after {kept} samples: {log.error.message}; finished samples are kept")
-    return EntminError(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
+    return Interrupted(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
 
 
 def _note_session(folder: Path, before: EngineStats, after: EngineStats, notices: list[str]) -> None:
