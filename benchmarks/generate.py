@@ -7,7 +7,7 @@
 3. transformers generate, one padded batch, with and without `EntropyLogitsProcessor(EmInf())`.
 4. The engine with that many concurrent requests, with and without EM-INF.
 
-Every answer runs to the full number of tokens (end-of-sequence is ignored), sampled at temperature 1. Each figure is the
+Every answer runs to the full number of tokens (end-of-sequence is ignored), sampled at temperature 1. A figure is the
 median of three repetitions after a warm-up; batch-1 rows decode a quarter of the tokens to keep the run short.
 """
 

@@ -161,7 +161,11 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrenc
     model = get_model(f"entmin/{spec.model}", **spec.engine_options)
     with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
         _, found = _eval_set(spec, task, model, logs, max_tokens, concurrency)
-    return read_eval_log(found[0].location)
+    # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
+    written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
+    if not written:
+        raise Interrupted("interrupted before the first sample was finished; the same command starts over")
+    return read_eval_log(written[0])
 
 
 def _eval_set(
