@@ -14,6 +14,7 @@ median of three repetitions after a warm-up; batch-1 rows decode a quarter of th
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
@@ -32,28 +33,16 @@ from entmin.evals.provider import encode_chat
 from entmin.evals.tasks.arithmetic import make_problems
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import EmInf, Method, Normal
+from published import autograd_em_inf
 
 
 class PublishedEmInf(LogitsProcessor):
-    """EM-INF as published: autograd and a fresh optimizer object for every token; right for batch 1 only."""
+    """EM-INF as published: autograd and a fresh optimizer object for every token."""
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """One row's optimisation."""
-        setting = EmInf()
+        """Optimise each row; `generate` runs without gradients, which are switched on for it."""
         with torch.inference_mode(False), torch.enable_grad():
-            x = scores.float().clone().requires_grad_(True)
-            original = torch.softmax(x.detach(), -1)
-            optimizer = torch.optim.Adam([x], lr=setting.learning_rate)
-            for _ in range(setting.n_grad_steps):
-                p = torch.softmax(x, -1)
-                entropy = -(p * torch.log(p + 1e-12)).sum()
-                if entropy < setting.threshold:
-                    break
-                kl = torch.nn.functional.kl_div(torch.log(p), original, reduction="batchmean")
-                optimizer.zero_grad()
-                (setting.kl_weight * kl + entropy).backward()
-                optimizer.step()
-        return x.detach()
+            return autograd_em_inf(scores.clone(), **dataclasses.asdict(EmInf()))
 
 
 def hf(loaded: LoadedModel, prompts: list[list[int]], tokens: int, processors: list[LogitsProcessor]) -> int:
