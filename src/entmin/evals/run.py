@@ -25,7 +25,7 @@ from entmin.evals.progress import Progress
 from entmin.evals.provider import DEFAULT_MAX_TOKENS, shared_engine
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.registry import TaskInfo, make
-from entmin.evals.solvers import seeded_generate
+from entmin.evals.solvers import solver_for
 from entmin.methods import Method
 
 
@@ -105,7 +105,7 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     with Progress(
         label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet
     ) as progress:
-        task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
+        task.solver = solver_for(task, spec.seed, lambda _: progress.advance())
         log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
     if engine.stats.completed > before.completed:
         _note_session(

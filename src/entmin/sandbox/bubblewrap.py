@@ -145,7 +145,7 @@ def _writable(disk_mib: int) -> list[str]:
 
 
 def privileges(as_root: bool) -> list[str]:
-    """Namespaces and capabilities; as root the launcher keeps the two it needs to become another user, then loses them."""
+    """Namespaces and capabilities; as root the launcher keeps two, to become another user, and so loses them."""
     namespaces = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     if as_root:
         return [*namespaces, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
