@@ -1,4 +1,4 @@
-"""The solver benchmarks run with: one seeded answer per problem and sample, or the task's own where it asks for more."""
+"""The solver benchmarks run with: one seeded answer per problem and sample, or the task's own where it asks more."""
 
 from __future__ import annotations
 

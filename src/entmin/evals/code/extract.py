@@ -18,6 +18,7 @@ MAX_TEXT = 200_000
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+.-]*)[^\n`]*$", re.MULTILINE)
 _PYTHON = ("", "python", "py", "python3", "py3", "python2")
 _START = re.compile(r"^(?:from\s+\w|import\s+\w|def\s+\w|class\s+\w|async\s+def|@\w)", re.MULTILINE)
+_IMPORT = re.compile(r"(?:from\s+[\w.]+\s+import|import)\s+\w")
 _ATTEMPTS = 60
 
 
@@ -108,7 +109,7 @@ def _with_earlier(found: list[str], code: str, tree: ast.Module | None) -> str:
         line
         for earlier in found[: found.index(code)]
         for line in earlier.splitlines()
-        if re.match(r"(?:from\s+[\w.]+\s+import|import)\s+\w", line) and line not in known and parsed(line) is not None
+        if _IMPORT.match(line) and line not in known and parsed(line) is not None
     ]
     return "\n".join([*dict.fromkeys(imports), code])
 

@@ -19,7 +19,10 @@ CODE_SOURCES: dict[str, Source] = {
             folder="humaneval",
             licence="mit",
             parts=(
-                Part("", "openai_humaneval", "test", (("test.jsonl",),), _known(164, "2acc671c3bb5b3151af6ec902ebf6b49e9c33cfd1d04e72bb5eb5797893eb04a")),
+                Part(
+                    "", "openai_humaneval", "test", (("test.jsonl",),),
+                    _known(164, "2acc671c3bb5b3151af6ec902ebf6b49e9c33cfd1d04e72bb5eb5797893eb04a"),
+                ),
             ),
         ),
         Source(
@@ -45,7 +48,10 @@ CODE_SOURCES: dict[str, Source] = {
             folder="leetcode",
             licence="none stated; problem texts are LeetCode's",
             parts=(
-                Part("", None, "train", (("test.jsonl",), ("20240121-Jul.jsonl",)), _known(180, "8e1f26e1d305bd1e8ad4a5636256ad8aa54b50951b75d01f70dd63617ca60a87")),
+                Part(
+                    "", None, "train", (("test.jsonl",), ("20240121-Jul.jsonl",)),
+                    _known(180, "8e1f26e1d305bd1e8ad4a5636256ad8aa54b50951b75d01f70dd63617ca60a87"),
+                ),
             ),
         ),
         Source(
