@@ -85,9 +85,8 @@ def test_the_command_line_imports_heavy_libraries_only_inside_functions(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_files_are_named_for_what_they_hold_and_stay_short(path):
+def test_files_are_named_for_what_they_hold_and_functions_stay_short(path):
     assert path.stem not in {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
-    assert len(path.read_text().splitlines()) < 300
     functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
     assert {f.name: lines(f) for f in functions if lines(f) > 40} == {}
 

@@ -19,15 +19,19 @@ from entmin.verdict import Verdict
 def toy_rewrites(toy_grader, monkeypatch):
     """One rewriting and one corruption of each gold, and a list of odd golds that the test may fill."""
     rewrites = types.ModuleType("entmin.grading.rewrites")
-    rewrites.rewritings = lambda gold: [f"Clearly \\boxed{{{gold.answers[0]}}}"]
-    rewrites.corruptions = lambda gold: [f"Clearly \\boxed{{{gold.answers[0]}0}}"]
+    rewrites.named_rewritings = lambda gold: [("said", f"Clearly \\boxed{{{gold.answers[0]}}}")]
+    rewrites.named_corruptions = lambda gold: ([("tenfold", f"Clearly \\boxed{{{gold.answers[0]}0}}")], [])
     odd = types.ModuleType("entmin.grading.odd_golds")
     odd.listed = {}
-    odd.odd_golds = lambda task: odd.listed
+    odd.why_odd = lambda task, name: odd.listed.get((task, name))
     for module in (rewrites, odd):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(entmin.grading, module.__name__.rpartition(".")[2], module, raising=False)
     return odd
+
+
+def no_odd(name):
+    return None
 
 
 def run(*arguments):
@@ -48,11 +52,13 @@ def test_the_grader_sees_the_golds_of_the_shuffled_options(toy_rewrites, mirror)
 
 
 def test_a_failure_is_printed_and_exits_with_1_unless_it_is_listed(toy_rewrites, mirror, monkeypatch):
-    monkeypatch.setattr(sys.modules["entmin.grading.rewrites"], "rewritings", lambda gold: ["\\boxed{oops}"])
+    monkeypatch.setattr(
+        sys.modules["entmin.grading.rewrites"], "named_rewritings", lambda gold: [("slip", "\\boxed{oops}")]
+    )
     result = run("gsm8k", "--data-dir", str(mirror))
     assert result.exit_code == 1
-    assert "FAIL 0 rewriting: expected right, got wrong (wrong); gold '1400'" in result.output
-    toy_rewrites.listed["0"] = "the data set is wrong"
+    assert "FAIL 0 rewriting (slip): expected right, got wrong (wrong); gold '1400'" in result.output
+    toy_rewrites.listed["gsm8k", "0"] = "the data set is wrong"
     result = run("gsm8k", "--data-dir", str(mirror), "--json")
     assert result.exit_code == 0
     [report] = json.loads(result.output)["reports"]
@@ -63,7 +69,7 @@ def test_a_lenient_grader_fails_on_corruptions(toy_rewrites):
     def lenient(rows):
         return (Verdict(True, "", "match", "lenient", "0") for _ in rows)
 
-    report = check("math500", [("a", Gold("math", ("1",)))], lenient, {})
+    report = check("math500", [("a", Gold("math", ("1",)))], lenient, no_odd)
     assert [failure.case.kind for failure in report.unlisted] == ["corruption"]
 
 
@@ -71,7 +77,7 @@ def test_what_nobody_judged_is_a_failure_of_every_kind(toy_rewrites):
     def silent(rows):
         return (Verdict(None, None, "timeout", "silent", "0") for _ in rows)
 
-    report = check("math500", [("a", Gold("math", ("1",)))], silent, {})
+    report = check("math500", [("a", Gold("math", ("1",)))], silent, no_odd)
     assert len(report.unlisted) == sum(report.cases.values()) == 3
 
 
@@ -81,6 +87,16 @@ def test_one_missing_set_does_not_hide_the_others(toy_rewrites, mirror):
     assert result.exit_code == 1
     assert "amc: the mirror folder" in result.output
     assert "math500: 3 problems" in result.output
+
+
+def test_physics_problems_are_listed_by_number_for_both_languages(toy_rewrites, mirror, monkeypatch):
+    monkeypatch.setattr(sys.modules["entmin.grading.rewrites"], "named_rewritings", lambda gold: [("slip", "?")])
+    arguments = ("ugphysics", "--data-dir", str(mirror), "-T", "subjects=AtomicPhysics", "-T", "language=all")
+    assert run(*arguments).exit_code == 1
+    toy_rewrites.listed.update({("ugphysics", "0"): "odd", ("ugphysics", "1"): "odd"})
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "listed as odd 4, failing 0" in result.output
 
 
 def test_limit_takes_the_first_problems(toy_rewrites, mirror):

@@ -5,6 +5,7 @@ import math
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
+from inspect_ai.model import get_model
 
 from entmin.evals.metrics import summarize_log
 from entmin.evals.registry import make, tasks
@@ -69,6 +70,22 @@ def test_tries_are_bounded_and_then_nothing_is_judged(run, mock_model):
     found = log.samples[0].scores["ugphysics_judge"]
     assert math.isnan(found.value) and found.metadata["correct"] is None
     assert summarize_log(log, scorer="ugphysics_judge")["not_judged"]["n"] == 1
+
+
+def test_an_endpoint_that_fails_leaves_the_sample_unjudged(run):
+    def fail(*arguments):
+        raise ConnectionError("no route")
+
+    log = judged(run("\\boxed{1}"), get_model("mockllm/model", custom_outputs=fail, memoize=False))
+    found = log.samples[0].scores["ugphysics_judge"]
+    assert math.isnan(found.value) and "no route" in found.explanation
+    assert log.samples[0].scores["graded"].value == 0.0
+
+
+def test_a_judge_without_a_name_must_have_its_role(run):
+    log = run("\\boxed{1}")
+    with pytest.raises(Exception, match="judge"):
+        judged(log, None)
 
 
 def test_a_verdict_quoted_by_the_student_does_not_count(run, mock_model):

@@ -11,7 +11,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log, write_eval_log
 from scipy.stats import binomtest
 
-from entmin.errors import EntminError
+from entmin.errors import EntminError, UsageError
 from entmin.evals.estimates import (
     Answer,
     avg_at_k,
@@ -164,6 +164,13 @@ def test_a_log_read_back_says_the_same(log, form, tmp_path):
     path = str(tmp_path / f"copy.{form}")
     write_eval_log(log, path)
     assert summarize_log(read_eval_log(path)) == summarize_log(log)
+
+
+def test_answers_without_an_equivalence_have_no_majority(log):
+    def unknown(one, other):
+        raise UsageError("no grader for programs")
+
+    assert summarize_log(log, equivalent=unknown)["maj@k"] is None
 
 
 def test_truncated_samples_are_counted(log):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import sqlite3
 import sys
 import traceback
 from typing import Any
@@ -18,7 +19,7 @@ VERBS = {
     "compare": ("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems."),
     "ask": ("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "grade": ("entmin.cli.grade:command", "Grade existing answers from a JSONL file."),
-    "check": ("entmin.cli.check:command", "Prove data and grader of a benchmark, without a model."),
+    "check": ("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model."),
     "list": ("entmin.cli.listing:command", "List tasks, methods or model aliases."),
     "doctor": ("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
 }
@@ -67,13 +68,20 @@ def main(args: list[str] | None = None) -> None:
         code = _report(str(error), error.exit_code, debug)
     except (KeyboardInterrupt, click.Abort):
         code = _report("interrupted; finished samples are kept, and the same command goes on from them", 130, debug)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = "; the disk is full: free some space and run the command again, nothing finished is lost"
-        code = _report(f"{error}{remedy if full else ''}", 1, debug)
+    except (OSError, sqlite3.OperationalError) as error:
+        code = _report(f"{error}{_DISK_FULL if _is_disk_full(error) else ''}", 1, debug)
     except Exception as error:
         code = _report(f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)", 1, debug)
     sys.exit(code)
+
+
+_DISK_FULL = ": the disk is full; free some space and run the command again, nothing finished is lost"
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "disk" in str(error)  # what sqlite, under Inspect's sample buffer, says of it
 
 
 def _report(message: str, code: int, debug: bool) -> int:

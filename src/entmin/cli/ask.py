@@ -39,11 +39,9 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
     engine = shared_engine(model, **shared.take_engine(options))
     prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
     arms = [method] if not beside else [Normal(), method]
-    requests = [
-        Request(prompt, arm, sampling, options["max_tokens"], options["seed"], token_entropies=True) for arm in arms
-    ]
+    limit, seed = options["max_tokens"] or 512, options["seed"]
+    requests = [Request(prompt, arm, sampling, limit, seed, token_entropies=True) for arm in arms]
     completions = engine.generate(requests)
-    engine.close()
     _show([arm.describe() for arm in arms], completions, engine)
 
 

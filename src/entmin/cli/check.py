@@ -68,7 +68,7 @@ def check(
         except EntminError as error:
             # One set that is not at hand must not hide what the others have to say.
             missing[info.name] = str(error)
-            click.echo(f"{info.name}: {error}", err=True)
+            click.echo(error, err=True)
         else:
             if not as_json:
                 _print(reports[-1], show)
@@ -89,10 +89,16 @@ def _settings(options: tuple[str, ...]) -> dict[str, str]:
 def _report(info: TaskInfo, settings: dict[str, Any], limit: int | None, workers: int | None) -> Report:
     from entmin.evals.checks import check as check_golds
     from entmin.grading import grade_many
-    from entmin.grading.odd_golds import odd_golds
 
     grading = partial(grade_many, workers=workers, grader=settings["grader"])
-    return check_golds(info.name, islice(_golds(info, settings), limit), grading, odd_golds(info.name))
+    return check_golds(info.name, islice(_golds(info, settings), limit), grading, partial(_why_odd, info.name))
+
+
+def _why_odd(task: str, name: str) -> str | None:
+    from entmin.grading.odd_golds import why_odd
+
+    # Physics problems are listed by number: en/1229 and zh/1229 have one gold.
+    return why_odd(task, name) or why_odd(task, name.rpartition("/")[2])
 
 
 def _golds(info: TaskInfo, settings: dict[str, Any]) -> Iterator[tuple[str, Gold]]:
@@ -121,6 +127,8 @@ def _print(report: Report | CodeReport, show: int) -> None:
         click.echo(f"  {kind + 's':<12} {count - report.failed(kind):>6} of {count:>6} {wanted[kind]}")
     if report.failures:
         click.echo(f"  listed as odd {len(report.failures) - len(report.unlisted)}, failing {len(report.unlisted)}")
+    if len(report.forms()) > 1:
+        click.echo("  failing by form: " + ", ".join(f"{form} {count}" for form, count in report.forms().items()))
     for failure in report.unlisted[:show]:
         click.echo(_line(failure))
     if len(report.unlisted) > show:
@@ -133,6 +141,6 @@ def _line(failure: Failure) -> str:
     got = {True: "right", False: "wrong", None: "not judged"}[verdict.correct]
     gold = ", ".join(case.gold.answers)
     return (
-        f"  FAIL {case.id} {case.kind}: expected {expected}, got {got} ({verdict.reason}); "
+        f"  FAIL {case.id} {case.kind} ({case.form}): expected {expected}, got {got} ({verdict.reason}); "
         f"gold {gold[:100]!r}, prediction {case.prediction[-120:]!r}, read as {(verdict.answer or '')[:80]!r}"
     )

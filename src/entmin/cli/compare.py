@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.program_options import unsafe_option, with_sandbox
 from entmin.lab.arms import DEFAULT_ARMS, Arm, parse_arms
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(model: str, task: str, methods: str, as_json: bool, **options: Any) -> None:
     """Compare decoding methods of MODEL on the same problems and samples.
@@ -62,26 +64,31 @@ def command(model: str, task: str, methods: str, as_json: bool, **options: Any) 
 def _run(
     model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
 ) -> dict[str, list[tuple[str, RunResult]]]:
-    from entmin.evals.run import RunSpec, run_task
+    from entmin.evals.run import RunSpec, require_data, run_task
 
-    engine, task_options = shared.take_engine(options), shared.take_task_options(options)
-    runs: dict[str, list[tuple[str, RunResult]]] = {}
-    for info in infos:
-        for arm in arms:
-            spec = RunSpec(
-                model,
-                arm.method,
-                arm.sampling,
-                limit=options["limit"],
-                epochs=options["epochs"],
-                seed=options["seed"],
-                max_tokens=options["max_tokens"],
-                task_options=task_options,
-                engine_options=engine,
-            )
-            result = run_task(spec, info, Path(options["results"]), quiet=options["quiet"])
-            runs.setdefault(info.name, []).append((arm.label, result))
-    return runs
+    engine, task_options = shared.take_engine(options), with_sandbox(options)
+    specs = [
+        RunSpec(
+            model,
+            arm.method,
+            arm.sampling,
+            limit=options["limit"],
+            epochs=options["epochs"],
+            seed=options["seed"],
+            max_tokens=options["max_tokens"],
+            task_options=task_options,
+            engine_options=engine,
+        )
+        for arm in arms
+    ]
+    require_data(specs[0], infos)
+    results, quiet = Path(options["results"]), options["quiet"]
+    return {
+        info.name: [
+            (arm.label, run_task(spec, info, results, quiet=quiet)) for arm, spec in zip(arms, specs, strict=True)
+        ]
+        for info in infos
+    }
 
 
 def _write(model: str, results: Path, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> Path:

@@ -198,7 +198,12 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 )
 @click.argument("task")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Rows with verdicts; appended, and resumed when it exists. Default: standard output.")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rows with verdicts; appended, and resumed when it exists. Default: standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary, and only it, as JSON.")
 @click.option("--grader", type=click.Choice(["entmin", "paper"]), default="entmin", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), help="Grading processes. Default: one per core.")

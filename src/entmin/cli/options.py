@@ -44,7 +44,7 @@ def sampling_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--top-p", default=1.0, show_default=True, type=float, help="Nucleus mass; 1 keeps all tokens."),
         click.option("--top-k", default=0, show_default=True, type=int, help="Tokens kept; 0 keeps all."),
         click.option("--min-p", default=0.0, show_default=True, type=float, help="Least relative probability kept."),
-        click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(min=1), help="Per answer."),
+        click.option("--max-tokens", type=click.IntRange(min=1), help="Of one answer (default: the task's own)."),
         click.option("--seed", default=0, show_default=True, type=int, help="Seed of the run."),
     )(function)
 

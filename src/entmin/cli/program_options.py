@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from entmin.cli.options import pairs
-
-if TYPE_CHECKING:
-    from entmin.evals.registry import TaskInfo
+from entmin.cli.options import pairs, take_task_options
 
 UNSAFE = "Code benchmarks: run programs WITHOUT a sandbox, with your own rights. Recorded in the log."
 
@@ -20,9 +17,10 @@ def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--unsafe-no-sandbox", is_flag=True, help=UNSAFE)(function)
 
 
-def with_sandbox(task_options: dict[str, Any], info: TaskInfo, unsafe: bool) -> dict[str, Any]:
-    """A task's options, with no sandbox where that was asked for and the task runs programs."""
-    return task_options | ({"sandbox": "unsafe-none"} if unsafe and "code" in info.groups else {})
+def with_sandbox(options: dict[str, Any]) -> dict[str, Any]:
+    """The tasks' options, removed from `options`, with no sandbox where that was asked for."""
+    unsafe = options.pop("unsafe_no_sandbox")
+    return take_task_options(options) | ({"sandbox": "unsafe-none"} if unsafe else {})
 
 
 def program_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,8 @@ there is none. Golds that cannot pass, because the data set wrote them badly, ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import tee
 from typing import Any, Literal
@@ -27,6 +28,8 @@ class Case:
 
     id: str
     kind: Kind
+    form: str
+    """Which rewriting or corruption it is."""
     prediction: str
     gold: Gold
 
@@ -50,6 +53,7 @@ class Failure:
         return {
             "id": self.case.id,
             "kind": self.case.kind,
+            "form": self.case.form,
             "prediction": self.case.prediction,
             "gold": self.case.gold.to_dict(),
             "expected": self.case.right,
@@ -76,6 +80,10 @@ class Report:
         """The failures that nobody has accounted for."""
         return [failure for failure in self.failures if failure.listed is None]
 
+    def forms(self) -> dict[str, int]:
+        """How often each rewriting or corruption failed, the most frequent first."""
+        return dict(Counter(failure.case.form for failure in self.unlisted).most_common())
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {
@@ -84,6 +92,7 @@ class Report:
             "cases": dict(self.cases),
             "failed": {kind: self.failed(kind) for kind in self.cases},
             "listed": len(self.failures) - len(self.unlisted),
+            "forms": self.forms(),
             "failures": [failure.to_dict() for failure in self.failures],
         }
 
@@ -95,23 +104,24 @@ def written(gold: Gold) -> str:
 
 def cases_of(name: str, gold: Gold) -> Iterator[Case]:
     """All known answers that one gold gives."""
-    from entmin.grading.rewrites import corruptions, rewritings
+    from entmin.grading.rewrites import named_corruptions, named_rewritings
 
-    yield Case(name, "gold", written(gold), gold)
-    for text in rewritings(gold):
-        yield Case(name, "rewriting", text, gold)
-    for text in corruptions(gold):
-        yield Case(name, "corruption", text, gold)
+    yield Case(name, "gold", "as a model writes it", written(gold), gold)
+    for form, text in named_rewritings(gold):
+        yield Case(name, "rewriting", form, text, gold)
+    made, _ = named_corruptions(gold)
+    for form, text in made:
+        yield Case(name, "corruption", form, text, gold)
 
 
-def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Mapping[str, str]) -> Report:
+def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Callable[[str], str | None]) -> Report:
     """Grade every known answer of `problems` and collect what comes out otherwise.
 
     Args:
         task: The benchmark.
         problems: (id, gold) of each.
         grading: The grader: rows of (task, prediction, gold) to verdicts in order.
-        odd: Id to reason for the golds that may fail.
+        odd: From an id to the reason why its gold may fail, None where it may not.
     """
     report = Report(task)
     cases, asked = tee(_counted(problems, report))
@@ -119,7 +129,7 @@ def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Mapping
     for case, verdict in zip(cases, verdicts, strict=True):
         report.cases[case.kind] += 1
         if verdict.correct is not case.right:
-            report.failures.append(Failure(case, verdict, odd.get(case.id)))
+            report.failures.append(Failure(case, verdict, odd(case.id)))
     return report
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,7 @@ def check_contents(source: Source, part: Part, origin: Origin, rows: Sequence[Ro
 
 
 def _check_ids(name: str, rows: Sequence[Row]) -> None:
-    seen: set[str] = set()
-    twice = sorted({row.id for row in rows if row.id in seen or seen.add(row.id)})  # type: ignore[func-returns-value]
+    twice = [one for one, count in Counter(row.id for row in rows).items() if count > 1]
     if twice:
         raise EntminError(f"{name}: the id {twice[0]!r} occurs more than once; is the file a concatenation of copies?")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from inspect_ai.model import modelapi
 
 from entmin.evals.registry import tasks as _tasks
+from entmin.evals.scorers.graded import graded  # noqa: F401 - found here by `inspect score`
+from entmin.evals.scorers.judge import ugphysics_judge  # noqa: F401
 
 
 @modelapi(name="entmin")

@@ -14,7 +14,7 @@ from typing import Any
 from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.scorer import Score
 
-from entmin.errors import EntminError
+from entmin.errors import EntminError, UsageError
 from entmin.evals.columns import GROUPS
 from entmin.evals.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
 
@@ -120,7 +120,11 @@ def _graders(samples: Sequence[EvalSample], name: str) -> Counter[str]:
 def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence, seed: int) -> dict[str, Any] | None:
     if k < 2:
         return None
-    estimated, not_judged = maj_at_k(answers, k, same, seed)
+    try:
+        estimated, not_judged = maj_at_k(answers, k, same, seed)
+    except UsageError:
+        # A benchmark whose answers have no equivalence, such as programs, has no majority either.
+        return None
     return {"k": k, **estimated.to_dict(), "not_judged": not_judged}
 
 

@@ -8,6 +8,7 @@ top-k or penalties is never used. A setting this engine cannot honour is an erro
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 from typing import Any
 
@@ -42,6 +43,14 @@ _BODY_KEYS = {"vllm_xargs", "min_p"}
 
 _engines: dict[tuple[Any, ...], Engine] = {}
 _lock = threading.Lock()
+
+
+@atexit.register
+def close_engines() -> None:
+    """Stop every shared engine; also at exit, where a thread still inside torch would abort the process."""
+    with _lock:
+        while _engines:
+            _engines.popitem()[1].close()
 
 
 def shared_engine(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from entmin.errors import UsageError
 from entmin.plugins import load_plugins
@@ -27,6 +27,8 @@ class TaskInfo:
     """``module:function``; the function returns an `inspect_ai.Task` and takes keyword options only."""
     summary: str
     groups: tuple[str, ...] = ()
+    max_tokens: int = 4096
+    """Length limit of an answer where the user sets none; 4096 is the paper's."""
 
     def load(self) -> Callable[..., Task]:
         """Import the factory (this imports Inspect)."""
@@ -78,8 +80,36 @@ def resolve(names: str) -> list[TaskInfo]:
 
 
 def make(info: TaskInfo, **options: Any) -> Task:
-    """Build the Inspect task of a benchmark."""
-    return info.load()(**options)
+    """Build the Inspect task of a benchmark.
+
+    Raises:
+        UsageError: an option the benchmark does not have, or one of the wrong type.
+    """
+    factory = info.load()
+    known = get_type_hints(factory)
+    known.pop("return", None)
+    if "sandbox" not in known:
+        # A list of tasks shares its options, and only some of them run programs.
+        options.pop("sandbox", None)
+    for name, value in options.items():
+        if name not in known:
+            raise UsageError(f"task {info.name!r} has no option {name!r}; options: {', '.join(known)}")
+        if not _fits(value, known[name]):
+            raise UsageError(f"task {info.name!r}: {name} must be {_spelt(known[name])}, not {value!r}")
+    return factory(**options)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    members = get_args(kind) or (kind,)
+    if isinstance(value, bool):
+        return bool in members
+    return any(isinstance(value, m) for m in members if isinstance(m, type)) or (
+        float in members and isinstance(value, int)
+    )
+
+
+def _spelt(kind: Any) -> str:
+    return " or ".join(m.__name__ for m in get_args(kind) or (kind,) if m is not type(None))
 
 
 register_task(
@@ -87,6 +117,7 @@ register_task(
         "arithmetic",
         "entmin.evals.tasks.arithmetic:arithmetic",
         "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
+        max_tokens=160,
     )
 )
 

@@ -6,23 +6,27 @@ and is not computed again. The folder is named by a digest of every setting, so 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import GenerateConfig, Model, get_model
 
+from entmin.engine.engine import EngineStats
 from entmin.engine.requests import Sampling
 from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
-from entmin.evals.provider import DEFAULT_MAX_TOKENS, shared_engine
+from entmin.evals.provider import shared_engine
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.registry import TaskInfo, make
 from entmin.evals.solvers import solver_for
@@ -39,7 +43,8 @@ class RunSpec:
     limit: int | None = None
     epochs: int = 1
     seed: int = 0
-    max_tokens: int = DEFAULT_MAX_TOKENS
+    max_tokens: int | None = None
+    """None takes the task's own limit."""
     task_options: dict[str, Any] = field(default_factory=dict)
     """Passed to the task's factory: prompt profile, data folder, grader and the like."""
     engine_options: dict[str, Any] = field(default_factory=dict)
@@ -50,17 +55,17 @@ class RunSpec:
         """The name results are filed under."""
         return "greedy" if self.method.name == "normal" and self.sampling.temperature == 0 else self.method.name
 
-    def settings(self, task: str, revision: str) -> dict[str, Any]:
+    def settings(self, info: TaskInfo, revision: str) -> dict[str, Any]:
         """The settings that can change an answer, for the record and for the folder's digest."""
         engine = {key: self.engine_options.get(key, "auto") for key in ("device", "dtype")}
         return {
             "model": self.model,
             "revision": revision,
-            "task": task,
+            "task": info.name,
             "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
             "method": self.method.to_args(),
             "sampling": dataclasses.asdict(self.sampling),
-            "max_tokens": self.max_tokens,
+            "max_tokens": self.max_tokens or info.max_tokens,
             "limit": self.limit,
             "epochs": self.epochs,
             "seed": self.seed,
@@ -83,6 +88,25 @@ def model_folder(results: Path, model: str) -> Path:
     return results / name
 
 
+def require_data(spec: RunSpec, infos: Sequence[TaskInfo]) -> None:
+    """Build every task once, so that a missing data set is known before anything is computed.
+
+    Raises:
+        UsageError: a task has not the options given.
+        EntminError: data sets are missing; the message names each and how to get it.
+    """
+    missing = []
+    for info in infos:
+        try:
+            make(info, **spec.task_options)
+        except UsageError:
+            raise
+        except EntminError as error:
+            missing.append(f"{info.name}: {error}")
+    if missing:
+        raise EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
+
+
 def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = False) -> RunResult:
     """Run (or finish, or just read) one method on one benchmark.
 
@@ -92,38 +116,23 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     """
     if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
         raise UsageError("nothing to run: limit and epochs must be at least 1")
-    task = _make(info, spec.task_options)
+    task = make(info, **spec.task_options)
     samples = min(len(task.dataset), spec.limit or len(task.dataset))
     if not samples:
         raise UsageError(f"task {info.name!r} has no samples with these options")
     engine = shared_engine(spec.model, **spec.engine_options)
-    settings = spec.settings(info.name, engine.loaded.revision)
+    settings = spec.settings(info, engine.loaded.revision)
     folder = _folder(spec, info.name, settings, results)
     kept = _finished_samples(folder / "logs")
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
-    with Progress(
-        label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet
-    ) as progress:
+    with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
         task.solver = solver_for(task, spec.seed, lambda _: progress.advance())
-        log = _evaluate(spec, task, folder / "logs", 2 * engine.batch_size)
-    if engine.stats.completed > before.completed:
-        _note_session(
-            folder,
-            engine.stats.generated_tokens - before.generated_tokens,
-            engine.stats.busy_seconds - before.busy_seconds,
-            engine.notices,
-        )
+        log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], 2 * engine.batch_size)
+    _note_session(folder, before, engine.stats, engine.notices)
     if log.status != "success":
         raise _failure(log, label)
     return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.loaded.dtype))
-
-
-def _make(info: TaskInfo, options: dict[str, Any]) -> Task:
-    try:
-        return make(info, **options)
-    except TypeError as error:
-        raise UsageError(f"task {info.name!r}: {error}") from error
 
 
 def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
@@ -148,9 +157,17 @@ def _finished_samples(logs: Path) -> int:
         return 0
 
 
-def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLog:
+def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrency: int) -> EvalLog:
     model = get_model(f"entmin/{spec.model}", **spec.engine_options)
-    _, found = eval_set(
+    with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
+        _, found = _eval_set(spec, task, model, logs, max_tokens, concurrency)
+    return read_eval_log(found[0].location)
+
+
+def _eval_set(
+    spec: RunSpec, task: Task, model: Model, logs: Path, max_tokens: int, concurrency: int
+) -> tuple[bool, list[EvalLog]]:
+    return eval_set(
         task,
         log_dir=str(logs),
         model=model,
@@ -165,12 +182,11 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, concurrency: int) -> EvalLo
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
-        **_generate_config(spec).model_dump(exclude_none=True),
+        **_generate_config(spec, max_tokens).model_dump(exclude_none=True),
     )
-    return read_eval_log(found[0].location)
 
 
-def _generate_config(spec: RunSpec) -> GenerateConfig:
+def _generate_config(spec: RunSpec, max_tokens: int) -> GenerateConfig:
     body: dict[str, Any] = {"vllm_xargs": spec.method.to_args()}
     if spec.sampling.min_p:
         body["min_p"] = spec.sampling.min_p
@@ -178,7 +194,7 @@ def _generate_config(spec: RunSpec) -> GenerateConfig:
         temperature=spec.sampling.temperature,
         top_p=spec.sampling.top_p,
         top_k=spec.sampling.top_k,
-        max_tokens=spec.max_tokens,
+        max_tokens=max_tokens,
         seed=spec.seed,
         extra_body=body,
     )
@@ -191,9 +207,17 @@ def _failure(log: EvalLog, label: str) -> EntminError:
     return EntminError(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
 
 
-def _note_session(folder: Path, tokens: int, seconds: float, notices: list[str]) -> None:
+def _note_session(folder: Path, before: EngineStats, after: EngineStats, notices: list[str]) -> None:
     """Append what this session decoded, so that speed is known for a run that took several."""
-    row = {"ended": time.time(), "generated_tokens": tokens, "seconds": seconds, "notices": list(notices)}
+    if after.completed == before.completed:
+        return
+    row = {
+        "ended": time.time(),
+        "completed": after.completed - before.completed,
+        "generated_tokens": after.generated_tokens - before.generated_tokens,
+        "seconds": after.busy_seconds - before.busy_seconds,
+        "notices": list(notices),
+    }
     with (folder / "sessions.jsonl").open("a") as sessions:
         sessions.write(json.dumps(row) + "\n")
 
@@ -207,7 +231,9 @@ def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: Eval
         "dtype_used": str(dtype).removeprefix("torch."),
         "task": task.metadata,
         "results": summarize_log(log),
-        "generated_tokens": sum(sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage),
+        "generated_tokens": sum(
+            sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage
+        ),
         "decoding_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
         "notices": [notice for row in rows for notice in row["notices"]],

@@ -36,9 +36,7 @@ def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
     reply = pool.shared().ask(request)
     if "failure" in reply:
         return Verdict(None, None, reply.get("reason", "error"), grader, _VERSION)
-    return Verdict(
-        reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"]
-    )
+    return Verdict(reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"])
 
 
 def grade(task: str, prediction: str, gold: str | Gold | dict[str, Any], *, grader: str = "entmin") -> Verdict:

@@ -40,7 +40,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 def confine() -> None:
     """Give up everything a grading does not need."""
     limits = [
-        (resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64)
+        (resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
     ]  # fmt: skip
     for limit, value in limits:
         with contextlib.suppress(ValueError, OSError):
@@ -58,7 +59,7 @@ def answer(line: bytes) -> bytes:
         reply = handle(json.loads(line))
     except MemoryError:
         reply = {"failure": "out of memory"}
-    except Exception as error:  # noqa: BLE001 - the process border
+    except Exception as error:  # the process border
         reply = {"failure": f"{type(error).__name__}: {error}"[:300]}
     return json.dumps(reply).encode() + b"\n"
 
@@ -75,7 +76,6 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 def main() -> None:
     """Warm up, confine, serve."""
-    import entmin.grading.judge
     import entmin.grading.symbolic as symbolic
 
     symbolic.warm()

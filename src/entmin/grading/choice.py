@@ -17,7 +17,9 @@ NAME, VERSION = "choice", "1"
 _DRESS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"]|\\[()\[\],;! ]|~")
 _WHOLE = re.compile(r"\(?\s*([A-Za-z])\s*\)?\s*[.:)]?")
 _LABELLED = re.compile(r"\(?\s*([A-Z])\s*(?:\)|\.|:)\s*\S.*", re.DOTALL)
-_NAMED = re.compile(r"\b(?:option|choice|answer|letter|选项)\s*(?:is\s*|:\s*)?\(?([A-Za-z])\)?(?![A-Za-z])", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:option|choice|answer|letter|选项)\s*(?:is\s*|:\s*)?\(?([A-Za-z])\)?(?![A-Za-z])", re.IGNORECASE
+)
 _PARENTHESISED = re.compile(r"\(([A-Z])\)")
 _ALONE = re.compile(r"(?<![A-Za-z'’])([A-Z])(?![A-Za-z'’])")
 _JOINED = re.compile(r"\(?([A-Za-z])\)?\s*(?:,|and|or|&|/)\s*\(?([A-Za-z])\)?(?![a-z])")
@@ -42,7 +44,7 @@ def letters(text: str) -> set[str]:
         return {labelled.group(1)}
     for pattern in (_NAMED, _PARENTHESISED, _ALONE):
         found = {letter.upper() for letter in pattern.findall(bare)}
-        if pattern is _ALONE and len(found) > 1:
+        if pattern is _ALONE:
             found -= _articles(bare)
         if found:
             return found
@@ -51,7 +53,7 @@ def letters(text: str) -> set[str]:
 
 def _articles(text: str) -> set[str]:
     """A and I where they are English words and not options."""
-    return {letter for letter in "AI" if re.search(rf"(?<![A-Za-z]){letter}\s+[a-z]", text)}
+    return {letter for letter in "AI" if re.search(rf"(?<![A-Za-z]){letter}\s+(?!and\b|or\b|is\b|are\b|was\b|because\b|since\b)[a-z]", text)}
 
 
 def _last_mention(prediction: str) -> Extracted | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from entmin.grading import relations
-from entmin.grading.normalize import plain
+from entmin.grading.normalize import plain, spelled
 from entmin.grading.relations import EQUALS
 from entmin.grading.scalars import Rules
 from entmin.grading.scalars import same as same_scalar
@@ -30,8 +30,11 @@ def same(gold: Shape, answer: Shape, rules: Rules, *, alone: bool = True) -> boo
         return _lists(gold, answer, rules)
     if gold.kind == "group" or answer.kind == "group":
         return _groups(gold, answer, rules)
-    if gold.kind == "text" and plain(gold.text) == plain(answer.text):
-        return True
+    if gold.kind == "text" and (answer.kind == "text" or plain(gold.text) == plain(answer.text)):
+        # Words are compared as words; in physics letters side by side may also be a product.
+        if rules.physics:
+            return spelled(gold.text) == spelled(answer.text) or same_scalar(gold.text, answer.text, rules)
+        return plain(gold.text) == plain(answer.text)
     return same_scalar(gold.text, answer.text, rules)
 
 
@@ -85,7 +88,7 @@ def _relations(gold: Shape, answer: Shape, rules: Rules, alone: bool) -> bool:
 
 
 def _assigned_shapes(gold: Shape, answer: Shape, rules: Rules) -> bool:
-    """``A = \\begin{pmatrix}..`` and ``(x, y) = (1, 2)``: right sides that are not single values."""
+    r"""``A = \\begin{pmatrix}..`` and ``(x, y) = (1, 2)``: right sides that are not single values."""
     left, right = parse(gold.items[-1].text), parse(answer.items[-1].text)
     if {left.kind, right.kind} <= {"scalar", "text", "relation"}:
         return False
@@ -95,9 +98,7 @@ def _assigned_shapes(gold: Shape, answer: Shape, rules: Rules) -> bool:
 def _spans(shape: Shape) -> tuple[Shape, ...]:
     """The parts of a union; a list of inequalities ("x<1 or x>3") is one too."""
     parts = shape.items if shape.kind in ("union", "list") else (shape,)
-    return tuple(
-        (relations.interval(part) or part) if part.kind == "relation" else part for part in parts
-    )
+    return tuple((relations.interval(part) or part) if part.kind == "relation" else part for part in parts)
 
 
 def _unions(gold: Shape, answer: Shape, rules: Rules) -> bool:
@@ -129,18 +130,22 @@ def _lists(gold: Shape, answer: Shape, rules: Rules) -> bool:
     """Bare lists are sets of answers; brackets on one side only may be set braces, or a tuple's missing parentheses."""
     if gold.kind == answer.kind == "list":
         return _any_order(gold.items, answer.items, rules)
-    group, other = (gold, answer) if gold.kind == "group" else (answer, gold)
+    group, _other = (gold, answer) if gold.kind == "group" else (answer, gold)
     if group.kind != "group":
         return _thousands(gold, answer, rules)
     if group.opening == r"\{":
         return _any_order(gold.items, answer.items, rules)
-    return gold is group and group.opening == "(" and group.closing == ")" and _in_order(gold.items, answer.items, rules)
+    return (
+        gold is group and group.opening == "(" and group.closing == ")" and _in_order(gold.items, answer.items, rules)
+    )
 
 
 def _thousands(gold: Shape, answer: Shape, rules: Rules) -> bool:
     """``1, 000`` against a single number."""
     digits = answer.text.replace(", ", ",")
-    return answer.kind == "list" and gold.kind == "scalar" and digits != answer.text and same(gold, parse(digits), rules)
+    return (
+        answer.kind == "list" and gold.kind == "scalar" and digits != answer.text and same(gold, parse(digits), rules)
+    )
 
 
 def _groups(gold: Shape, answer: Shape, rules: Rules) -> bool:

@@ -25,6 +25,7 @@ _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<!\\)\$((?:\\\$|[^$\n])+?)(?<
 _STATED_MATH = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<!\\)\$((?:\\\$|(?!\n\n)[^$])+?)(?<!\\)\$|\\\((.+?)\\\)", re.DOTALL
 )
+_HASHES = re.compile(r"^####\s*([-+$\\]?\s?[\d.\\].*)$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
 _NUMBER = re.compile(r"(?<![\w.])[-−+]?\s?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s*\\?%)?")
 _SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s|$)|\n")
@@ -49,7 +50,7 @@ def without_reasoning(text: str) -> str:
         if found and tail.strip():
             return tail
         if found:
-            return head
+            return re.sub(r"<(?:think|thinking|reasoning)>", "", head)
     return text
 
 
@@ -96,7 +97,9 @@ def _last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[str, ...]:
     run = [found[-1]]
     for box in reversed(found[:-1]):
         between = text[box[2] : run[0][1]]
-        joined = re.fullmatch(r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between)
+        joined = re.fullmatch(
+            r"[\s$,;.\\()\[\]]*(?:(?:and|or|\\text\{\s*(?:and|or)\s*\}|\\quad)[\s$\\()\[\]]*)?", between
+        )
         if not joined or len(between) > 40 or "\n\n" in between:
             break
         run.insert(0, box)
@@ -144,11 +147,20 @@ def _leading_formulas(tail: str) -> list[str]:
     return pieces
 
 
+def _from_hashes(text: str) -> Extracted | None:
+    """``#### 72``, the closing line of GSM8K's own solutions; a Markdown heading starts with a word."""
+    found = _HASHES.findall(text)
+    return Extracted(found[-1].strip(), "stated") if found else None
+
+
 def _from_statement(text: str) -> Extracted | None:
     for match in reversed(list(_STATED.finditer(text))[-30:]):
         if not _HAS_VERB.search(match.group()) and "\n" not in match.group():
             continue
         answer = clean_statement(text[match.end() :])
+        if answer.count("**") % 2:
+            # The opening stars stand before the verb: "**Answer: 7** because".
+            answer = answer.partition("**")[0].strip()
         if answer:
             return Extracted(answer, "stated")
     return None
@@ -171,7 +183,7 @@ def extract(prediction: str) -> Extracted | None:
     text = without_reasoning(prediction[-MAX_TEXT:])
     if not text.strip():
         return None
-    for source in (_from_boxes, _from_statement):
+    for source in (_from_boxes, _from_hashes, _from_statement):
         found = source(text)
         if found is not None:
             return found

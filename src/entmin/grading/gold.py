@@ -17,7 +17,7 @@ class Gold:
     kind: Kind
     """Which family of rules judges it."""
     answers: tuple[str, ...]
-    """One entry per required answer, as the data set writes it (usually LaTeX); several only where it says so."""
+    """One entry per required answer, as the data set writes it (usually LaTeX); several only where it declares so."""
     types: tuple[str, ...] = ()
     """Declared type of each answer where the data set gives one (UGPhysics: NV, EX, EQ, IN, TF, MC, TUP)."""
     units: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Gold:
             UsageError: a key is unknown or `kind`/`answers` is missing.
         """
         try:
-            fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
-            return cls(**fields)
+            values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}
+            return cls(**values)
         except TypeError as error:
             raise UsageError(f"malformed gold {row!r}: {error}") from error

@@ -60,7 +60,9 @@ def _olympiad(raw: Raw) -> Gold:
     if unit == "%" and "%" not in text:
         text += r"\%"
     tolerance = float(record["error"]) if record.get("error") else None
-    parts = elements(text) if record.get("is_multiple_answer") and r"\text" not in text and "where" not in text else [text]
+    parts = (
+        elements(text) if record.get("is_multiple_answer") and r"\text" not in text and "where" not in text else [text]
+    )
     return Gold("math", tuple(parts), units=(unit,) * len(parts) if unit else (), tolerance=tolerance)
 
 

@@ -39,7 +39,11 @@ def _alternatives(found: Extracted, gold: Gold) -> list[str]:
         texts.append(stripped)
     if found.how != "boxed" or _WORD.search(re.sub(r"\\[a-zA-Z]+", "", found.answer)):
         numbers = _NUMBERS.findall(found.answer)
-        if len(numbers) == 1 and _WORD.search(found.answer) and not re.search(r"[\^_=]|\\[a-z]+frac|\\pi", found.answer):
+        if (
+            len(numbers) == 1
+            and _WORD.search(found.answer)
+            and not re.search(r"[\^_=]|\\[a-z]+frac|\\pi", found.answer)
+        ):
             texts.append(numbers[0])
     return texts
 
@@ -80,7 +84,9 @@ def judge(gold: Gold, text: str) -> bool:
         return False
     if len(shapes) > 1:
         readings = _readings(answer, len(shapes))
-        return any(match_any_order(shapes, reading, lambda a, b: same(a, b, rules, alone=False)) for reading in readings)
+        return any(
+            match_any_order(shapes, reading, lambda a, b: same(a, b, rules, alone=False)) for reading in readings
+        )
     parsed = parse(answer)
     if same(shapes[0], parsed, rules):
         return True

@@ -71,7 +71,11 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"\\infin(?![a-z])", r"\\infty "),
         (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
         (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
-        (r"\\cup(?=[A-Za-z])|\bU\b(?=\s*[\[(])", r"\\cup "),
+        (r"\\cup(?=[A-Za-z])|(?<=[\])}])\s*\bU\b(?=\s*[\[({\\])", r"\\cup "),
+        (
+            r"\\frac\s*\{\s*d((?:\s*\^\s*\{?\d\}?)?[^{}]*)\}\s*\{\s*d(?=\s*[A-Za-z\\])",
+            r"\\frac{\\mathrm{d}\1}{\\mathrm{d}",
+        ),
         (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
     ]
 ]
@@ -122,9 +126,13 @@ def normalize(text: str) -> str:
 
 def plain(text: str) -> str:
     """Letters, digits and signs only, lower case: how words and dates are compared."""
+    return spelled(text).casefold()
+
+
+def spelled(text: str) -> str:
+    """As `plain`, case kept: in physics m and M are two masses."""
     text = re.sub(_TEXT_COMMAND + r"\s*(?=\{)", "", text)
-    text = re.sub(r"[{}$\s\\~*]", "", text)
-    return text.rstrip(".,").casefold()
+    return re.sub(r"[{}$\s\\~*]", "", text).rstrip(".,")
 
 
 def unwrap_text(text: str) -> str:

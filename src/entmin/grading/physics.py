@@ -14,7 +14,7 @@ from entmin.grading.choice import letters
 from entmin.grading.compare import match_any_order, same
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
-from entmin.grading.normalize import MAX_ANSWER, normalize, plain, unwrap_text
+from entmin.grading.normalize import MAX_ANSWER, normalize, spelled, unwrap_text
 from entmin.grading.scalars import Rules
 from entmin.grading.shapes import Shape, elements, parse
 from entmin.grading.units import conversion, strip_units
@@ -25,8 +25,8 @@ TOLERANCE = 0.01
 """Relative deviation accepted of a number, the benchmark's own."""
 
 _RANGE = re.compile(
-    r"[,;]?(?:\\q?quad|\\[,;! ]|\s|\()*(?<![A-Za-z\\])[A-Za-z](?:_\w)?\s*=\s*(?:\\pm\s*)?\d+\s*(?:,\s*(?:\\pm\s*)?\d+\s*)*"
-    r",\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
+    r"[,;]?(?:\\q?quad|\\[,;! ]|\s|\()*(?<![A-Za-z\\])[A-Za-z](?:_\w)?\s*=\s*(?:\\pm\s*)?\d+\s*"
+    r"(?:,\s*(?:\\pm\s*)?\d+\s*)*,\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
 )
 
 _YES = {"yes", "true", "correct", "right", "y", "t", "是", "对", "正确", "真"}
@@ -56,13 +56,13 @@ def _rules(gold: Gold, kind: str) -> Rules:
     return Rules(physics=True, relative=relative if kind != "MC" else 0.0)
 
 
-def _number_in_unit(text: str, declared: str) -> str:
-    """The value in the declared unit, with a unit written into the answer dropped or converted."""
+def _number_in_unit(text: str, declared: str) -> tuple[str, bool]:
+    """(value in the declared unit, whether that took a factor), a unit written into the answer dropped."""
     core, unit = strip_units(text, bare=False)
     if not unit or not core:
-        return text
+        return text, False
     factor = conversion(unit, declared)
-    return core if factor in (None, "1") else f"({core}) \\cdot {factor}"
+    return (core, False) if factor in (None, "1") else (f"({core}) \\cdot {factor}", True)
 
 
 def judge_one(text: str, kind: str, unit: str, answer: Shape, rules: Rules, *, alone: bool) -> bool:
@@ -74,12 +74,12 @@ def judge_one(text: str, kind: str, unit: str, answer: Shape, rules: Rules, *, a
         if wanted and len(undressed(text)) <= 8 and undressed(text).isalpha():
             return _joined(text) == _joined(answer.text) or wanted == named
     gold = parse(normalize(text))
-    if same(gold, answer, rules, alone=alone):
-        return True
-    converted = _number_in_unit(answer.text, unit)
-    if converted != answer.text:
+    converted, rescaled = _number_in_unit(answer.text, unit)
+    if rescaled:
         return same(gold, parse(converted), rules, alone=alone)
-    return plain(unwrap_text(text)) == plain(unwrap_text(answer.text))
+    if same(gold, answer, rules, alone=alone) or spelled(unwrap_text(text)) == spelled(unwrap_text(answer.text)):
+        return True
+    return converted != answer.text and same(gold, parse(converted), rules, alone=alone)
 
 
 def undressed(text: str) -> str:

@@ -9,83 +9,27 @@ three quantities.
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
-from typing import Any
 
-Tree = tuple[Any, ...]
-
-MAX_DEPTH = 60
-_MAX_TOKENS = 2_000
-_TOKEN = re.compile(
-    r"\s*(?:(?P<num>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4}(?![\d.]))?)|(?P<cmd>\\[a-zA-Z]+|\\[{}|%])|(?P<char>\S))",
-    re.ASCII,
+from entmin.grading.lexicon import (
+    ACCENTS,
+    ALIASES,
+    FUNCTIONS,
+    GREEK,
+    MAX_DEPTH,
+    SKIPPED,
+    STOP_AFTER_FUNCTION,
+    STYLES,
+    Tree,
+    Unreadable,
+    number,
 )
-_FUNCTIONS = {
-    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "coth", "sech",
-    "csch", "ln", "log", "lg", "exp", "sqrt", "arctanh", "arcsinh", "arccosh", "arccot",
-}  # fmt: skip
-_ALIASES = {"sh": "sinh", "ch": "cosh", "th": "tanh", "tg": "tan", "ctg": "cot", "cosec": "csc", "arctg": "arctan"}
-_STYLES = {
-    "boldsymbol", "mathbf", "mathrm", "mathit", "mathcal", "mathsf", "bm", "vec", "text", "textbf", "textit", "textrm",
-    "operatorname", "mathfrak", "mathscr", "mbox", "rm", "pmb", "mathbb", "textnormal",
-}  # fmt: skip
-_ACCENTS = {"dot", "ddot", "hat", "bar", "tilde", "overline", "widehat", "widetilde", "underline", "overrightarrow"}
-_GREEK = {
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi",
-    "rho", "varrho", "sigma", "varsigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta",
-    "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega", "ell", "hbar", "pi", "infty", "imath", "jmath",
-    "nabla", "partial", "odot", "perp", "parallel", "star", "dagger", "emptyset", "varnothing", "prime", "mho", "Re", "Im",
-}  # fmt: skip
-_SKIPPED = {"cdot", "times", "ast"}
-_STOP_AFTER_FUNCTION = {"+", "-", "/", ")", "]", "}", "|", ",", "=", "<", ">", ";", "*"}
+from entmin.grading.names import Names
+
+__all__ = ["MAX_DEPTH", "Tree", "Unreadable", "read"]
 
 
-class Unreadable(ValueError):
-    """The text is not an expression this reader knows."""
-
-
-def tokenize(text: str) -> list[str]:
-    """Numbers, commands and single characters, spaces dropped."""
-    tokens: list[str] = []
-    position = 0
-    text = text.rstrip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None or len(tokens) > _MAX_TOKENS:
-            raise Unreadable("too long or not text")
-        tokens.append(match.group().strip())
-        position = match.end()
-    return tokens
-
-
-def number(text: str) -> Fraction:
-    """The exact value of a decimal literal."""
-    try:
-        return Fraction(text)
-    except ValueError as error:
-        raise Unreadable(text[:40]) from error
-
-
-class _Parser:
-    def __init__(self, text: str, physics: bool) -> None:
-        self.tokens = tokenize(text)
-        self.at = 0
-        self.level = 0
-        self.physics = physics
-        self.bars = 0
-
-    def peek(self, ahead: int = 0) -> str:
-        index = self.at + ahead
-        return self.tokens[index] if index < len(self.tokens) else ""
-
-    def take(self, expected: str | None = None) -> str:
-        token = self.peek()
-        if not token or (expected is not None and token != expected):
-            raise Unreadable(f"expected {expected or 'more'}")
-        self.at += 1
-        return token
-
+class _Parser(Names):
     def sum(self) -> Tree:
         self.level += 1
         if self.level > MAX_DEPTH:
@@ -108,14 +52,14 @@ class _Parser:
     def product(self) -> Tree:
         left = self.mixed()
         while True:
-            token = self.peek()
-            if token in ("*", r"\cdot", r"\times", r"\ast"):
+            word = self.peek()
+            if word in ("*", r"\cdot", r"\times", r"\ast"):
                 self.take()
                 left = ("mul", left, self.factor_signed())
-            elif token in ("/", r"\div"):
+            elif word in ("/", r"\div"):
                 self.take()
                 left = ("div", left, self.factor_signed())
-            elif self.starts_factor(token):
+            elif self.starts_factor(word):
                 left = ("mul", left, self.power())
             else:
                 return left
@@ -139,18 +83,36 @@ class _Parser:
             return inner if sign == "+" else ("neg", inner)
         return self.power()
 
-    def starts_factor(self, token: str) -> bool:
-        if not token or token in ("+", "-", ")", "]", "}", r"\}", ",", "=", "<", ">", ";", ":", "!", "'", "^", "_", "&"):
+    def starts_factor(self, word: str) -> bool:
+        if not word or word in (
+            "+",
+            "-",
+            ")",
+            "]",
+            "}",
+            r"\}",
+            ",",
+            "=",
+            "<",
+            ">",
+            ";",
+            ":",
+            "!",
+            "'",
+            "^",
+            "_",
+            "&",
+        ):
             return False
-        if token == "|":
+        if word == "|":
             return self.bars == 0
-        return token not in (r"\rfloor", r"\rceil", r"\rangle", r"\deg", r"\%", "%", "/", "*")
+        return word not in (r"\rfloor", r"\rceil", r"\rangle", r"\deg", r"\%", "%", "/", "*")
 
     def power(self) -> Tree:
         base = self.postfix(self.atom())
         if self.peek() == "^":
             self.take()
-            exponent = self.argument()
+            exponent = self.exponent()
             if base == ("sym", "e") and (not self.physics or exponent[0] != "num"):
                 base = ("euler",)
             return self.postfix(("pow", base, exponent))
@@ -158,32 +120,39 @@ class _Parser:
 
     def postfix(self, tree: Tree) -> Tree:
         while True:
-            token = self.peek()
-            if token == "!":
+            word = self.peek()
+            if word == "!":
                 self.take()
                 tree = ("fun", "factorial", tree)
-            elif token == r"\deg":
+            elif word == r"\deg":
                 self.take()
                 tree = ("deg", tree)
-            elif token in (r"\%", "%"):
+            elif word in (r"\%", "%"):
                 self.take()
                 tree = ("div", tree, ("num", Fraction(100)))
             else:
                 return tree
 
     def argument(self) -> Tree:
-        """A braced group, or the single token that TeX would take."""
-        token = self.peek()
-        if token == "{":
+        """A braced group, or the single word that TeX would take."""
+        word = self.peek()
+        if word == "{":
             return self.group("{", "}")
-        if token in ("+", "-"):
+        if word in ("+", "-"):
             self.take()
             inner = self.argument()
-            return ("neg", inner) if token == "-" else inner
-        if token[:1].isdigit() and "." not in token and len(token) > 1:
-            self.tokens[self.at] = token[1:]
-            return ("num", number(token[0]))
+            return ("neg", inner) if word == "-" else inner
+        if word[:1].isdigit() and "." not in word and len(word) > 1:
+            self.tokens[self.at] = word[1:]
+            return ("num", number(word[0]))
         return self.atom()
+
+    def exponent(self) -> Tree:
+        """After ``^`` a whole number is taken, braces or not: 10^23 is not 10^2 times 3 in any answer."""
+        word = self.peek()
+        if word[:1].isdigit():
+            return ("num", number(self.take()))
+        return self.argument()
 
     def group(self, opening: str, closing: str) -> Tree:
         self.take(opening)
@@ -194,20 +163,20 @@ class _Parser:
         return inner
 
     def atom(self) -> Tree:
-        token = self.peek()
-        if token[:1].isdigit() or (token[:1] == "." and len(token) > 1):
+        word = self.peek()
+        if word[:1].isdigit() or (word[:1] == "." and len(word) > 1):
             return ("num", number(self.take()))
-        if token in ("(", "[", "{"):
-            return self.group(token, {"(": ")", "[": "]", "{": "}"}[token])
-        if token == r"\{":
-            return self.group(token, r"\}")
-        if token == "|":
+        if word in ("(", "[", "{"):
+            return self.group(word, {"(": ")", "[": "]", "{": "}"}[word])
+        if word == r"\{":
+            return self.group(word, r"\}")
+        if word == "|":
             return self.absolute()
-        if token.startswith("\\"):
+        if word.startswith("\\"):
             return self.command()
-        if token.isalpha():
+        if word.isalpha():
             return self.symbol(self.take())
-        raise Unreadable(f"unexpected {token[:20]!r}")
+        raise Unreadable(f"unexpected {word[:20]!r}")
 
     def absolute(self) -> Tree:
         self.take("|")
@@ -229,15 +198,18 @@ class _Parser:
             return ("fun", "floor" if name == "lfloor" else "ceiling", inner)
         if name == "sqrt":
             return self.root()
-        if name in _FUNCTIONS or name in _ALIASES:
-            return self.function(_ALIASES.get(name, name))
-        if name in _STYLES:
-            return self.styled()
-        if name in _ACCENTS:
-            return self.symbol(f"{name}({self.raw()})")
+        if name in FUNCTIONS or name in ALIASES:
+            return self.function(ALIASES.get(name, name))
+        if name in STYLES:
+            return self.styled(name)
+        if name in ACCENTS:
+            letter = self.raw()
+            return self.symbol(f"{letter}_unit" if name == "hat" and letter in "ijk" else f"{name}({letter})")
+        if name == "partial":
+            return self.differential("partial ")
         if name in ("angle", "triangle"):
             return self.product()
-        if name in _GREEK:
+        if name in GREEK:
             return self.symbol(name)
         raise Unreadable(f"unknown command {name[:20]}")
 
@@ -270,7 +242,7 @@ class _Parser:
             return self.power()
         if self.peek() in ("+", "-"):
             return self.factor_signed()
-        if self.peek()[1:] in _FUNCTIONS:
+        if self.peek()[1:] in FUNCTIONS:
             return self.power()
         argument = self.mixed()
         while self.continues_argument(self.peek()):
@@ -280,70 +252,11 @@ class _Parser:
             argument = ("div", argument, self.power())
         return argument
 
-    def continues_argument(self, token: str) -> bool:
-        name = token[1:] if token.startswith("\\") else ""
-        if token in ("(", "[", r"\{") or name in _FUNCTIONS or name in _SKIPPED:
+    def continues_argument(self, word: str) -> bool:
+        name = word[1:] if word.startswith("\\") else ""
+        if word in ("(", "[", r"\{") or name in FUNCTIONS or name in SKIPPED:
             return False
-        return token not in _STOP_AFTER_FUNCTION and self.starts_factor(token)
-
-    def raw(self) -> str:
-        r"""The text of a braced group or one token, styling dropped: names of subscripts and accented letters."""
-        if self.peek() != "{":
-            return self.take().lstrip("\\")
-        self.take("{")
-        level, parts = 1, []
-        while level:
-            token = self.take()
-            level += (token == "{") - (token == "}")
-            if level and token.lstrip("\\") not in _STYLES and token not in ("{", "}"):
-                parts.append(token.lstrip("\\"))
-        return "".join(parts)
-
-    def styled(self) -> Tree:
-        start = self.at
-        name = self.raw()
-        if name in _FUNCTIONS or name in _ALIASES:
-            return self.function(_ALIASES.get(name, name))
-        if not re.fullmatch(r"[A-Za-z]+|[^\W\d_]+", name):
-            self.at = start
-            return self.argument()
-        if name == "e" and self.peek() == "^":
-            return ("euler",)
-        return self.symbol(name)
-
-    def call(self) -> str:
-        r"""``(0)`` of ``I(0)`` and ``(x,t)`` of ``\psi(x,t)``: a value of a function, not a product."""
-        if self.peek() != "(":
-            return ""
-        level, end, commas = 0, self.at, 0
-        while end < len(self.tokens):
-            token = self.tokens[end]
-            level += (token in ("(", "[")) - (token in (")", "]"))
-            commas += level == 1 and token == ","
-            end += 1
-            if level == 0:
-                break
-        inside = self.tokens[self.at + 1 : end - 1]
-        if level or not (commas or (len(inside) == 1 and inside[0][0].isdigit())):
-            return ""
-        self.at = end
-        return f"({''.join(inside)})"
-
-    def symbol(self, name: str) -> Tree:
-        while self.peek() == "'":
-            self.take()
-            name += "'"
-        if self.peek() == "_":
-            self.take()
-            name += "_" + self.raw()
-            while self.peek() == "'":
-                self.take()
-                name += "'"
-        name += self.call()
-        if self.peek() == "^" and self.peek(1) in ("*", r"\ast", r"\dagger", r"\star"):
-            self.take()
-            name += self.take()
-        return ("sym", name)
+        return word not in STOP_AFTER_FUNCTION and self.starts_factor(word)
 
 
 def read(text: str, *, physics: bool = False) -> Tree:

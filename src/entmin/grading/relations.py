@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import re
 
+from entmin.grading.exactly import TooLarge
 from entmin.grading.reader import Tree, Unreadable, read
 from entmin.grading.scalars import Rules, same
 from entmin.grading.shapes import Shape
-from entmin.grading.values import Point, TooLarge, close, symbols, value
+from entmin.grading.values import Point, close, symbols, value
 
 _SUBSCRIPT = re.compile(r"_\s*(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?[A-Za-z]+|\d)")
 _CALL = re.compile(r"(?<=[A-Za-z}'])\s*\((?:[^()]*)\)")
-_STYLE = re.compile(r"\\(?:text|textrm|textbf|mathrm|mathbf|boldsymbol|mathbb|mathcal|operatorname|vec|hat|bar|dot|ddot|tilde|overline|angle|triangle|left|right|deg|max|min)(?![a-z])")  # fmt: skip
+_STYLE = re.compile(
+    r"\\(?:text|textrm|textbf|mathrm|mathbf|boldsymbol|mathbb|mathcal|operatorname|vec|hat|bar|dot|ddot|tilde|overline"
+    r"|angle|triangle|left|right|deg|max|min)(?![a-z])"
+)
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 EQUALS = ("=", "~", "==")
 
 
 def is_name(text: str) -> bool:
-    """Whether the left side of an equation merely names a quantity: ``x``, ``f(x)``, ``m_{\\max}``, ``\\angle ABC``."""
+    r"""Whether the left side of an equation merely names a quantity: ``x``, ``f(x)``, ``\angle ABC``."""
     core = _STYLE.sub(" ", _CALL.sub("", _SUBSCRIPT.sub("", text)))
-    return bool(re.search(r"[A-Za-z]", core)) and not re.search(r"[\d+^*]|(?<!\w)-|\\(?:int|sum|sqrt|sin|cos|ln|log|exp)", core)
+    return bool(re.search(r"[A-Za-z]", core)) and not re.search(
+        r"[\d+^*]|(?<!\w)-|\\(?:int|sum|sqrt|sin|cos|ln|log|exp)", core
+    )
 
 
 def base_name(text: str) -> str:
-    """The bare letter of a name, for comparing ``M`` with ``m_{\\max}`` and ``f(x)`` with ``f``."""
+    r"""The bare letter of a name, for comparing ``M`` with ``m_{\max}`` and ``f(x)`` with ``f``."""
     core = _STYLE.sub(" ", _CALL.sub("", _SUBSCRIPT.sub("", text)))
     return re.sub(r"[{}\s'()|]", "", core).casefold()
 
@@ -58,7 +64,7 @@ def values_of(relation: Shape) -> list[str]:
 
 
 def interval(relation: Shape) -> Shape | None:
-    """``x > 3``, ``3 < x`` and ``1 \\le x < 2`` as intervals; None for anything else."""
+    r"""``x > 3``, ``3 < x`` and ``1 \le x < 2`` as intervals; None for anything else."""
     operators, sides = relation.operators, [item.text for item in relation.items]
     if any(operator not in _FLIP for operator in operators):
         return None
@@ -123,6 +129,9 @@ def proportional(gold: Shape, answer: Shape, rules: Rules, *, positive: bool = F
 def same_equation(gold: Shape, answer: Shape, rules: Rules, *, alone: bool) -> bool:
     """Whether two equations say the same; ``alone`` answers may name their quantity differently in style."""
     answer = _renamed(gold, answer)
+    written = [re.sub(r"\s", "", item.text) for item in gold.items]
+    if written in ((turned := [re.sub(r"\s", "", item.text) for item in answer.items]), turned[::-1]):
+        return True
     if proportional(gold, answer, rules):
         return True
     left, right = gold.items[0].text, answer.items[0].text
@@ -157,5 +166,6 @@ def same_inequality(gold: Shape, answer: Shape, rules: Rules) -> bool:
         return answer.operators[0] == "!=" and proportional(gold, answer, rules)
     if gold.operators == answer.operators:
         return proportional(gold, answer, rules, positive=True)
-    return gold.operators == flipped and proportional(gold, Shape(
-        "relation", answer.text, answer.items[::-1], operators=flipped), rules, positive=True)
+    return gold.operators == flipped and proportional(
+        gold, Shape("relation", answer.text, answer.items[::-1], operators=flipped), rules, positive=True
+    )

@@ -2,23 +2,19 @@ r"""Golds rewritten so that they stay right, and corrupted so that they become w
 
 `rewritings` are whole predictions that must grade correct against the gold, `corruptions` whole predictions that must
 grade wrong. A corruption that happens to be right (minus zero, one more within a declared tolerance) is left out, and
-`named_corruptions` says why. Whether it is right is decided here by plain fractions, never by asking the grader.
+`named_corruptions` says why. That is decided here from the values of numbers, never by asking the grader.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 
+from entmin.grading.corruptions import changes
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import normalize
-from entmin.grading.physics import TOLERANCE, truth
-from entmin.grading.reader import Unreadable, read
-from entmin.grading.relations import EQUALS, is_name
-from entmin.grading.scalars import based, literal
+from entmin.grading.scalars import literal
 from entmin.grading.shapes import Shape, parse
-from entmin.grading.values import TooLarge, exact
 
 Named = tuple[str, str]
 
@@ -97,7 +93,10 @@ def _structured(text: str, shape: Shape) -> Iterator[Named]:
     if shape.kind == "relation" and shape.operators == ("=",):
         yield "sides swapped", f"{items[1]} = {items[0]}"
     if shape.kind == "relation" and len(items) == 2 and shape.operators[0] in _FLIPPED:
-        yield "inequality turned", f"{items[1]} {_SIGN[{'<': '>', '>': '<', '<=': '>=', '>=': '<='}[shape.operators[0]]]} {items[0]}"
+        yield (
+            "inequality turned",
+            f"{items[1]} {_SIGN[{'<': '>', '>': '<', '<=': '>=', '>=': '<='}[shape.operators[0]]]} {items[0]}",
+        )
 
 
 def named_rewritings(gold: Gold) -> list[Named]:
@@ -107,7 +106,13 @@ def named_rewritings(gold: Gold) -> list[Named]:
     found.append(("two boxes", f"First \\boxed{{-12345}} was wrong. {boxed(text)}"))
     if gold.kind == "choice":
         letter = gold.answers[0]
-        dressed = (f"({letter})", f"**{letter}**", rf"\text{{{letter}}}", f"{letter}. Something", rf"\textbf{{({letter})}}")
+        dressed = (
+            f"({letter})",
+            f"**{letter}**",
+            rf"\text{{{letter}}}",
+            f"{letter}. Something",
+            rf"\textbf{{({letter})}}",
+        )
         found += [(f"letter {number}", boxed(form)) for number, form in enumerate(dressed)]
         return [*found, ("stated", f"Thus the answer is {letter}."), ("option", f"The correct option is ({letter}).")]
     shape = parse(normalize(text))
@@ -125,146 +130,6 @@ def rewritings(gold: Gold) -> list[str]:
     return [prediction for _, prediction in named_rewritings(gold)]
 
 
-def _close(a: Fraction, b: Fraction, gold: Gold) -> str:
-    """Why two numbers count as equal under the gold's declared tolerance, or nothing."""
-    if a == b:
-        return "same value"
-    if gold.kind == "physics" and abs(a - b) <= Fraction(gold.tolerance or TOLERANCE) * max(abs(a), abs(b)):
-        return "within the declared tolerance"
-    if gold.tolerance and abs(a - b) <= Fraction(gold.tolerance):
-        return "within the declared tolerance"
-    return ""
-
-
-def _write(value: Fraction) -> str:
-    if value.denominator == 1:
-        return str(value.numerator)
-    scaled, places = value, 0
-    while scaled.denominator != 1 and places < 80:
-        scaled, places = scaled * 10, places + 1
-    digits = str(abs(scaled.numerator)).rjust(places + 1, "0")
-    return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
-
-
-def _corrupted_number(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
-    """(name, text, reason to skip) for a literal."""
-    number = literal(text)
-    assert number is not None
-    value = number.value
-    changed = {
-        "sign flipped": -value,
-        "times ten": value * 10,
-        "times hundred": value * 100,
-        "over hundred": value / 100,
-        "plus one": value + 1,
-        "last digit": value + 2 * number.half,
-        "rounding noise": value + Fraction(1, 20) if value.denominator == 1 and abs(value) > 99 else value + value / 20,
-    }
-    for name, other in changed.items():
-        reason = _close(value, other, gold)
-        if gold.rounded and abs(other - value) <= number.half:
-            reason = "rounds to the gold"
-        # 0.42 against 42 %: the same value, rightly accepted.
-        if not reason and "%" in text and name in ("over hundred", "times hundred"):
-            reason = "a percentage as a fraction"
-        yield name, _write(other), reason
-
-
-def _rational(text: str) -> Fraction | None:
-    try:
-        return exact(read(normalize(text)))
-    except (Unreadable, TooLarge):
-        return None
-
-
-def _corrupted_expression(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
-    fixed = "an infinity is not changed by arithmetic" if re.search(r"\\(infty|ldots|cdots)", text) else ""
-    value = _rational(text)
-    if value == 0:
-        fixed = "zero is not changed by a factor"
-    yield "sign flipped", rf"-\left({text}\right)", fixed or ("both signs are in the gold" if r"\pm" in text else "")
-    yield "times ten", rf"10 \left({text}\right)", fixed
-    yield "over hundred", rf"\frac{{{text}}}{{100}}", fixed
-    yield "plus one", f"{text} + 1", _close(value, value + 1, gold) if value is not None else fixed
-    match = _SIMPLE_FRACTION.fullmatch(text)
-    if match and abs(int(match.group(1))) != int(match.group(2)) and int(match.group(1)):
-        yield "turned over", rf"\frac{{{match.group(2)}}}{{{match.group(1)}}}", ""
-
-
-def _corrupted_group(shape: Shape) -> Iterator[tuple[str, str, str]]:
-    items = [item.text for item in shape.items]
-    opening, closing = shape.opening, shape.closing
-    ordered = opening != r"\{"
-    if len(items) > 1:
-        yield "element dropped", f"{opening}{', '.join(items[:-1])}{closing}", ""
-    yield "element added", f"{opening}{', '.join([*items, '98765'])}{closing}", ""
-    if opening in _OTHER_BRACKET and closing in _OTHER_BRACKET:
-        yield "left bracket swapped", f"{_OTHER_BRACKET[opening]}{', '.join(items)}{closing}", ""
-        yield "right bracket swapped", f"{opening}{', '.join(items)}{_OTHER_BRACKET[closing]}", ""
-    if ordered and items != items[::-1] and len(items) > 1:
-        yield "order reversed", f"{opening}{', '.join(reversed(items))}{closing}", ""
-    infinite = "an infinity is not changed by arithmetic" if r"\infty" in items[0] else ""
-    yield "element changed", f"{opening}{', '.join([f'{items[0]} + 7', *items[1:]])}{closing}", infinite
-
-
-def _corrupted_parts(shape: Shape, joiner: str) -> Iterator[tuple[str, str, str]]:
-    items = [item.text for item in shape.items]
-    yield "element dropped", joiner.join(items[:-1]), ""
-    yield "element added", joiner.join([*items, "98765"]), ""
-    for name, text, reason in _corrupted(shape.items[0].text, Gold("math", ("0",))):
-        twin = "another element of the list" if text in items or name in ("sign flipped", "turned over") else ""
-        yield f"element: {name}", joiner.join([text, *items[1:]]), reason or twin
-        break
-
-
-def _corrupted_relation(shape: Shape) -> Iterator[tuple[str, str, str]]:
-    items, text = [item.text for item in shape.items], shape.text
-    signs = [_SIGN.get(operator, "=") for operator in shape.operators]
-    plus = [*items[:-1], f"{items[-1]} + 7"]
-    sides = [side for pair in zip(plus, [*signs, ""], strict=True) for side in pair]
-    infinite = "an infinity is not changed by arithmetic" if r"\infty" in items[-1] or "cdots" in items[-1] else ""
-    yield "right side changed", " ".join(sides).strip(), infinite
-    if len(items) == 2 and shape.operators[0] in _FLIPPED:
-        yield "inequality flipped", f"{items[0]} {_FLIPPED[shape.operators[0]]} {items[1]}", ""
-    if len(items) == 2 and shape.operators[0] in EQUALS and is_name(items[0]) and items[1].strip() != "0" and r"\pm" not in text:
-        yield "right side negated", rf"{items[0]} = -\left({items[1]}\right)", infinite
-
-
-def _corrupted(text: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
-    """(name, corrupted text, reason to skip or nothing) for one answer."""
-    in_base = based(normalize(text))
-    if in_base:
-        yield "base changed", f"{in_base[0]}_{{{in_base[1] + 2}}}", ""
-        yield "digits changed", f"{in_base[0]}0_{{{in_base[1]}}}", ""
-        return
-    if literal(text.rstrip("%\\ ")) is not None and "%" not in text:
-        yield from _corrupted_number(text, gold)
-        return
-    shape = parse(normalize(text))
-    if shape.kind == "group" and shape.items:
-        yield from _corrupted_group(shape)
-    elif shape.kind in ("list", "union"):
-        yield from _corrupted_parts(shape, ", " if shape.kind == "list" else r" \cup ")
-    elif shape.kind == "relation":
-        yield from _corrupted_relation(shape)
-    elif shape.kind == "text":
-        yield "other word", "Zebra", ""
-    elif shape.kind == "matrix":
-        yield "entry changed", text.replace(r"\end{", r"+7\end{", 1), ""
-    else:
-        yield from _corrupted_expression(text, gold)
-
-
-def _by_type(text: str, kind: str, gold: Gold) -> Iterator[tuple[str, str, str]]:
-    verdict = truth(text) if kind == "TF" else None
-    if verdict is not None:
-        yield "truth flipped", "No" if verdict else "Yes", ""
-    elif kind == "MC" and re.fullmatch(r"[A-Za-z]", text):
-        yield "letter rotated", chr((ord(text.upper()) - 64) % 5 + 65), ""
-    else:
-        yield from _corrupted(text, gold)
-
-
 def named_corruptions(gold: Gold) -> tuple[list[Named], list[Named]]:
     """(name, prediction) pairs that must grade wrong, and (name, reason) of those left out."""
     made: list[Named] = []
@@ -277,7 +142,7 @@ def named_corruptions(gold: Gold) -> tuple[list[Named], list[Named]]:
         made.append(("answer dropped", boxed(", ".join(answers[:-1]))))
         made.append(("answer added", boxed(", ".join([*answers, "98765"]))))
     kinds = gold.types if len(gold.types) == len(answers) else ("",) * len(answers)
-    for name, text, reason in _by_type(answers[0], kinds[0], gold):
+    for name, text, reason in changes(answers[0], kinds[0], gold):
         if not reason and len(answers) > 1 and (text in answers or name == "sign flipped"):
             reason = "may be another of the answers"
         if reason:

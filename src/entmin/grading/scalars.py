@@ -14,18 +14,17 @@ from fractions import Fraction
 from typing import Any
 
 from entmin.grading import symbolic
-from entmin.grading.normalize import depth, plain, unwrap_text
+from entmin.grading.exactly import TooLarge, exact
+from entmin.grading.normalize import depth, plain, spelled, unwrap_text
 from entmin.grading.reader import MAX_DEPTH, Tree, Unreadable, read
 from entmin.grading.units import strip_units
-from entmin.grading.values import Point, TooLarge, close, equal, exact, symbols, value
+from entmin.grading.values import Point, close, equal, symbols, value
 
 _DECIMAL = re.compile(
     r"(?P<sign>[-+]?)\s*(?P<digits>\d+\.?\d*|\.\d+)"
     r"(?:[eE](?P<e>[-+]?\d{1,4})|\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*\{?\s*(?P<ten>[-+]?\d{1,4})\s*\}?)?"
 )
-_BASED = re.compile(
-    r"\(?(?P<digits>[0-9A-Fa-f.]+)\)?_\s*\{?\s*(?:\\text\s*\{)?\s*(?P<base>\d{1,2}|[a-z]+)\s*\}?\s*\}?"
-)
+_BASED = re.compile(r"\(?(?P<digits>[0-9A-Fa-f.]+)\)?_\s*\{?\s*(?:\\text\s*\{)?\s*(?P<base>\d{1,2}|[a-z]+)\s*\}?\s*\}?")
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16, "bin": 2, "oct": 8, "hex": 16}  # fmt: skip
 _PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{\s*)?\b(?:percent|per cent|pct)\b\s*\}?)\s*$")
@@ -66,9 +65,7 @@ def literal(text: str) -> Literal | None:
     places = len(digits.partition(".")[2])
     significant = digits.replace(".", "").lstrip("0")
     sign = -1 if match.group("sign") == "-" else 1
-    return Literal(
-        sign * Fraction(digits) * power, len(significant), power / (2 * Fraction(10) ** places)
-    )
+    return Literal(sign * Fraction(digits) * power, len(significant), power / (2 * Fraction(10) ** places))
 
 
 def based(text: str) -> tuple[str, int] | None:
@@ -146,7 +143,8 @@ def _same_value(gold: str, answer: str, rules: Rules) -> bool:
     gold, answer = _clean(gold, answer, rules)
     if re.sub(r"\s", "", gold) == re.sub(r"\s", "", answer):
         return True
-    if plain(unwrap_text(gold)) == plain(unwrap_text(answer)) and re.search(r"[a-z]{3}", plain(gold)):
+    write = spelled if rules.physics else plain
+    if write(unwrap_text(gold)) == write(unwrap_text(answer)) and re.search(r"[a-z]{3}", plain(gold)):
         return True
     try:
         left, right = read(gold, physics=rules.physics), read(answer, physics=rules.physics)

@@ -88,6 +88,14 @@ def _relation(text: str) -> Shape | None:
     return Shape("relation", text, tuple(Shape("scalar", part) for part in parts), operators=operators)
 
 
+def _ratio(text: str) -> Shape | None:
+    """``3 : 4``, one number after the other; a clock time reads the same and is compared the same."""
+    parts, found = split(text, {":"})
+    if not found or not all(re.search(r"[\dA-Za-z]", part) for part in parts):
+        return None
+    return Shape("group", text, tuple(Shape("scalar", part) for part in parts), ":", ":")
+
+
 def _group(text: str) -> Shape | None:
     bracket = enclosed(text)
     if bracket is None:
@@ -151,7 +159,7 @@ def parse(text: str) -> Shape:
         items = tuple(item for part in parts for item in _expanded(parse(part)))
         return Shape("list", text, items)
     text = parts[0] if parts else text
-    for attempt in (_matrix, _union, _relation, _group):
+    for attempt in (_matrix, _union, _relation, _ratio, _group):
         shape = attempt(text)
         if shape is not None:
             return shape
@@ -171,6 +179,6 @@ def _union(text: str) -> Shape | None:
 
 
 def is_words(text: str) -> bool:
-    """Plain words (a name, a direction, a day), possibly inside ``\\text{}``."""
+    r"""Plain words (a name, a direction, a day), possibly inside ``\\text{}``."""
     inner = re.sub(r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{([^{}]*)\}", r"\1", text).strip()
     return bool(_WORDS.fullmatch(inner)) and not inner.startswith("\\")

@@ -14,7 +14,7 @@ from typing import Any
 _MAX_CHARS = 600
 _WORTH_PARSING = re.compile(r"\d|\\[a-zA-Z]+|[=^_]")
 _POWER_TOWER = re.compile(r"\^\s*\{?[^{}]*\^\s*\{?[^{}]*\^|\d{4,}\s*!|\^\s*\{?\s*\d{4,}|!\s*!")
-_PROSE = re.compile(r"[A-Za-z]{3,}\s+[A-Za-z]{2,}\s+[A-Za-z]{2,}|__|;|\bimport\b|\bopen\b")
+_PROSE = re.compile(r"[A-Za-z]{3,}\s+[A-Za-z]{2,}\s+[A-Za-z]{2,}|__|[;:]|\bimport\b|\bopen\b")
 
 
 @lru_cache(maxsize=256)
@@ -48,9 +48,18 @@ def same(gold: str, answer: str) -> bool:
     logging.getLogger("math_verify.grader").setLevel(logging.ERROR)
     try:
         left, right = _parse(gold), _parse(answer)
-    except Exception:  # noqa: BLE001, S110 - a grammar's border: whatever it cannot read is no match
+    except Exception:  # a grammar's border: whatever it cannot read is no match
         return False
-    return bool(verify(left, right, timeout_seconds=None, float_rounding=10))
+    if not verify(left, right, timeout_seconds=None, float_rounding=10):
+        return False
+    # What equals its own negative was read as nothing (a zero, a dropped integral): that is no agreement.
+    return not _is_expression(right) or not verify(left, -right, timeout_seconds=None, float_rounding=10)
+
+
+def _is_expression(parsed: Any) -> bool:
+    from sympy import Expr
+
+    return isinstance(parsed, Expr)
 
 
 def warm() -> None:

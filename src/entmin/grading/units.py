@@ -17,8 +17,11 @@ _SHORT = (
 _POWER = r"(?:\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+))?"
 _TEXT = r"\\(?:text|textrm|mathrm|mbox|textnormal|operatorname|rm|textit|textbf|mathit)\s*\{(?P<unit>[^{}]*)\}"
 _TRAILING_TEXT = re.compile(rf"(?P<core>.*?)[\s*]*(?:/|\\cdot)?\s*\(?{_TEXT}{_POWER}\)?$", re.DOTALL)
+_SYMBOL = rf"(?:\\mu\s*|\\)?(?:{_SHORT}){_POWER}"
 _TRAILING_BARE = re.compile(
-    rf"(?P<core>.*[\d}})\]\s%])(?<![_^{{])\s*(?:/|\\cdot|per)?\s*\(?(?:\\mu\s*|\\)?(?P<unit>{_SHORT}){_POWER}\)?$", re.DOTALL
+    rf"(?P<core>.*[\d}})\]\s%])(?<![_^{{])\s*(?:/|\\cdot|per)?\s*\(?"
+    rf"(?P<unit>{_SYMBOL}(?:\s*(?:/|\\cdot|\*|\s|per)\s*{_SYMBOL})*)\)?$",
+    re.DOTALL,
 )
 _TRAILING_WORDS = re.compile(
     r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*(?P<unit>(?:[^\W\d_]{3,}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",

@@ -8,7 +8,8 @@ finished log::
     inspect_ai.score(log, ugphysics_judge(model="openai-api/local/judge"), action="append")
 
 What the rules did not call wrong is not asked: their verdict is repeated, marked ``asked: false``. An empty answer is
-wrong without asking. When the judge gives no readable verdict in `attempts` tries the sample is not judged (NaN).
+wrong without asking. When the judge gives no readable verdict in `attempts` tries, or cannot be reached, the sample is
+not judged (NaN), and its explanation says why.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from __future__ import annotations
 import math
 import re
 
-from inspect_ai.model import ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, Model, get_model
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
+from inspect_ai.util import LimitExceededError
 
 from entmin.evals.scorers.graded import NAME as RULES
 from entmin.evals.scorers.graded import verdict_of
@@ -54,6 +56,7 @@ Give one or two sentences of reasons, then end with a line that is exactly `VERD
 _VERDICT = re.compile(r"^\W*VERDICT:\W*(SAME|DIFFERENT)\W*$", re.MULTILINE)
 # The final answer stands at the end; a judge given pages of derivation grades the derivation.
 _TAIL = 1500
+_RETRIES = 5
 
 
 @scorer(metrics=[accuracy(), stderr()], name=NAME)
@@ -98,15 +101,20 @@ async def _rule_verdict(state: TaskState, grader: str) -> tuple[bool | None, str
 
 
 async def _ask(judge: Model, text: str, attempts: int) -> tuple[str, bool | None]:
-    """The judge's last reply and its verdict, None when no reply had one."""
+    """The judge's last reply and its verdict; None when no reply had one or the judge cannot be reached."""
+    messages: list[ChatMessage] = [ChatMessageSystem(content=_SYSTEM), ChatMessageUser(content=text)]
     reply = ""
     for attempt in range(attempts):
         # A greedy judge repeats an unreadable reply word for word, so later tries are sampled.
-        config = GenerateConfig(temperature=0.0 if attempt == 0 else 0.7, max_tokens=1024, seed=attempt)
-        output = await judge.generate(
-            [ChatMessageSystem(content=_SYSTEM), ChatMessageUser(content=text)], config=config
-        )
-        reply = output.completion
+        temperature = 0.0 if attempt == 0 else 0.7
+        # Inspect's own default is to retry a failing endpoint forever.
+        config = GenerateConfig(temperature=temperature, max_tokens=1024, seed=attempt, max_retries=_RETRIES)
+        try:
+            reply = (await judge.generate(messages, config=config)).completion
+        except LimitExceededError:
+            raise
+        except Exception as error:  # the endpoint's border: every provider has its own errors
+            return f"no reply ({type(error).__name__}: {error})", None
         found = _VERDICT.findall(reply)
         if found:
             return reply, found[-1] == "SAME"

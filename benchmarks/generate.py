@@ -1,0 +1,143 @@
+"""Decoding speed: tokens per second of a whole model, the published way and ours, in one run.
+
+    python benchmarks/generate.py [--model smollm2-135m] [--tokens 64] [--requests 32] [--threads N] [--json FILE]
+
+1. transformers generate, batch 1: plain decoding, no method.
+2. The published way: batch 1, and at every token a new torch.optim.Adam over the logits under autograd.
+3. transformers generate, one padded batch, with and without `EntropyLogitsProcessor(EmInf())`.
+4. The engine with that many concurrent requests, with and without EM-INF.
+
+Every answer runs to the full number of tokens (end-of-sequence is ignored), sampled at temperature 1. Each figure is the
+median of three repetitions after a warm-up; batch-1 rows decode a quarter of the tokens to keep the run short.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import LogitsProcessor, LogitsProcessorList
+
+from entmin.engine.engine import Engine
+from entmin.engine.loading import LoadedModel, load
+from entmin.engine.requests import Request
+from entmin.evals.provider import encode_chat
+from entmin.evals.tasks.arithmetic import make_problems
+from entmin.hosts.transformers import EntropyLogitsProcessor
+from entmin.methods import EmInf, Method, Normal
+
+
+class PublishedEmInf(LogitsProcessor):
+    """EM-INF as published: autograd and a fresh optimizer object for every token; right for batch 1 only."""
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """One row's optimisation."""
+        setting = EmInf()
+        with torch.inference_mode(False), torch.enable_grad():
+            x = scores.float().clone().requires_grad_(True)
+            original = torch.softmax(x.detach(), -1)
+            optimizer = torch.optim.Adam([x], lr=setting.learning_rate)
+            for _ in range(setting.n_grad_steps):
+                p = torch.softmax(x, -1)
+                entropy = -(p * torch.log(p + 1e-12)).sum()
+                if entropy < setting.threshold:
+                    break
+                kl = torch.nn.functional.kl_div(torch.log(p), original, reduction="batchmean")
+                optimizer.zero_grad()
+                (setting.kl_weight * kl + entropy).backward()
+                optimizer.step()
+        return x.detach()
+
+
+def hf(loaded: LoadedModel, prompts: list[list[int]], tokens: int, processors: list[LogitsProcessor]) -> int:
+    """Decode prompts as one left-padded batch; returns the number of new tokens."""
+    width = max(map(len, prompts))
+    pad = loaded.tokenizer.pad_token_id or 0
+    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    out = loaded.model.generate(
+        ids.to(loaded.device),
+        attention_mask=mask.to(loaded.device),
+        do_sample=True,
+        top_k=0,
+        top_p=1.0,
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        logits_processor=LogitsProcessorList(processors),
+        pad_token_id=pad,
+    )
+    return (out.shape[1] - width) * len(prompts)
+
+
+def engine(running: Engine, prompts: list[list[int]], tokens: int, method: Method) -> int:
+    """Decode prompts as concurrent requests."""
+    asked = [Request(prompt, method, max_tokens=tokens, seed=i) for i, prompt in enumerate(prompts)]
+    return sum(len(done.tokens) for done in running.generate(asked))
+
+
+def rate(run: Callable[[], int], repetitions: int = 3) -> float:
+    """Median tokens per second."""
+    run()
+    found = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        found.append(run() / (time.perf_counter() - start))
+    return statistics.median(found)
+
+
+def measure(loaded: LoadedModel, requests: int, tokens: int) -> dict[str, float]:
+    """Tokens per second by way of decoding."""
+    questions = [question for question, _ in make_problems("basic_arithmetic", requests, 0, 2, 2)]
+    prompts = [encode_chat(loaded, [{"role": "user", "content": question}]) for question in questions]
+    short = max(8, tokens // 4)
+    loaded.eos = frozenset()  # answers of equal length, as `min_new_tokens` makes them in `generate`
+    running = Engine(loaded, batch_size=requests)
+    results = {
+        "generate, batch 1, plain": rate(lambda: hf(loaded, prompts[:1], short, [])),
+        "generate, batch 1, published EM-INF (autograd + Adam)": rate(
+            lambda: hf(loaded, prompts[:1], short, [PublishedEmInf()])
+        ),
+        "generate, batch 1, EntropyLogitsProcessor(EmInf())": rate(
+            lambda: hf(loaded, prompts[:1], short, [EntropyLogitsProcessor(EmInf())])
+        ),
+        f"generate, batch {requests}, plain": rate(lambda: hf(loaded, prompts, tokens, [])),
+        f"engine, {requests} concurrent, plain": rate(lambda: engine(running, prompts, tokens, Normal())),
+        f"engine, {requests} concurrent, EM-INF": rate(lambda: engine(running, prompts, tokens, EmInf())),
+    }
+    running.close()
+    return results
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--requests", type=int, default=32)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    loaded = load(args.model, dtype=args.dtype)
+    results = measure(loaded, args.requests, args.tokens)
+    published = next(value for name, value in results.items() if "published" in name)
+    title = f"{args.model}, {str(loaded.dtype).removeprefix('torch.')} on {loaded.device}, {torch.get_num_threads()} threads"
+    table = Table("way of decoding", "tokens/s", "times the published way", title=title, title_justify="left")
+    for name, value in results.items():
+        table.add_row(name, f"{value:.1f}", f"{value / published:.2f}")
+    Console(width=110).print(table)
+    if args.json:
+        args.json.write_text(json.dumps({"setting": title, "tokens_per_second": results}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+import time
+
+from tests.command import MAIN
+
+
+def test_help_is_instant_and_imports_no_torch(entmin):
+    code = (
+        "import sys, time; start = time.perf_counter(); from entmin.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'inspect_ai', 'sympy', 'scipy'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+    assert "compare" in done.stdout
+
+
+def test_help_of_every_verb_imports_no_torch(entmin):
+    from entmin.cli import VERBS
+
+    for verb in VERBS:
+        code = (
+            "import sys; from entmin.cli import main\n"
+            f"try: main(['{verb}', '--help'])\n"
+            "except SystemExit: pass\n"
+            "print('TORCH' if 'torch' in sys.modules else 'LIGHT')"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.rstrip().endswith("LIGHT"), verb
+        assert "Usage: entmin " + verb in done.stdout
+
+
+def test_import_entmin_is_light_and_exports_work():
+    code = (
+        "import sys, entmin; assert 'torch' not in sys.modules\n"
+        "import torch; z = torch.randn(3, 50)\n"
+        "assert entmin.em_inf(z).shape == z.shape and entmin.entropy(z).shape == (3,)\n"
+        "assert entmin.adaptive_temperature(z).shape == z.shape\n"
+        "assert entmin.EmInf().adjust(z).equal(entmin.em_inf(z))\n"
+        "from entmin import EntropyLogitsProcessor, Normal, AdaptiveTemperature, Method, Verdict"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_list_names_tasks_methods_and_models(entmin_here):
+    tasks = {row["name"] for row in json.loads(entmin_here("list", "tasks", "--json").stdout)}
+    assert {"arithmetic", "math500"} <= tasks
+    methods = {row["name"]: row for row in json.loads(entmin_here("list", "methods", "--json").stdout)}
+    assert methods["em_inf"]["options"] == {
+        "threshold": 0.3, "kl_weight": 0.05, "learning_rate": 0.1, "n_grad_steps": 3
+    }  # fmt: skip
+    assert "smollm2-135m" in entmin_here("list", "models").stdout
+    assert "Invalid value" in entmin_here("list", "weather", code=2).stderr
+
+
+def test_doctor_reports_versions_device_and_remedies(entmin_here):
+    done = entmin_here("doctor", ENTMIN_DATA="/no/such/folder")
+    for words in ("torch", "transformers", "inspect-ai", "device", "cores", "cache", "no such folder"):
+        assert words in done.stdout
+
+
+def test_ask_answers_and_compare_shows_the_baseline_beside(entmin_here, tiny_llama):
+    done = entmin_here("ask", tiny_llama, "2 + 2?", "--max-tokens", "12", "--compare")
+    assert "normal()" in done.stdout
+    assert "em_inf(threshold=0.3" in done.stdout
+    assert done.stdout.count("nats") == 2
+    assert "did you mean" in entmin_here("ask", tiny_llama, "hi", "--mode", "em_inv", code=2).stderr
+
+
+def test_ask_shades_tokens_on_a_terminal(entmin, tiny_llama):
+    """Through a pseudo-terminal: background colours are written, and the text is all there."""
+    import os
+    import pty
+
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [*MAIN, "ask", str(tiny_llama), "hi", "--max-tokens", "8"],
+        stdout=side, stderr=subprocess.DEVNULL, env={**entmin.environment, "TERM": "xterm-256color"}, cwd=entmin.folder,
+    )  # fmt: skip
+    os.close(side)
+    written, deadline = b"", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            block = os.read(main, 4096)
+        except OSError:
+            break
+        written += block
+        if not block:
+            break
+    assert process.wait(timeout=30) == 0
+    assert b"\x1b[48;" in written
+
+
+def test_a_wrong_verb_is_a_usage_error(entmin):
+    assert "No such command" in entmin("evaluate-all", code=2).stderr
+    assert "0.1.0" in entmin("--version").stdout

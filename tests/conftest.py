@@ -1,0 +1,45 @@
+"""Shared fixtures: tiny models on disk, one torch thread, caches away from the user's."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import torch
+
+from tests import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """On a machine shared with others two OpenMP threads can be far slower than one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("models") / "tiny-llama", sharpness=12.0)
+
+
+@pytest.fixture(scope="session", params=list(tiny.CONFIGS))
+def any_tiny_model(request, tmp_path_factory):
+    return tiny.save(tmp_path_factory.mktemp("models") / request.param, request.param, sharpness=12.0)
+
+
+@pytest.fixture
+def entmin(tmp_path):
+    """Run the real command line in a subprocess, in an empty folder."""
+    from tests.command import Runner
+
+    return Runner(tmp_path, {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"})
+
+
+@pytest.fixture
+def entmin_here(tmp_path):
+    """Run the real command line in this process, in an empty folder."""
+    from tests.command import InProcess
+
+    return InProcess(tmp_path)

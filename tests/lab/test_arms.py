@@ -1,0 +1,42 @@
+import pytest
+
+from entmin.engine.requests import Sampling
+from entmin.errors import UsageError
+from entmin.lab.arms import DEFAULT_ARMS, parse_arms
+from entmin.methods import AdaptiveTemperature, EmInf, Normal
+
+
+def test_default_arms_share_the_temperature_but_for_greedy():
+    arms = parse_arms(DEFAULT_ARMS, Sampling(0.7, top_p=0.9))
+    assert [arm.label for arm in arms] == ["normal", "greedy", "em_inf", "adaptive_temp"]
+    assert [arm.method for arm in arms] == [Normal(), Normal(), EmInf(), AdaptiveTemperature()]
+    assert [arm.sampling.temperature for arm in arms] == [0.7, 0.0, 0.7, 0.7]
+    assert {arm.sampling.top_p for arm in arms} == {0.9}
+
+
+def test_an_arm_takes_settings_and_a_temperature():
+    (arm,) = parse_arms("em-inf:threshold=0.1:n_grad_steps=5@0.5", Sampling())
+    assert arm.method == EmInf(threshold=0.1, n_grad_steps=5)
+    assert arm.sampling.temperature == 0.5
+
+
+def test_presets_work_in_arms():
+    (arm,) = parse_arms("adaptive_temp:preset=paper", Sampling())
+    assert arm.method == AdaptiveTemperature.preset("paper")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("em_inff", "did you mean 'em_inf'"),
+        ("em_inf:treshold=1", "did you mean 'threshold'"),
+        ("em_inf:threshold", "name=value"),
+        ("normal@hot", "must be a number"),
+        ("normal,normal", "repeated normal"),
+        ("greedy@1", "greedy takes no settings"),
+        (" , ", "none given"),
+    ],
+)
+def test_malformed_arms_say_what_is_wrong(text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_arms(text, Sampling())
