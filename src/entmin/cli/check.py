@@ -71,7 +71,7 @@ def check(
             click.echo(error, err=True)
         else:
             if not as_json:
-                _print(reports[-1], show)
+                _print_any(reports[-1], show)
     if as_json:
         click.echo(json.dumps({"reports": [report.to_dict() for report in reports], "missing": missing}, indent=1))
     if missing or any(report.unlisted for report in reports):
@@ -117,10 +117,16 @@ def _golds(info: TaskInfo, settings: dict[str, Any]) -> Iterator[tuple[str, Gold
         yield str(sample.id), Gold.from_dict((sample.metadata or {})["gold"])
 
 
-def _print(report: Report | CodeReport, show: int) -> None:
-    if not hasattr(report, "failed"):
+def _print_any(report: Report | CodeReport, show: int) -> None:
+    from entmin.evals.code.checks import CodeReport
+
+    if isinstance(report, CodeReport):
         click.echo("\n".join(report.lines(show)))
-        return
+    else:
+        _print(report, show)
+
+
+def _print(report: Report, show: int) -> None:
     click.echo(f"{report.task}: {report.problems} problems")
     wanted = {"gold": "right", "rewriting": "right", "corruption": "wrong"}
     for kind, count in report.cases.items():

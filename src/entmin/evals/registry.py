@@ -138,5 +138,7 @@ for _name, _module, _summary, *_groups in (
     ("humaneval", "humaneval", "HumanEval: 164 functions to complete, run in a sandbox", "code", _ALL),
     ("mbpp", "mbpp", "MBPP, sanitised: 399 (Hub: 257) small functions, run in a sandbox", "code", _ALL),
     ("leetcode", "leetcode", "LeetCode contests: 180 problems, by difficulty, run in a sandbox", "code", _ALL),
+    ("livecodebench", "livecodebench", "LiveCodeBench by release and date window, run in a sandbox", "code", _ALL),
+    ("scicode", "scicode", "SciCode: 65 scientific problems in 288 steps, run in a sandbox", "code", _ALL),
 ):
     register_task(TaskInfo(_name, f"entmin.evals.tasks.{_module}:{_name}", _summary, tuple(_groups)))

@@ -18,9 +18,10 @@ from typing import Any
 
 from entmin.evals.code.judge import Judgement, Rules
 from entmin.evals.code.judges import judge_any
+from entmin.evals.code.steps import function_of, join_steps, split_steps
 from entmin.evals.columns import Row
 
-_BREAK = '''
+_BREAK = """
 
 def _broken(function):
     inside = []
@@ -58,7 +59,7 @@ def _off_by_one(value):
     if isinstance(value, (str, list, tuple)) and len(value):
         return value[:-1]
     return _changed(value)
-'''
+"""
 _DAMAGES = {
     "changed": ("return _changed(value)", "wrong"),
     "off by one": ("return _off_by_one(value)", "wrong"),
@@ -123,8 +124,10 @@ def broken(code: str, entry: str, damage: str) -> str:
     return f"{code}{wrapped}\n{entry} = _broken({entry})\n"
 
 
-def cases_of(row: Row, code: str, entry: str) -> Iterator[CodeCase]:
+def cases_of(row: Row, code: str) -> Iterator[CodeCase]:
     """All known answers that one right program gives."""
+    assert isinstance(row.gold, dict)
+    entry = row.gold["entry"]
     yield CodeCase(row, "right", f"```python\n{code}\n```", "match")
     yield CodeCase(row, "talk around", f"Let me think.\n\n```python\n{code}\n```\nThis is O(n). Done.", "match")
     yield CodeCase(row, "unclosed fence", f"Sure!\n```python\n{code}\n", "match")
@@ -133,11 +136,24 @@ def cases_of(row: Row, code: str, entry: str) -> Iterator[CodeCase]:
         yield CodeCase(row, kind, f"```python\n{broken(code, entry, damage)}```", expected)
 
 
+def step_cases(row: Row, answer: str) -> Iterator[CodeCase]:
+    """The known answers of a SciCode problem: all of its steps, and the last one broken in each way."""
+    codes = split_steps(row, answer)
+    assert isinstance(row.gold, dict)
+    last = row.gold["steps"][-1]
+    yield CodeCase(row, "right", answer, "match")
+    for kind, (damage, expected) in _DAMAGES.items():
+        damaged = broken(codes[last["id"]] or "", function_of(last), damage)
+        yield CodeCase(row, kind, join_steps({**codes, last["id"]: damaged}), expected)
+
+
 def known_programs(rows: Iterable[Row], own: Mapping[str, str]) -> Iterator[tuple[Row, str | None]]:
     """Each problem with a right program, the data set's own or one of ours."""
     for row in rows:
         assert isinstance(row.gold, dict)
-        yield row, own.get(row.id) or row.gold.get("reference")
+        steps = {step["id"]: step["reference"] for step in row.gold.get("steps", ())}
+        whole = join_steps(steps) if steps and all(steps.values()) else row.gold.get("reference")
+        yield row, own.get(row.id) or whole
 
 
 def check_programs(rules: Rules, rows: Iterable[Row], own: Mapping[str, str], workers: int) -> CodeReport:
@@ -149,8 +165,7 @@ def check_programs(rules: Rules, rows: Iterable[Row], own: Mapping[str, str], wo
         if code is None:
             report.without += 1
         else:
-            assert isinstance(row.gold, dict)
-            cases += cases_of(row, code, row.gold["entry"])
+            cases += step_cases(row, code) if rules.task == "scicode" else cases_of(row, code)
     with ThreadPoolExecutor(workers) as threads:
         for case, judged in zip(cases, threads.map(lambda case: _judge(case, rules), cases), strict=True):
             report.cases[case.kind] += 1

@@ -160,8 +160,8 @@ def _longest(lines: list[str]) -> str | None:
 def paper_extract(text: str) -> str:
     """The published rule.
 
-    The last ```python block with ``def``, else the last one, else plain blocks the same way, else what stands before the
-    first fence.
+    The last ```python block with ``def``, else the last one, else plain blocks the same way, else what stands before
+    the first fence.
     """
     for pattern in (r"```python\n(.*?)```", r"```\n?(.*?)```"):
         found = re.findall(pattern, text, re.DOTALL)

@@ -72,9 +72,7 @@ def judge_rows(
         raise failure[0]
 
 
-def _until(
-    rows: Iterator[tuple[Any, str]], report: Callable[[UsageError], None]
-) -> Iterator[tuple[Any, str]]:
+def _until(rows: Iterator[tuple[Any, str]], report: Callable[[UsageError], None]) -> Iterator[tuple[Any, str]]:
     try:
         yield from rows
     except UsageError as error:

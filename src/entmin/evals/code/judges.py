@@ -13,11 +13,11 @@ def judge_any(row: Row, completion: str, rules: Rules) -> Judgement:
         EntminError: the sandbox failed.
     """
     if rules.task == "livecodebench":
-        from entmin.evals.code.livecodebench import judge_livecodebench
+        from entmin.evals.code.contest import judge_livecodebench
 
         return judge_livecodebench(row, completion, rules)
     if rules.task == "scicode":
-        from entmin.evals.code.scicode import judge_scicode
+        from entmin.evals.code.steps import judge_scicode
 
         return judge_scicode(row, completion, rules)
     return judge(row, completion, rules)

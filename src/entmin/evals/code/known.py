@@ -1,14 +1,29 @@
-"""Right programs of our own for benchmarks that carry none: a Markdown file each, a heading per problem and a block."""
+"""Code and prompts kept as Markdown beside this file: a heading per entry and a block or template below it."""
 
 from __future__ import annotations
 
 import re
 from importlib import resources
 
-_ENTRY = re.compile(r"^## (\S+)\n+```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ENTRY = re.compile(r"^## ([^\n]+)\n+```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_TEMPLATE = re.compile(r"^## ([^\n]+)\n+<template>\n(.*?)\n</template>", re.MULTILINE | re.DOTALL)
+
+
+def sections(name: str) -> dict[str, str]:
+    """Heading to the Python block under it."""
+    return dict(_ENTRY.findall(_text(name)))
+
+
+def templates(name: str) -> dict[str, str]:
+    """Heading to the template under it."""
+    return dict(_TEMPLATE.findall(_text(name)))
 
 
 def known(task: str) -> dict[str, str]:
-    """Problem id to a right program; empty where we have written none."""
-    file = resources.files("entmin.evals.code") / f"known_{task}.md"
-    return dict(_ENTRY.findall(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    """Problem id to a right program of our own; empty where we have written none."""
+    name = f"known_{task}.md"
+    return sections(name) if (resources.files("entmin.evals.code") / name).is_file() else {}
+
+
+def _text(name: str) -> str:
+    return (resources.files("entmin.evals.code") / name).read_text(encoding="utf-8")

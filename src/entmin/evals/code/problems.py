@@ -50,5 +50,5 @@ def _problems(task: str, data_dir: str | None, source: str) -> Problems:
         rows, record = load_scicode(data_dir, **options)
     else:
         data = load(task, data_dir)
-        rows, record = data.rows, data.record()
+        rows, record = list(data.rows), data.record()
     return Problems(task, {row.id: row for row in rows}, record)
