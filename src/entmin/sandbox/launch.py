@@ -3,8 +3,8 @@
 This file is handed to a bare interpreter as text, so it imports nothing but the standard library and must stay one
 file. Protocol: a JSON specification on standard input (limits.py, `Program.spec`); on standard output a line that it
 is ready, then one JSON line per case. The launcher itself never runs untrusted code; the case's process does, without
-a way to the report pipe other than breaking into its parent, which has the same rights. What it could gain there is
-its own verdict only.
+a way to the report pipe: the launcher is closed to it (`become`). What is left is its own process, in which the tests
+of ``asserts`` run too: a program that sets out to forge its own verdict there can, and gains nothing but that.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _GRACE = 1
+_PR_SET_DUMPABLE = 4
 
 
 def limit(limits: dict[str, int]) -> None:
@@ -210,18 +211,26 @@ def write_all(descriptor: int, text: str) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def become(uid: int | None) -> None:
-    """Leave root for a user that owns nothing; its capabilities go with it."""
+def become(uid: int | None, isolated: bool) -> None:
+    """Leave root for a user that owns nothing, its capabilities with it; close this process to its children.
+
+    A process that changed its user is closed to others of that user: they can neither trace it nor reach its pipes
+    through /proc. Where it was nobody from the start, it has to ask for that.
+    """
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    elif isolated:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def main() -> None:
     """Serve one specification."""
     spec = json.loads(sys.stdin.buffer.read())
-    become(spec["uid"])
+    become(spec["uid"], spec["isolated"])
     write_all(1, '{"ready": true}\n')
     for name in spec["preload"]:
         try:

@@ -115,8 +115,9 @@ class Sandbox:
     @contextmanager
     def _session(self, program: Program, limits: Limits) -> Iterator[tuple[Session, int | None]]:
         argv: tuple[str, ...]
+        environment: dict[str, str]
         with _filter_descriptor(self.filtered) as descriptor:
-            uid, environment = None, {"PATH": os.environ.get("PATH", os.defpath)}
+            uid, environment = None, {}
             if self.kind == "bubblewrap":
                 made = bubblewrap.command(
                     launcher(),
@@ -128,6 +129,7 @@ class Sandbox:
                 argv, uid = made.argv, made.uid
             elif self.kind == "docker":
                 argv = docker.command(launcher(), limits, program.packages, program.files)
+                environment = dict(os.environ)
             else:
                 argv = (bubblewrap.interpreter(), *bubblewrap.PYTHON_OPTIONS, "-c", launcher())
                 environment = bubblewrap.ENVIRONMENT | {"PYTHONPATH": _search_path(program.packages)}

@@ -37,6 +37,10 @@ def _broken(function):
     return broken
 
 def _changed(value):
+    if hasattr(value, "shape"):
+        return value + 1000003
+    if isinstance(value, (list, tuple)) and {memberwise}:
+        return type(value)(map(_changed, value))
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float, complex)):
@@ -49,9 +53,16 @@ def _changed(value):
         return value | {1000003}
     if isinstance(value, dict):
         return {**value, 1000003: 1000003}
+    if hasattr(value, "val"):
+        value.val = _changed(value.val)
+        return value
     return 1000003
 
 def _off_by_one(value):
+    if hasattr(value, "shape"):
+        return value + 1
+    if isinstance(value, (list, tuple)) and {memberwise}:
+        return type(value)(map(_off_by_one, value))
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float, complex)):
@@ -116,9 +127,12 @@ class CodeReport:
             yield f"  FAIL {failure['id']} {failure['kind']}: expected {failure['expected']}, got {failure['reason']} {failure['detail']}"  # noqa: E501
 
 
-def broken(code: str, entry: str, damage: str) -> str:
-    """The program with its function, or the method `entry` of its class Solution, broken."""
-    wrapped = _BREAK.replace("{damage}", damage)
+def broken(code: str, entry: str, damage: str, *, memberwise: bool = False) -> str:
+    """The program with its function, or the method `entry` of its class Solution, broken.
+
+    Numeric tests compare shapes first, so there the members of a sequence are changed (`memberwise`), not its length.
+    """
+    wrapped = _BREAK.replace("{damage}", damage).replace("{memberwise}", str(memberwise))
     if "class Solution" in code:
         return f"{code}{wrapped}\nSolution.{entry} = _broken(Solution.{entry})\n"
     return f"{code}{wrapped}\n{entry} = _broken({entry})\n"
@@ -143,7 +157,7 @@ def step_cases(row: Row, answer: str) -> Iterator[CodeCase]:
     last = row.gold["steps"][-1]
     yield CodeCase(row, "right", answer, "match")
     for kind, (damage, expected) in _DAMAGES.items():
-        damaged = broken(codes[last["id"]] or "", function_of(last), damage)
+        damaged = broken(codes[last["id"]] or "", function_of(last), damage, memberwise=True)
         yield CodeCase(row, kind, join_steps({**codes, last["id"]: damaged}), expected)
 
 

@@ -6,6 +6,7 @@ import re
 from importlib import resources
 
 _ENTRY = re.compile(r"^## ([^\n]+)\n+```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ANSWER = re.compile(r"^## (\S+)\n+~~~\n(.*?)^~~~", re.MULTILINE | re.DOTALL)
 _TEMPLATE = re.compile(r"^## ([^\n]+)\n+<template>\n(.*?)\n</template>", re.MULTILINE | re.DOTALL)
 
 
@@ -20,9 +21,11 @@ def templates(name: str) -> dict[str, str]:
 
 
 def known(task: str) -> dict[str, str]:
-    """Problem id to a right program of our own; empty where we have written none."""
+    """Problem id to a right program of our own, for SciCode a whole answer; empty where we have written none."""
     name = f"known_{task}.md"
-    return sections(name) if (resources.files("entmin.evals.code") / name).is_file() else {}
+    if not (resources.files("entmin.evals.code") / name).is_file():
+        return {}
+    return dict(_ANSWER.findall(_text(name))) or sections(name)
 
 
 def _text(name: str) -> str:

@@ -18,12 +18,14 @@ _PAPER_IMPORTS = (
     "import collections", "import heapq", "import functools", "import hashlib", "import string",
     "from typing import *", "from collections import *", "from functools import *",
 )  # fmt: skip
-# What the LeetCode site imports for every solution; builtins last, because math and operator replace `pow`.
+# What the LeetCode site imports for every solution. Builtins follow math and operator, which replace `pow`, and modules
+# follow everything, because bisect and copy have functions of their own names.
 _SITE_IMPORTS = (
-    *_PAPER_IMPORTS,
-    "import array", "import bisect", "import decimal", "import fractions", "import operator", "import random",
-    "import statistics", "from bisect import *", "from copy import *", "from heapq import *", "from itertools import *",
+    "from bisect import *", "from copy import *", "from heapq import *", "from itertools import *",
     "from math import *", "from operator import *", "from builtins import *",
+    *_PAPER_IMPORTS[-3:], *_PAPER_IMPORTS[:-3],
+    "import array", "import bisect", "import decimal", "import fractions", "import operator", "import random",
+    "import statistics",
 )  # fmt: skip
 _NUMPY_IMPORTS = ("import numpy", "import numpy as np")
 _NUMPY = re.compile(r"\b(?:np|numpy)\b")
