@@ -134,7 +134,7 @@ def _parts(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     for sample in samples:
         score = _score(sample, name)
         for part, reason in ((score.metadata or {}).get("parts") or {}).items() if score else ():
-            runs.setdefault(str(part), []).append(reason == "match")
+            runs.setdefault(f"{sample.id}/{part}", []).append(reason == "match")
     return {"sub-problems": avg_at_k(runs).to_dict()} if runs else {}
 
 
