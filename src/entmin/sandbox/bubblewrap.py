@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -42,7 +42,9 @@ ENVIRONMENT = {
 }
 PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 PACKAGES = "/packages"
-_USERS = 1 << 30
+WORK = "/work"
+"""Where the folder of an Inspect sample appears."""
+USERS = 1 << 30
 """Random user ids start here, far above those that systems and containers hand out."""
 
 
@@ -193,4 +195,32 @@ def command(
     if filter_descriptor is not None:
         arguments += ["--seccomp", str(filter_descriptor)]
     arguments += ["--", interpreter(), *PYTHON_OPTIONS, "-c", launcher]
-    return Command(tuple(arguments), _USERS + secrets.randbelow(_USERS) if root else None)
+    return Command(tuple(arguments), USERS + secrets.randbelow(USERS) if root else None)
+
+
+def workspace(
+    folder: str,
+    program: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    disk_mib: int,
+    filter_descriptor: int | None,
+) -> list[str]:
+    """The command that runs `program` with the host's `folder` as its working folder and the system's commands."""
+    path = executable()
+    if path is None:
+        raise EntminError("bubblewrap is not installed: apt-get install bubblewrap")
+    root = os.geteuid() == 0
+    arguments = [path, *privileges(root), "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
+    for name, value in (ENVIRONMENT | {"PATH": "/usr/bin:/bin"} | dict(environment)).items():
+        arguments += ["--setenv", name, value]
+    arguments += _system()
+    for commands in ("/usr/bin", "/bin"):
+        if os.path.islink(commands):
+            arguments += ["--symlink", os.readlink(commands), commands]
+        elif os.path.isdir(commands):
+            arguments += ["--ro-bind", commands, commands]
+    arguments += [*_writable(disk_mib)[:-4], "--bind", folder, WORK, "--remount-ro", "/", "--chdir", "/"]
+    if filter_descriptor is not None:
+        arguments += ["--seccomp", str(filter_descriptor)]
+    return [*arguments, "--", *program]

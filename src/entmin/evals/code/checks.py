@@ -65,7 +65,9 @@ def _off_by_one(value):
         return type(value)(map(_off_by_one, value))
     if isinstance(value, bool):
         return not value
-    if isinstance(value, (int, float, complex)):
+    if isinstance(value, (float, complex)):
+        return value + 1 + value / 100
+    if isinstance(value, int):
         return value + 1
     if isinstance(value, (str, list, tuple)) and len(value):
         return value[:-1]
