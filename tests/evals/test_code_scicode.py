@@ -75,7 +75,7 @@ def answer(**codes):
             step["step_number"]: codes.get(name, step["ground_truth_code"])
             for step, name in zip(STEPS, ("one", "two"), strict=True)
         }
-    )  # noqa: E501
+    )
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -112,7 +112,7 @@ def test_a_program_sees_the_targets_of_its_problem_only(row):
             + STEPS[0]["ground_truth_code"]
         ),
         Rules("scicode"),
-    )  # noqa: E501
+    )
     assert list(judged.parts.values()) == ["match", "match"]
 
 

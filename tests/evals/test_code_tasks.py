@@ -4,6 +4,7 @@ import json
 
 import pytest
 from inspect_ai import eval as run_inspect
+from tests.evals.test_code_programs import HUMANEVAL, LEETCODE, LINKED, MBPP
 
 from entmin.errors import EntminError
 from entmin.evals.code import problems as loading
@@ -12,8 +13,6 @@ from entmin.evals.metrics import summarize_log
 from entmin.evals.registry import groups, make, tasks
 from entmin.evals.sources import Contents
 from entmin.sandbox import sandbox as opening
-
-from tests.evals.test_code_programs import HUMANEVAL, LEETCODE, LINKED, MBPP
 
 RECORDS = {"humaneval": [HUMANEVAL], "mbpp": [MBPP], "leetcode": [LEETCODE, LINKED]}
 
