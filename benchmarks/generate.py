@@ -7,13 +7,14 @@
 3. transformers generate, one padded batch, with and without `EntropyLogitsProcessor(EmInf())`.
 4. The engine with that many concurrent requests, with and without EM-INF.
 
-Every answer runs to the full number of tokens (end-of-sequence is ignored), sampled at temperature 1. Each figure is the
+Every answer runs to the full number of tokens (end-of-sequence is ignored), sampled at temperature 1. A figure is the
 median of three repetitions after a warm-up; batch-1 rows decode a quarter of the tokens to keep the run short.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
@@ -32,28 +33,16 @@ from entmin.evals.provider import encode_chat
 from entmin.evals.tasks.arithmetic import make_problems
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import EmInf, Method, Normal
+from published import autograd_em_inf
 
 
 class PublishedEmInf(LogitsProcessor):
-    """EM-INF as published: autograd and a fresh optimizer object for every token; right for batch 1 only."""
+    """EM-INF as published: autograd and a fresh optimizer object for every token."""
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """One row's optimisation."""
-        setting = EmInf()
+        """Optimise each row; `generate` runs without gradients, which are switched on for it."""
         with torch.inference_mode(False), torch.enable_grad():
-            x = scores.float().clone().requires_grad_(True)
-            original = torch.softmax(x.detach(), -1)
-            optimizer = torch.optim.Adam([x], lr=setting.learning_rate)
-            for _ in range(setting.n_grad_steps):
-                p = torch.softmax(x, -1)
-                entropy = -(p * torch.log(p + 1e-12)).sum()
-                if entropy < setting.threshold:
-                    break
-                kl = torch.nn.functional.kl_div(torch.log(p), original, reduction="batchmean")
-                optimizer.zero_grad()
-                (setting.kl_weight * kl + entropy).backward()
-                optimizer.step()
-        return x.detach()
+            return autograd_em_inf(scores.clone(), **dataclasses.asdict(EmInf()))
 
 
 def hf(loaded: LoadedModel, prompts: list[list[int]], tokens: int, processors: list[LogitsProcessor]) -> int:
@@ -130,7 +119,8 @@ def main() -> None:
     loaded = load(args.model, dtype=args.dtype)
     results = measure(loaded, args.requests, args.tokens)
     published = next(value for name, value in results.items() if "published" in name)
-    title = f"{args.model}, {str(loaded.dtype).removeprefix('torch.')} on {loaded.device}, {torch.get_num_threads()} threads"
+    dtype = str(loaded.dtype).removeprefix("torch.")
+    title = f"{args.model}, {dtype} on {loaded.device}, {torch.get_num_threads()} threads"
     table = Table("way of decoding", "tokens/s", "times the published way", title=title, title_justify="left")
     for name, value in results.items():
         table.add_row(name, f"{value:.1f}", f"{value / published:.2f}")

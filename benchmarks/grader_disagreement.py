@@ -14,10 +14,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import entmin.grading as grading
 from entmin.grading import Gold, gold_for
-from entmin.grading.odd_golds import why_odd
+from entmin.grading.odd_golds import odd_golds
 from entmin.grading.rewrites import named_corruptions, named_rewritings
 
 SETS = {
@@ -30,7 +31,16 @@ SETS = {
     "ugphysics": ["ugphysics/*/*.jsonl"],
 }
 SAMPLE = {
-    "math500": [r"\frac{1}{2}", "[-2,7]", "-2,1", r"12\pi", "4210_{5}", "Evelyn", "y=-2x", r"(-\infty,2)\cup(3,\infty)"],
+    "math500": [
+        r"\frac{1}{2}",
+        "[-2,7]",
+        "-2,1",
+        r"12\pi",
+        "4210_{5}",
+        "Evelyn",
+        "y=-2x",
+        r"(-\infty,2)\cup(3,\infty)",
+    ],
     "aime": ["33", "116"],
     "olympiadbench": [["$69$,$84$"], [r"$\frac{25}{2}$"], ["$2n$"]],
     "ugphysics": [r"\boxed{4.88 \times 10^{23}}", r"\boxed{\frac{\hbar}{2}}"],
@@ -43,11 +53,17 @@ def golds(task: str, data: Path | None, every: int) -> Iterator[tuple[str, Gold]
         yield from ((str(index), gold_for(task, raw)) for index, raw in enumerate(SAMPLE.get(task, ())))
         return
     for path in (path for pattern in SETS[task] for path in sorted(data.glob(pattern))):
-        for index, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        for index, line in enumerate(path.read_text(encoding="utf-8").strip().split("\n")):
             if index % every == 0:
                 row = json.loads(line)
-                identifier = row.get("index", row.get("idx", row.get("id", index)))
-                yield str(identifier), gold_for(task, row)
+                yield identifier_of(row, index), gold_for(task, row)
+
+
+def identifier_of(row: dict[str, Any], number: int) -> str:
+    """The id under which `entmin.grading.odd_golds` lists a record."""
+    if "language" in row:
+        return f"{row['language'].lower()}/{row['index']}"
+    return str(row.get("idx", row.get("id", number)))
 
 
 def exam(task: str, data: Path | None, every: int) -> tuple[list[tuple[str, str, bool, str, Gold]], Counter[str], int]:
@@ -79,12 +95,13 @@ def show(task: str, data: Path | None, options: argparse.Namespace) -> None:
         if a.correct != b.correct:
             different[category.replace("element: ", ""), a.correct, b.correct] += 1
         if a.correct is not expected and options.verbose:
-            odd = why_odd(task, identifier) or "not listed as odd"
+            odd = odd_golds(task).get(identifier, "not listed as odd")
             print(f"  {task} {identifier} {category} [{a.reason}] {gold.answers} {text[-80:]!r}: {odd}")
     print(f"\n{task}: {count} golds, {len(rows)} answers; left out {dict(skipped)}")
     for name, table in (("entmin", ours), ("paper", theirs)):
         print(
-            f"  {name:7} right accepted {table[True, True]}, rejected {table[True, False]}, not judged {table[True, None]};"
+            f"  {name:7} right accepted {table[True, True]}, rejected {table[True, False]},"
+            f" not judged {table[True, None]};"
             f" wrong rejected {table[False, False]}, accepted {table[False, True]}, not judged {table[False, None]}"
         )
     print(f"  disagree on {sum(different.values())}:")

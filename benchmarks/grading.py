@@ -1,6 +1,6 @@
 """Rows graded per second: our pool against math-verify called in process, on the same ordinary answers, in one run.
 
-    python benchmarks/grading.py [--rows 10000] [--workers 2]
+python benchmarks/grading.py [--rows 10000] [--workers 2]
 """
 
 from __future__ import annotations

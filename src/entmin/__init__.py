@@ -20,10 +20,12 @@ _EXPORTS = {
     "Method": "entmin.methods",
     "EntropyLogitsProcessor": "entmin.hosts.transformers",
     "Verdict": "entmin.verdict",
+    "grade": "entmin.grading",
 }
 
 if TYPE_CHECKING:
     from entmin.core import adaptive_temperature, em_inf, entropy
+    from entmin.grading import grade
     from entmin.hosts.transformers import EntropyLogitsProcessor
     from entmin.methods import AdaptiveTemperature, EmInf, Method, Normal
     from entmin.verdict import Verdict
@@ -38,6 +40,7 @@ __all__ = [
     "adaptive_temperature",
     "em_inf",
     "entropy",
+    "grade",
 ]
 
 

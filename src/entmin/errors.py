@@ -16,3 +16,9 @@ class UsageError(EntminError):
     """The request itself is wrong: an unknown name, a value out of range, a malformed file."""
 
     exit_code = 2
+
+
+class Interrupted(EntminError):
+    """The user stopped it; what was finished is kept."""
+
+    exit_code = 130

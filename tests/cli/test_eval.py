@@ -80,6 +80,8 @@ def test_an_interrupted_run_continues_where_it_stopped(entmin, tiny_llama, how):
         "30",
         "--max-tokens",
         "300",
+        "--dtype",
+        "float32",
         "--threads",
         "1",
         "--batch-size",

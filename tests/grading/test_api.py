@@ -19,7 +19,8 @@ from entmin.grading import Gold, gold_for
     ("minerva_math", r"so $x=\boxed{20}$", Gold("math", ("20",))),
     ("olympiadbench", ["$69$,$84$"], Gold("math", ("69,84",))),
     ("olympiadbench", {"final_answer": ["$69$,$84$"], "is_multiple_answer": True}, Gold("math", ("69", "84"))),
-    ("olympiadbench", {"final_answer": ["4.2"], "unit": "%", "error": "1e-1"}, Gold("math", (r"4.2\%",), units=("%",), tolerance=0.1)),
+    ("olympiadbench", {"final_answer": ["4.2"], "unit": "%", "error": "1e-1"},
+    Gold("math", (r"4.2\%",), units=("%",), tolerance=0.1)),
     ("ugphysics", r"\boxed{4.88 \times 10^{23}}", Gold("physics", (r"4.88 \times 10^{23}",))),
     ("gpqa_diamond", "(c)", Gold("choice", ("C",))),
 ])  # fmt: skip
@@ -34,10 +35,14 @@ def test_golds_go_through_json_unchanged():
 
 
 @pytest.mark.parametrize(("task", "prediction", "gold", "right"), [
-    ("amc", r"\boxed{142}", "142.0", True), ("amc", r"\boxed{1.42}", "142.0", False), ("aime", r"\boxed{033}", "33", True), ("aime", r"\boxed{33}", "033", True),
-    ("aime25", r"\boxed{3300}", "33", False), ("gsm8k", "#### 72", "... #### 72", True), ("gsm8k", r"That is \$72 in total. \boxed{\$72.00}", "#### 72", True),
-    ("minerva_math", r"\boxed{4.52 \times 10^{33}}", r"\boxed{4.5e33}", True), ("olympiadbench", r"\boxed{84, 69}", ["$69$,$84$"], True),
-    ("gpqa_diamond", "The answer is (C).", "C", True), ("mmlu_pro", r"\boxed{J}", "J", True), ("arc_challenge", "B", "C", False), ("arithmetic", r"\boxed{12}", "12", True),
+    ("amc", r"\boxed{142}", "142.0", True), ("amc", r"\boxed{1.42}", "142.0", False),
+    ("aime", r"\boxed{033}", "33", True), ("aime", r"\boxed{33}", "033", True),
+    ("aime25", r"\boxed{3300}", "33", False), ("gsm8k", "#### 72", "... #### 72", True),
+    ("gsm8k", r"That is \$72 in total. \boxed{\$72.00}", "#### 72", True),
+    ("minerva_math", r"\boxed{4.52 \times 10^{33}}", r"\boxed{4.5e33}", True),
+    ("olympiadbench", r"\boxed{84, 69}", ["$69$,$84$"], True),
+    ("gpqa_diamond", "The answer is (C).", "C", True), ("mmlu_pro", r"\boxed{J}", "J", True),
+    ("arc_challenge", "B", "C", False), ("arithmetic", r"\boxed{12}", "12", True),
     ("ugphysics", r"So the final answer is \boxed{\frac{\hbar}{2}}.", r"\boxed{\frac{h}{4 \pi}}", True),
 ])  # fmt: skip
 def test_each_task_judges_by_its_rules(task, prediction, gold, right):
@@ -64,7 +69,11 @@ def test_mistakes_are_named():
 def test_answers_are_grouped_by_meaning():
     assert grading.equivalent("math500", r"\boxed{\frac12}", "The answer is 0.5.") is True
     assert grading.equivalent("math500", r"\boxed{1,-2}", r"\boxed{\{-2,1\}}") is True
-    assert grading.equivalent("math500", r"\boxed{5}", r"\boxed{x=5}") is grading.equivalent("math500", r"\boxed{x=5}", r"\boxed{5}") is True
+    assert (
+        grading.equivalent("math500", r"\boxed{5}", r"\boxed{x=5}")
+        is grading.equivalent("math500", r"\boxed{x=5}", r"\boxed{5}")
+        is True
+    )
     assert grading.equivalent("aime", r"\boxed{33}", r"\boxed{3300}") is False
     assert grading.equivalent("gpqa_diamond", r"\boxed{B}", "The answer is (B)") is True
     assert grading.equivalent("ugphysics", r"\boxed{\hbar k}", r"\boxed{\frac{h k}{2\pi}}") is True

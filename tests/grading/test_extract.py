@@ -6,14 +6,22 @@ from entmin.grading.extract import extract
 
 
 @pytest.mark.parametrize(("text", "answer", "how"), [
-    (r"so \boxed{7}", "7", "boxed"), (r"\boxed{3} is wrong. \boxed{7}.", "7", "boxed"), (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", "boxed"), (r"\fbox{7}", "7", "boxed"),
-    (r"\boxed 7", "7", "boxed"), (r"\boxed{7", "7", "boxed"), (r"\boxed{\boxed{7}}", "7", "boxed"), (r"\boxed{\{1,2\}}", r"\{1,2\}", "boxed"), (r"$\boxed{7}$ apples", "7", "boxed"),
-    (r"\boxed{} then \boxed{7}", "7", "boxed"), (r"\boxed{7} and then \boxed{}", "7", "boxed"), (r"<think>\boxed{3}</think> It is \boxed{7}", "7", "boxed"), (r"<think>\boxed{7}</think>", "7", "boxed"),
-    ("Final Answer: The final answer is $7$. I hope it is correct.", "7", "stated"), ("The answer is: 7", "7", "stated"), ("The answer is 7.", "7", "stated"), ("Answer: 7", "7", "stated"),
-    ("**Answer:** 7", "7", "stated"), ("**Final Answer**: $7$", "7", "stated"), ("Answer:\n7", "7", "stated"), ("The answer is 3. No, the answer is 7.", "7", "stated"),
-    (r"The answer is $x=1$ and $x=2$.", "x=1, x=2", "stated"), (r"The answer is \(7\).", "7", "stated"), ("The answer is **7**", "7", "stated"), (r"The answer is \[7\]", "7", "stated"),
-    ("The answer is 3.5 meters.", "3.5 meters", "stated"), ("最终答案是 7。", "7。", "stated"), ("Therefore the final answer is 7", "7", "stated"),
-    ("We add them.\n\nThus we get **7**.", "7", "bold"), ("We add them.\n\nHence $x = 7$.", "x = 7", "formula"), ("First we take 3 of them and then we have 7", "7", "number"), ("x^2+1", "x^2+1", "whole"), ("7", "7", "whole"),
+    (r"so \boxed{7}", "7", "boxed"), (r"\boxed{3} is wrong. \boxed{7}.", "7", "boxed"),
+    (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", "boxed"), (r"\fbox{7}", "7", "boxed"),
+    (r"\boxed 7", "7", "boxed"), (r"\boxed{7", "7", "boxed"), (r"\boxed{\boxed{7}}", "7", "boxed"),
+    (r"\boxed{\{1,2\}}", r"\{1,2\}", "boxed"), (r"$\boxed{7}$ apples", "7", "boxed"),
+    (r"\boxed{} then \boxed{7}", "7", "boxed"), (r"\boxed{7} and then \boxed{}", "7", "boxed"),
+    (r"<think>\boxed{3}</think> It is \boxed{7}", "7", "boxed"), (r"<think>\boxed{7}</think>", "7", "boxed"),
+    ("Final Answer: The final answer is $7$. I hope it is correct.", "7", "stated"),
+    ("The answer is: 7", "7", "stated"), ("The answer is 7.", "7", "stated"), ("Answer: 7", "7", "stated"),
+    ("**Answer:** 7", "7", "stated"), ("**Final Answer**: $7$", "7", "stated"), ("Answer:\n7", "7", "stated"),
+    ("The answer is 3. No, the answer is 7.", "7", "stated"),
+    (r"The answer is $x=1$ and $x=2$.", "x=1, x=2", "stated"), (r"The answer is \(7\).", "7", "stated"),
+    ("The answer is **7**", "7", "stated"), (r"The answer is \[7\]", "7", "stated"),
+    ("The answer is 3.5 meters.", "3.5 meters", "stated"), ("最终答案是 7。", "7。", "stated"),
+    ("Therefore the final answer is 7", "7", "stated"),
+    ("We add them.\n\nThus we get **7**.", "7", "bold"), ("We add them.\n\nHence $x = 7$.", "x = 7", "formula"),
+    ("First we take 3 of them and then we have 7", "7", "number"), ("x^2+1", "x^2+1", "whole"), ("7", "7", "whole"),
 ])  # fmt: skip
 def test_the_final_answer_is_found(text, answer, how):
     found = extract(text)

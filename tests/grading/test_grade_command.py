@@ -14,7 +14,9 @@ from entmin.cli.grade import command, wilson
 
 
 def write(path, rows):
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), encoding="utf-8"
+    )
     return str(path)
 
 
@@ -69,7 +71,8 @@ def test_a_malformed_line_is_named_and_what_was_written_stays(tmp_path):
 
 
 @pytest.mark.parametrize(("row", "message"), [
-    ({"id": 1, "prediction": "x"}, "needs the fields"), ([1], "needs the fields"), ({"id": 1, "prediction": 5, "gold": "5"}, "prediction must be a string"),
+    ({"id": 1, "prediction": "x"}, "needs the fields"), ([1], "needs the fields"),
+    ({"id": 1, "prediction": 5, "gold": "5"}, "prediction must be a string"),
     ({"id": 1, "prediction": "x", "gold": {"kind": "math"}}, "line 1"),
 ])  # fmt: skip
 def test_each_mistake_says_what_to_do(tmp_path, row, message):
@@ -103,10 +106,24 @@ def test_golds_may_be_records_and_dictionaries(tmp_path):
 
 
 def test_a_killed_run_is_continued(tmp_path):
-    source = write(tmp_path / "in.jsonl", [{"id": i, "prediction": rf"\boxed{{{i}}}", "gold": "5"} for i in range(4000)])
+    source = write(
+        tmp_path / "in.jsonl", [{"id": i, "prediction": rf"\boxed{{{i}}}", "gold": "5"} for i in range(4000)]
+    )
     out = tmp_path / "out.jsonl"
-    call = [sys.executable, "-c", "from entmin.cli.grade import command; command()", "math500", source, "-o", str(out), "--workers", "1"]
-    process = subprocess.Popen(call, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=subprocess.DEVNULL)
+    call = [
+        sys.executable,
+        "-c",
+        "from entmin.cli.grade import command; command()",
+        "math500",
+        source,
+        "-o",
+        str(out),
+        "--workers",
+        "1",
+    ]
+    process = subprocess.Popen(
+        call, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=subprocess.DEVNULL
+    )
     for _ in range(400):
         if out.exists() and out.stat().st_size > 5000:
             break
@@ -120,5 +137,9 @@ def test_a_killed_run_is_continued(tmp_path):
 
 
 def test_help_needs_no_heavy_import():
-    code = "import sys; from entmin.cli.grade import command; assert not {'sympy', 'torch', 'mpmath'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    code = (
+        "import sys; from entmin.cli.grade import command; assert not {'sympy', 'torch', 'mpmath'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )

@@ -66,7 +66,8 @@ WRONG = [
     ("mc^2", "Mc^2", ("EX",), ()),
     (r"k_B T", "k T_0", ("EX",), ()),
     (r"\frac{dE}{dt}", r"\frac{dE}{dx}", ("EX",), ()),
-    (r"\frac{2E}{L} \frac{\mathrm{d} L}{\mathrm{d} t}", r"-\frac{2E}{L} \frac{\mathrm{d} L}{\mathrm{d} t}", ("EX",), ()),
+    (r"\frac{2E}{L} \frac{\mathrm{d} L}{\mathrm{d} t}", r"-\frac{2E}{L} \frac{\mathrm{d} L}{\mathrm{d} t}", ("EX",),
+    ()),
     (r"2(\boldsymbol{v} \times \boldsymbol{B}-\boldsymbol{B} \times \boldsymbol{v})",
      r"\boldsymbol{v} \times \boldsymbol{B}-\boldsymbol{B} \times \boldsymbol{v}", ("EX",), ()),
     ("[1, 2]", "(1, 2]", ("IN",), ()),
@@ -103,4 +104,6 @@ def test_records_are_read_with_their_dirt():
     assert several.answers == ("1.9", "3.4")
     assert several.types == ("NV", "NV")
     assert several.units == (r"\mathrm{eV}", r"\mathrm{eV}")
-    assert gold_for("ugphysics", record(r"\boxed{\frac{a}{b}, n=0, 1, 2, \cdots}", "EX, EQ", several=True)).answers == (r"\frac{a}{b}",)
+    assert gold_for("ugphysics", record(r"\boxed{\frac{a}{b}, n=0, 1, 2, \cdots}", "EX, EQ", several=True)).answers == (
+        r"\frac{a}{b}",
+    )

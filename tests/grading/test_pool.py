@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import entmin.grading as grading
+from entmin.errors import EntminError
 from entmin.grading import Gold, pool
 from entmin.grading.child import CPU_SECONDS
 
@@ -53,7 +55,7 @@ HOSTILE = {
     "import": ("__import__('os').system('touch TRACE')", "1"),
     "open": ("open('TRACE','w').write('x')", "1"),
     "pathlib": (r"\pi*0+__import__('pathlib').Path('TRACE').write_text('x')", "1"),
-    "sympify": ("sympify('open(\"TRACE\",\"w\")')", "1"),
+    "sympify": ('sympify(\'open("TRACE","w")\')', "1"),
     "exec": ("exec(\"open('TRACE','w')\")", "1"),
     "lambda": ("(lambda: open('TRACE','w'))()", "1"),
     "latex write": (r"\write18{touch TRACE}", "1"),
@@ -102,6 +104,13 @@ def test_a_worker_killed_while_idle_is_replaced():
     assert grading.grade("math500", r"\boxed{5}", "5").correct is True
 
 
+def test_a_broken_installation_is_an_error_not_a_row_of_errors(monkeypatch):
+    monkeypatch.setattr(pool, "_environment", lambda: {"PYTHONPATH": os.devnull, "PYTHONHOME": os.devnull})
+    with pytest.raises(EntminError, match="no grading process could be started"):
+        pool.Pool(1).ask({"do": "grade"})
+
+
+@pytest.mark.skipif(shutil.which("pgrep") is None, reason="pgrep finds the worker to kill")
 def test_a_worker_killed_while_grading_costs_nothing():
     fresh = pool.Pool(1)
     taken: list[int] = []
@@ -122,7 +131,13 @@ def test_a_worker_killed_while_grading_costs_nothing():
     known = set(pool.shared().pids())
     thread = threading.Thread(target=assassin)
     thread.start()
-    request = {"do": "grade", "task": "math500", "prediction": r"\boxed{5}", "gold": Gold("math", ("5",)).to_dict(), "grader": "entmin"}
+    request = {
+        "do": "grade",
+        "task": "math500",
+        "prediction": r"\boxed{5}",
+        "gold": Gold("math", ("5",)).to_dict(),
+        "grader": "entmin",
+    }
     reply = fresh.ask(request)
     thread.join()
     fresh.close()
@@ -150,7 +165,9 @@ def test_a_confined_process_can_do_nothing(tmp_path):
         "assert refused(lambda: os.fork())\nassert refused(lambda: socket.socket())\n"
         "try: x = bytearray(8 << 30)\nexcept MemoryError: print('confined')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
     assert done.stdout.strip() == "confined", done.stderr
     assert not trace(tmp_path).exists()
 
@@ -160,7 +177,12 @@ def test_workers_end_with_their_parent():
         "import entmin.grading as g\nfrom entmin.grading import pool\nimport os, sys\n"
         "g.grade('math500', '\\\\boxed{1}', '1')\nprint(pool.shared().pids()[0], flush=True)\nos.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     pid = int(done.stdout)
     for _ in range(100):
         status = Path(f"/proc/{pid}/status")
@@ -171,7 +193,10 @@ def test_workers_end_with_their_parent():
 
 
 def rows(n):
-    return [("math500", rf"so \boxed{{\frac{{{i}}}{{3}}}}", Gold("math", (rf"\frac{{{i + i % 2}}}{{3}}",))) for i in range(n)]
+    return [
+        ("math500", rf"so \boxed{{\frac{{{i}}}{{3}}}}", Gold("math", (rf"\frac{{{i + i % 2}}}{{3}}",)))
+        for i in range(n)
+    ]
 
 
 def test_many_rows_come_in_order_and_are_read_as_needed():
@@ -194,7 +219,8 @@ def test_many_rows_come_in_order_and_are_read_as_needed():
 def test_threads_share_the_pool():
     results: list[bool | None] = []
     threads = [
-        threading.Thread(target=lambda i=i: results.append(grading.grade("math500", rf"\boxed{{{i}}}", str(i)).correct)) for i in range(8)
+        threading.Thread(target=lambda i=i: results.append(grading.grade("math500", rf"\boxed{{{i}}}", str(i)).correct))
+        for i in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -204,6 +230,14 @@ def test_threads_share_the_pool():
 
 
 def test_importing_the_package_is_cheap():
-    code = "import sys, json, entmin.grading; print(json.dumps([m for m in ('sympy', 'torch', 'math_verify', 'mpmath') if m in sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    code = (
+        "import sys, json, entmin.grading\n"
+        "print(json.dumps([m for m in ('sympy', 'torch', 'math_verify', 'mpmath') if m in sys.modules]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert json.loads(done.stdout) == []

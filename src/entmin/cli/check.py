@@ -95,10 +95,9 @@ def _report(info: TaskInfo, settings: dict[str, Any], limit: int | None, workers
 
 
 def _why_odd(task: str, name: str) -> str | None:
-    from entmin.grading.odd_golds import why_odd
+    from entmin.grading.odd_golds import odd_golds
 
-    # Physics problems are listed by number: en/1229 and zh/1229 have one gold.
-    return why_odd(task, name) or why_odd(task, name.rpartition("/")[2])
+    return odd_golds(task).get(name)
 
 
 def _golds(info: TaskInfo, settings: dict[str, Any]) -> Iterator[tuple[str, Gold]]:

@@ -53,11 +53,13 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
         return
     from entmin.lab.compare import compare, correct
-    from entmin.lab.table import print_rows
+    from entmin.lab.table import detail_lines, print_rows
 
     rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(method.name, r)])]
     print_rows(correct(rows), f"{model}: {method.describe()}")
-    for result in results:
+    for info, result in zip(infos, results, strict=True):
+        for line in detail_lines(info.name, result.summary["results"]):
+            click.echo(line)
         for notice in result.summary["notices"]:
             click.echo(f"note: {notice}", err=True)
         click.echo(f"written to {result.folder}", err=True)

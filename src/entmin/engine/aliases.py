@@ -113,6 +113,7 @@ def _download(name: str, alias: Alias, scratch: Path) -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     # transformers still takes the dequantised model for a quantised one, and would refuse to save it.
     model.is_quantized, model.hf_quantizer, model._hf_quantizer = False, None, None

@@ -60,6 +60,7 @@ class Engine:
         self.notices: list[str] = []
         """What a user should be told, such as a smaller batch; appended to as it happens."""
         self._waiting: deque[Row] = deque()
+        self._incoming: list[Row] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -165,8 +166,6 @@ class Engine:
             else:
                 self.stats.completed += 1
                 row.ticket.set_result(batch.completion(row))
-
-    _incoming: list[Row] = []  # noqa: RUF012 - replaced, never mutated
 
     def _in_progress(self, batch: Batch) -> list[Row]:
         """Rows that were being decoded or prefilled when a step failed."""

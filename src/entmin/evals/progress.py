@@ -31,7 +31,6 @@ class Progress:
             stream: where to write; standard error by default.
         """
         self.label, self.total, self.done = label, total, 0
-        self.notices: list[str] = []
         self._tokens, self._base = tokens, tokens()
         self._stream = stream or sys.stderr
         self._quiet = quiet

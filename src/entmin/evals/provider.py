@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
+from dataclasses import replace
 from typing import Any
 
 from inspect_ai.model import (
@@ -39,6 +40,7 @@ _UNSUPPORTED = (
     "top_logprobs",
     "response_schema",
 )
+ENGINE_OPTIONS = ("device", "dtype", "revision", "batch_size", "threads")
 _BODY_KEYS = {"vllm_xargs", "min_p"}
 
 _engines: dict[tuple[Any, ...], Engine] = {}
@@ -88,12 +90,10 @@ class EntminAPI(ModelAPI):
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config)
-        try:
-            self.engine = shared_engine(model_name, **model_args)
-        except TypeError as error:
-            raise UsageError(
-                f"unknown model argument ({error}); known: device, dtype, revision, batch_size, threads"
-            ) from error
+        unknown = sorted(set(model_args) - set(ENGINE_OPTIONS))
+        if unknown:
+            raise UsageError(f"unknown model argument {', '.join(unknown)}; known: {', '.join(ENGINE_OPTIONS)}")
+        self.engine = shared_engine(model_name, **model_args)
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
@@ -103,7 +103,8 @@ class EntminAPI(ModelAPI):
             raise UsageError("the entmin engine has no tool calling; use a vLLM server for tasks with tools")
         request = build_request(self.engine.loaded, input, config)
         futures = [
-            self.engine.submit(_with_seed(request, request.seed + choice)) for choice in range(config.num_choices or 1)
+            self.engine.submit(replace(request, seed=request.seed + choice))
+            for choice in range(config.num_choices or 1)
         ]
         completions = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
         return _output(self.model_name, completions)
@@ -151,12 +152,6 @@ def encode_chat(loaded: LoadedModel, messages: list[dict[str, str]]) -> list[int
     else:
         ids = tokenizer("\n\n".join(message["content"] for message in messages) + "\n")["input_ids"]
     return list(ids)
-
-
-def _with_seed(request: Request, seed: int) -> Request:
-    from dataclasses import replace
-
-    return replace(request, seed=seed)
 
 
 def _output(model: str, completions: list[Completion]) -> ModelOutput:

@@ -117,7 +117,7 @@ register_task(
         "arithmetic",
         "entmin.evals.tasks.arithmetic:arithmetic",
         "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
-        max_tokens=160,
+        max_tokens=128,
     )
 )
 

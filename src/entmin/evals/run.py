@@ -23,7 +23,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 
 from entmin.engine.engine import EngineStats
 from entmin.engine.requests import Sampling
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
 from entmin.evals.provider import shared_engine
@@ -161,7 +161,11 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrenc
     model = get_model(f"entmin/{spec.model}", **spec.engine_options)
     with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
         _, found = _eval_set(spec, task, model, logs, max_tokens, concurrency)
-    return read_eval_log(found[0].location)
+    # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
+    written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
+    if not written:
+        raise Interrupted("interrupted before the first sample was finished; the same command starts over")
+    return read_eval_log(written[0])
 
 
 def _eval_set(
@@ -204,7 +208,7 @@ def _failure(log: EvalLog, label: str) -> EntminError:
     kept = len(log.samples or [])
     if log.status == "error" and log.error is not None:
         return EntminError(f"{label} failed after {kept} samples: {log.error.message}; finished samples are kept")
-    return EntminError(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
+    return Interrupted(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
 
 
 def _note_session(folder: Path, before: EngineStats, after: EngineStats, notices: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ GRADERS: dict[str, str] = {
     "paper": "the published verdict rules, re-implemented safely, to compare with published tables",
 }
 _VERSION = "1"
+_log = logging.getLogger(__name__)
 _AHEAD = 8
 """Rows in flight per worker: enough to keep it busy, few enough to bound memory."""
 
@@ -35,6 +37,7 @@ def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
     }  # fmt: skip
     reply = pool.shared().ask(request)
     if "failure" in reply:
+        _log.warning("an answer to %s was not judged: %s", task, reply["failure"])
         return Verdict(None, None, reply.get("reason", "error"), grader, _VERSION)
     return Verdict(reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"])
 

@@ -53,7 +53,11 @@ def letters(text: str) -> set[str]:
 
 def _articles(text: str) -> set[str]:
     """A and I where they are English words and not options."""
-    return {letter for letter in "AI" if re.search(rf"(?<![A-Za-z]){letter}\s+(?!and\b|or\b|is\b|are\b|was\b|because\b|since\b)[a-z]", text)}
+    return {
+        letter
+        for letter in "AI"
+        if re.search(rf"(?<![A-Za-z]){letter}\s+(?!and\b|or\b|is\b|are\b|was\b|because\b|since\b)[a-z]", text)
+    }
 
 
 def _last_mention(prediction: str) -> Extracted | None:

@@ -68,6 +68,10 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"\\varphi(?![a-z])", r"\\phi "),
         (r"\\vartheta(?![a-z])", r"\\theta "),
         (r"\\hslash(?![a-z])", r"\\hbar "),
+        (r"\\varnothing(?![a-z])|\\\{\s*\\\}", r"\\emptyset "),
+        (r"\\(?:text)?color\{[^{}]*\}", ""),
+        (r"\\underline\s*\{([^{}]*)\}", r"\1"),
+        (r"^(?:\\text\{)?\s*all real (?:numbers|values)\s*\}?$|^\\mathbb\{R\}$|^\\mathbb R$", r"(-\\infty,\\infty)"),
         (r"\\infin(?![a-z])", r"\\infty "),
         (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
         (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
@@ -79,6 +83,8 @@ _REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
         (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
     ]
 ]
+_REPEATING = re.compile(r"(?<![\d.])(\d{1,20})\.(\d{0,20})\\(?:overline|bar)\s*\{(\d{1,20})\}")
+_CASES = re.compile(r"^\\begin\{cases\}([^&]*)\\end\{cases\}$", re.DOTALL)
 _TEXT_COMMAND = r"\\(?:text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|mathrm|mathbf|mathsf|emph|bm)"
 _WRAPPED = re.compile(rf"^\s*{_TEXT_COMMAND}\s*\{{([^{{}}]*)\}}\s*$")
 _WORD_FUNCTIONS = re.compile(
@@ -102,6 +108,14 @@ def _word_function(match: re.Match[str]) -> str:
     return r"\infty " if word.startswith("inf") else f"\\{word} "
 
 
+def _repeating(match: re.Match[str]) -> str:
+    r"""``0.1\overline{6}`` as a fraction."""
+    whole, start, period = match.groups()
+    scale = 10 ** len(start)
+    nines = (10 ** len(period) - 1) * scale
+    return rf"\frac{{{int(whole + start + period) - int(whole + start)}}}{{{nines}}}"
+
+
 def trim(text: str) -> str:
     """Without outer spaces, sentence punctuation, Markdown emphasis and dangling line breaks."""
     text = text.strip()
@@ -119,6 +133,9 @@ def normalize(text: str) -> str:
     text = trim(_unicode(text[:MAX_ANSWER]))
     for pattern, by in _REPLACEMENTS:
         text = pattern.sub(by, text)
+    text = _REPEATING.sub(_repeating, text)
+    text = _CASES.sub(lambda m: re.sub(r"\\\\", ", ", m.group(1)), text)
+    text = re.sub(r"^\\approx(?![a-z])", "", text)
     text = _WORD_FUNCTIONS.sub(_word_function, text)
     text = re.sub(r"\s+", " ", text)
     return trim(text)

@@ -20,6 +20,8 @@ import threading
 import time
 from typing import Any
 
+from entmin.errors import EntminError
+
 WALL_SECONDS = 60.0
 """Generous: thirty times the processor time a request may use."""
 START_SECONDS = 120.0
@@ -95,7 +97,10 @@ class Worker:
             WorkerEndedError: the process ended or hung.
         """
         if not self._ready:
-            self._read_line(START_SECONDS)
+            try:
+                self._read_line(START_SECONDS)
+            except WorkerEndedError as ended:
+                raise WorkerEndedError("start", str(ended)) from ended
             self._ready = True
         assert self._process.stdin is not None
         try:
@@ -136,7 +141,11 @@ class Pool:
         return Worker()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one request; ``{"failure": ..., "reason": ...}`` where there is none."""
+        """The reply to one request; ``{"failure": ..., "reason": ...}`` where there is none.
+
+        Raises:
+            EntminError: no process can be started at all.
+        """
         line = json.dumps(request).encode()
         with self._slots:
             for attempt in (1, 2):
@@ -145,6 +154,11 @@ class Pool:
                     reply = worker.ask(line)
                 except WorkerEndedError as ended:
                     worker.stop()
+                    if ended.reason == "start" and attempt == 2:
+                        raise EntminError(
+                            f"no grading process could be started ({ended}); `{sys.executable} -m entmin.grading.child`"
+                            " shows why"
+                        ) from ended
                     if ended.reason == "timeout" or attempt == 2:
                         return {"failure": str(ended), "reason": ended.reason}
                 except BaseException:

@@ -58,6 +58,8 @@ def values_of(relation: Shape) -> list[str]:
         found.append(sides[index])
     if is_name(sides[0]):
         return found
+    if relation.operators == ("~",):
+        return sides[:1]
     if len(sides) == 2 and is_name(sides[1]) and not is_name(sides[0]):
         return [sides[0]]
     return [text for text in found if same(text, sides[0], Rules())] if len(sides) > 1 else []
@@ -66,6 +68,9 @@ def values_of(relation: Shape) -> list[str]:
 def interval(relation: Shape) -> Shape | None:
     r"""``x > 3``, ``3 < x`` and ``1 \le x < 2`` as intervals; None for anything else."""
     operators, sides = relation.operators, [item.text for item in relation.items]
+    if operators == ("!=",) and is_name(sides[0]):
+        parts = (_group("(", r"-\infty", sides[1], ")"), _group("(", sides[1], r"\infty", ")"))
+        return Shape("union", relation.text, parts)
     if any(operator not in _FLIP for operator in operators):
         return None
     if len(sides) == 2:

@@ -17,7 +17,12 @@ _SHORT = (
 _POWER = r"(?:\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+))?"
 _TEXT = r"\\(?:text|textrm|mathrm|mbox|textnormal|operatorname|rm|textit|textbf|mathit)\s*\{(?P<unit>[^{}]*)\}"
 _TRAILING_TEXT = re.compile(rf"(?P<core>.*?)[\s*]*(?:/|\\cdot)?\s*\(?{_TEXT}{_POWER}\)?$", re.DOTALL)
-_SYMBOL = rf"(?:\\mu\s*|\\)?(?:{_SHORT}){_POWER}"
+_UNIT_FRACTION = re.compile(
+    r"(?P<core>.*\S)\s*(?P<unit>\\frac\s*\{\s*\\(?:text|mathrm)\s*\{[^{}]*\}[^{}]*\}\s*"
+    r"\{\s*\\(?:text|mathrm)\s*\{[^{}]*\}[^{}]*\})$",
+    re.DOTALL,
+)
+_SYMBOL = rf"(?:\\mu\s*|\\(?!deg))?(?:{_SHORT}){_POWER}"
 _TRAILING_BARE = re.compile(
     rf"(?P<core>.*[\d}})\]\s%])(?<![_^{{])\s*(?:/|\\cdot|per)?\s*\(?"
     rf"(?P<unit>{_SYMBOL}(?:\s*(?:/|\\cdot|\*|\s|per)\s*{_SYMBOL})*)\)?$",
@@ -63,7 +68,7 @@ def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
 def strip_units(text: str, *, bare: bool) -> tuple[str, str]:
     r"""(value, unit) of ``value unit``; ``bare`` also takes units and words not set in ``\text{}``."""
     unit = ""
-    patterns = [_TRAILING_TEXT, _TRAILING_BARE, _TRAILING_WORDS] if bare else [_TRAILING_TEXT]
+    patterns = [_TRAILING_TEXT, _UNIT_FRACTION, _TRAILING_BARE, _TRAILING_WORDS] if bare else [_TRAILING_TEXT]
     text = scaled(strip_money(text)) if bare else text
     for _ in range(8):
         cuts = (_cut(text, pattern) for pattern in patterns)

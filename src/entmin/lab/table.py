@@ -97,3 +97,24 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
 
     console = Console()
     console.print(render(rows, title)) if console.is_terminal else Console(width=200).print(render(rows, title))
+
+
+def detail_lines(task: str, results: dict[str, Any]) -> list[str]:
+    """What a summary holds beyond accuracy: pass@k, maj@k, and accuracy by level, subject, year and the like."""
+    lines = []
+    if results["samples_per_problem"] > 1:
+        passes = [f"pass@{k} {_estimate(e)}" for k, e in results["pass@k"].items() if int(k) > 1]
+        majority = results["maj@k"]
+        voted = [f"maj@{majority['k']} {_estimate(majority)}"] if majority else []
+        lines.append(f"{task}: {', '.join([*passes, *voted])}")
+    for key, groups in results["by"].items():
+        if len(groups) > 1:
+            lines.append(f"{task} by {key}: " + ", ".join(f"{name} {_estimate(e)}" for name, e in groups.items()))
+    if results["not_judged"]["n"]:
+        lines.append(f"{task}: {results['not_judged']['n']} answers could not be judged and are in no estimate")
+    return lines
+
+
+def _estimate(estimate: dict[str, Any]) -> str:
+    value, low, high, n = (estimate[key] for key in ("value", "low", "high", "n"))
+    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}] (n={n})"
