@@ -58,9 +58,8 @@ def main() -> None:
         inside = measure(lambda program=program: sandbox.run(program, Limits()))
         outside = measure(lambda arguments=(code, tests, packages): plain(*arguments))
         overhead = inside[0] - outside[0]
-        print(
-            f"{name:<10} {inside[0]:>11.1f} {outside[0]:>9.1f} {overhead:>12.1f} {inside[1]:>11.1f} {outside[1]:>9.1f}"
-        )
+        times = f"{inside[0]:>11.1f} {outside[0]:>9.1f} {overhead:>12.1f}"
+        print(f"{name:<10} {times} {inside[1]:>11.1f} {outside[1]:>9.1f}")
 
 
 if __name__ == "__main__":

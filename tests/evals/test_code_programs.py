@@ -93,7 +93,8 @@ def test_leetcode_without_its_class():
 
 
 def test_leetcode_gives_the_classes_of_its_skeleton():
-    answer = "```python\nclass Solution:\n    def value(self, head: Optional[ListNode]) -> int:\n        return head.val\n```"
+    body = "    def value(self, head: Optional[ListNode]) -> int:\n        return head.val\n"
+    answer = f"```python\nclass Solution:\n{body}```"
     assert verdict("leetcode", LINKED, answer) == "match"
 
 

@@ -39,7 +39,7 @@ def test_without_a_sandbox_nothing_runs_and_the_message_says_what_to_do(mirror, 
     monkeypatch.setattr(opening.bubblewrap, "executable", lambda: None)
     opening.open_sandbox.cache_clear()
     try:
-        with pytest.raises(EntminError, match="apt-get install bubblewrap.*--unsafe-no-sandbox"):
+        with pytest.raises(EntminError, match=r"apt-get install bubblewrap.*--unsafe-no-sandbox"):
             make(tasks()["humaneval"], data_dir=str(mirror))
     finally:
         opening.open_sandbox.cache_clear()

@@ -1,5 +1,4 @@
-"""What Inspect finds of us (entry-point group ``inspect_ai``): the ``entmin/...`` model provider, every benchmark, the
-``bubblewrap`` sandbox.
+"""What Inspect finds of us (entry-point group ``inspect_ai``): model provider, every benchmark, a sandbox.
 
 With entmin installed, Inspect's own command line can use both:
 ``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.

@@ -1,7 +1,7 @@
 """Bubblewrap as an Inspect sandbox: ``--sandbox bubblewrap`` for any Inspect task, where docker is too much.
 
-Inspect's contract is a small machine: commands and files in a working folder that lasts for a sample. So here, unlike in
-our own benchmarks, there is a folder of the host (a temporary one) that programs write to, and the system's commands
+Inspect's contract is a small machine: commands and files in a working folder that lasts for a sample. So here, unlike
+in our own benchmarks, there is a folder of the host (a temporary one) that programs write to, and the system's commands
 are visible, read-only. Everything else is as in bubblewrap.py: no network, no home, no privileges, limits.
 
 Files are read and written from inside. A program may leave a symbolic link in its folder; followed out here, it would

@@ -81,7 +81,8 @@ def _loaded(data_dir: str | None, split: str) -> tuple[list[Row], dict[str, Any]
 def _packaged() -> tuple[list[Row], dict[str, Any]]:
     """The development problems as the package nvidia-scicode carries them."""
     if find_spec("scicode") is None:
-        raise EntminError("scicode: the development problems come with a package: pip install 'entmin[code]'")
+        # Not part of the extra: it requires the clients of half a dozen model services.
+        raise EntminError("scicode: the development problems come with a package: pip install --no-deps nvidia-scicode")
     text = (resources.files("scicode.data") / "problems_dev.jsonl").read_text(encoding="utf-8")
     rows = [row_of("scicode", json.loads(line), number) for number, line in enumerate(text.splitlines()) if line]
     if len(rows) != 15:
