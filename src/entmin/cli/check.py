@@ -16,6 +16,7 @@ from entmin.errors import EntminError, UsageError
 
 if TYPE_CHECKING:
     from entmin.evals.checks import Failure, Report
+    from entmin.evals.code.checks import CodeReport
     from entmin.evals.registry import TaskInfo
     from entmin.grading.gold import Gold
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--show", default=20, show_default=True, help="Failures to print for each benchmark.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with every failure.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run programs with your own rights. Recorded.")
 def check(
     tasks: str,
     data_dir: str | None,
@@ -40,21 +42,27 @@ def check(
     options: tuple[str, ...],
     show: int,
     as_json: bool,
+    unsafe_no_sandbox: bool,
 ) -> None:
     """Grade answers whose verdict is known: no model is run.
 
     Every gold answer of TASK, written as a model would write it, and simple rewritings of it must be right; every
     corruption of it must be wrong. Exits with 1 when something fails that is not listed as a known odd gold.
     """
+    from entmin.cli.programs import CODE_TASKS, check_report
     from entmin.evals.registry import resolve
 
     chosen = resolve(tasks)
     settings = {**_settings(options), "data_dir": data_dir, "grader": grader}
-    reports: list[Report] = []
+    reports: list[Report | CodeReport] = []
     missing: dict[str, str] = {}
     for info in chosen:
         try:
-            reports.append(_report(info, settings, limit, workers))
+            if info.name in CODE_TASKS:
+                sandbox = {"sandbox": "unsafe-none"} if unsafe_no_sandbox else {}
+                reports.append(check_report(info.name, settings | sandbox, limit, workers))
+            else:
+                reports.append(_report(info, settings, limit, workers))
         except UsageError:
             raise
         except EntminError as error:
@@ -63,7 +71,7 @@ def check(
             click.echo(error, err=True)
         else:
             if not as_json:
-                _print(reports[-1], show)
+                _print_any(reports[-1], show)
     if as_json:
         click.echo(json.dumps({"reports": [report.to_dict() for report in reports], "missing": missing}, indent=1))
     if missing or any(report.unlisted for report in reports):
@@ -106,6 +114,15 @@ def _golds(info: TaskInfo, settings: dict[str, Any]) -> Iterator[tuple[str, Gold
         if "gold" not in (sample.metadata or {}):
             raise UsageError(f"{info.name} has no gold answers to check")
         yield str(sample.id), Gold.from_dict((sample.metadata or {})["gold"])
+
+
+def _print_any(report: Report | CodeReport, show: int) -> None:
+    from entmin.evals.code.checks import CodeReport
+
+    if isinstance(report, CodeReport):
+        click.echo("\n".join(report.lines(show)))
+    else:
+        _print(report, show)
 
 
 def _print(report: Report, show: int) -> None:

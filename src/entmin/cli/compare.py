@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.program_options import unsafe_option, with_sandbox
 from entmin.lab.arms import DEFAULT_ARMS, Arm, parse_arms
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(model: str, task: str, methods: str, as_json: bool, **options: Any) -> None:
     """Compare decoding methods of MODEL on the same problems and samples.
@@ -64,7 +66,7 @@ def _run(
 ) -> dict[str, list[tuple[str, RunResult]]]:
     from entmin.evals.run import RunSpec, require_data, run_task
 
-    engine, task_options = shared.take_engine(options), shared.take_task_options(options)
+    engine, task_options = shared.take_engine(options), with_sandbox(options)
     specs = [
         RunSpec(
             model,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from entmin.errors import EntminError
+
 _OPTIONAL = {
     "vllm": ("serving with vLLM", "pip install 'entmin[vllm]'"),
     "trl": ("training", "pip install 'entmin[train]'"),
@@ -45,9 +47,19 @@ def _lines(missing: list[str]) -> Iterator[tuple[str, str]]:
         yield from _device_lines()
     for name, (use, remedy) in _OPTIONAL.items():
         yield name, f"installed, for {use}" if find_spec(name) else f"not installed; for {use}: {remedy}"
-    sandbox = shutil.which("bwrap")
-    yield "bubblewrap", "installed" if sandbox else "not installed; for code benchmarks: apt-get install bubblewrap"
+    yield "sandbox", _sandbox_state()
     yield from _storage_lines()
+
+
+def _sandbox_state() -> str:
+    from entmin.sandbox import open_sandbox
+
+    try:
+        record = open_sandbox().record()
+    except EntminError as error:
+        return f"NOT WORKING: {error}"
+    filtered = "system calls filtered" if record["system_call_filter"] else "system calls not filtered here"
+    return f"{record['sandbox_version']}, working, {filtered}; code benchmarks can run"
 
 
 def _device_lines() -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.program_options import unsafe_option, with_sandbox
 
 
 @click.command("eval")
@@ -19,6 +20,7 @@ from entmin.cli import options as shared
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summaries as JSON on standard output.")
 def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> None:
     """Run one decoding method of MODEL on benchmarks.
@@ -31,7 +33,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
 
     infos = resolve(task)
     method, sampling = shared.take_method(mode, options), shared.take_sampling(options)
-    engine, task_options = shared.take_engine(options), shared.take_task_options(options)
+    engine, task_options = shared.take_engine(options), with_sandbox(options)
     from entmin.evals.run import RunSpec, require_data, run_task
 
     spec = RunSpec(

@@ -7,13 +7,15 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from entmin.cli import program_options as shared
 from entmin.errors import EntminError, UsageError
 
 if TYPE_CHECKING:
@@ -167,6 +169,17 @@ def grade_file(task: str, source: Path, out: IO[str], done: set[str], tally: Tal
         raise failure[0]
 
 
+def _judging(task: str, grader: str, options: dict[str, Any]) -> Callable[..., None]:
+    """How the rows of `task` are judged: by rules on text, or for code by running the program."""
+    from entmin.cli.programs import CODE_TASKS, grade_programs
+
+    if task in CODE_TASKS:
+        return partial(grade_programs, options={**options, "grader": grader})
+    if options.keys() - {"data_dir"}:
+        raise UsageError(f"--unsafe-no-sandbox and -T are only for code benchmarks: {', '.join(CODE_TASKS)}")
+    return grade_file
+
+
 def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     if as_json:
         click.echo(json.dumps(summary), err=to_error)
@@ -194,21 +207,25 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary, and only it, as JSON.")
 @click.option("--grader", type=click.Choice(["entmin", "paper"]), default="entmin", show_default=True)
 @click.option("--workers", type=click.IntRange(1, 64), help="Grading processes. Default: one per core.")
-def command(task: str, file: Path, output: Path | None, as_json: bool, grader: str, workers: int | None) -> None:
+@shared.program_options
+def command(
+    task: str, file: Path, output: Path | None, as_json: bool, grader: str, workers: int | None, **options: Any
+) -> None:
     """Run the command; errors leave with their own exit code."""
     tally = Tally(grader)
+    judging = _judging(task, grader, shared.take_program_options(options))
     try:
         done = finished(output, tally) if output else set()
         started = time.monotonic()
         if output:
             output.parent.mkdir(parents=True, exist_ok=True)
             with output.open("a", encoding="utf-8") as out:
-                grade_file(task, file, out, done, tally, workers)
+                judging(task, file, out, done, tally, workers)
         elif as_json:
             with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                grade_file(task, file, nowhere, done, tally, workers)
+                judging(task, file, nowhere, done, tally, workers)
         else:
-            grade_file(task, file, sys.stdout, done, tally, workers)
+            judging(task, file, sys.stdout, done, tally, workers)
     except EntminError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error

@@ -247,6 +247,13 @@ _COLUMNS: dict[str, Callable[[Record, int], Row]] = {
 }
 
 
+def _code_rows() -> dict[str, Callable[[Record, int], Row]]:
+    # Imported here: the code benchmarks' readers build on this module.
+    from entmin.evals.code.rows import ROWS
+
+    return ROWS
+
+
 def row_of(name: str, record: Record, number: int) -> Row:
     """The normal form of record `number` (from 0) of the data set `name`.
 
@@ -254,8 +261,8 @@ def row_of(name: str, record: Record, number: int) -> Row:
         EntminError: a column is missing or holds what this set cannot hold.
     """
     try:
-        return _COLUMNS[name](record, number)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        return (_COLUMNS.get(name) or _code_rows()[name])(record, number)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
         raise EntminError(
             f"{name}: record {number} does not have the expected columns ({type(error).__name__}: {error}); "
             f"it has {', '.join(record)}"

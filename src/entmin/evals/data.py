@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from entmin.errors import EntminError, UsageError
+from entmin.evals.code.sources import CODE_SOURCES
 from entmin.evals.columns import Record, Row, row_of
 from entmin.evals.sources import SOURCES, Origin, Part, Source
 
@@ -67,9 +68,10 @@ def load(name: str, data_dir: str | None = None, parts: Sequence[str] | None = N
         UsageError: there is no such data set or part.
         EntminError: it is missing, cannot be fetched, or is not the set it should be; the message says what to do.
     """
-    if name not in SOURCES:
-        raise UsageError(f"unknown data set {name!r}; known: {', '.join(SOURCES)}")
-    source = SOURCES[name]
+    known = SOURCES | CODE_SOURCES
+    if name not in known:
+        raise UsageError(f"unknown data set {name!r}; known: {', '.join(known)}")
+    source = known[name]
     mirror = data_dir or os.environ.get(ENVIRONMENT)
     origin: Origin = "mirror" if mirror else "hub"
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""What Inspect finds of us (entry-point group ``inspect_ai``): the ``entmin/...`` model provider and every benchmark.
+"""What Inspect finds of us (entry-point group ``inspect_ai``): model provider, every benchmark, a sandbox.
 
 With entmin installed, Inspect's own command line can use both:
 ``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.
@@ -7,6 +7,7 @@ With entmin installed, Inspect's own command line can use both:
 from __future__ import annotations
 
 from inspect_ai.model import modelapi
+from inspect_ai.util import sandboxenv
 
 from entmin.evals.registry import tasks as _tasks
 from entmin.evals.scorers.graded import graded  # noqa: F401 - found here by `inspect score`
@@ -19,6 +20,14 @@ def entmin() -> type:
     from entmin.evals.provider import EntminAPI
 
     return EntminAPI
+
+
+@sandboxenv(name="bubblewrap")
+def bubblewrap() -> type:
+    """Bubblewrap as an Inspect sandbox, for any task."""
+    from entmin.sandbox.provider import BubblewrapSandbox
+
+    return BubblewrapSandbox
 
 
 for _info in _tasks().values():

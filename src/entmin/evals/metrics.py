@@ -57,8 +57,10 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
         "samples_per_problem": k,
         "pass@1": avg_at_k(runs).to_dict(),
         "pass@k": {str(size): pass_at_k(runs, size).to_dict() for size in sorted({*powers, k})},
-        "maj@k": _majority(answers, k, same, int(recorded.get("seed", 0))),
+        # Two programs are not comparable without running them, so there is no vote among them.
+        "maj@k": None if recorded.get("kind") == "code" else _majority(answers, k, same, int(recorded.get("seed", 0))),
         "by": _breakdowns(samples, runs),
+        **_parts(samples, name),
         **_shares(samples, name),
     }
 
@@ -124,6 +126,16 @@ def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence
         # A benchmark whose answers have no equivalence, such as programs, has no majority either.
         return None
     return {"k": k, **estimated.to_dict(), "not_judged": not_judged}
+
+
+def _parts(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
+    """The rate of right sub-problems, where problems have several: over all of them, as their benchmark counts."""
+    runs: dict[str, list[bool | None]] = {}
+    for sample in samples:
+        score = _score(sample, name)
+        for part, reason in ((score.metadata or {}).get("parts") or {}).items() if score else ():
+            runs.setdefault(f"{sample.id}/{part}", []).append(reason == "match")
+    return {"sub-problems": avg_at_k(runs).to_dict()} if runs else {}
 
 
 def _breakdowns(samples: Sequence[EvalSample], runs: Mapping[str, Sequence[bool | None]]) -> dict[str, Any]:

@@ -88,6 +88,9 @@ def make(info: TaskInfo, **options: Any) -> Task:
     factory = info.load()
     known = get_type_hints(factory)
     known.pop("return", None)
+    if "sandbox" not in known:
+        # A list of tasks shares its options, and only some of them run programs.
+        options.pop("sandbox", None)
     for name, value in options.items():
         if name not in known:
             raise UsageError(f"task {info.name!r} has no option {name!r}; options: {', '.join(known)}")
@@ -132,5 +135,10 @@ for _name, _module, _summary, *_groups in (
     ("gpqa_diamond", "choice", "GPQA-Diamond: 198 graduate questions, multiple choice (gated)", "science", _ALL),
     ("mmlu_pro", "choice", "MMLU-Pro: 12,032 questions, up to ten options", "science", _ALL),
     ("arc_challenge", "choice", "ARC-Challenge: 1,172 grade-school science questions", "science", _ALL),
+    ("humaneval", "humaneval", "HumanEval: 164 functions to complete, run in a sandbox", "code", _ALL),
+    ("mbpp", "mbpp", "MBPP, sanitised: 399 (Hub: 257) small functions, run in a sandbox", "code", _ALL),
+    ("leetcode", "leetcode", "LeetCode contests: 180 problems, by difficulty, run in a sandbox", "code", _ALL),
+    ("livecodebench", "livecodebench", "LiveCodeBench by release and date window, run in a sandbox", "code", _ALL),
+    ("scicode", "scicode", "SciCode: 65 scientific problems in 288 steps, run in a sandbox", "code", _ALL),
 ):
     register_task(TaskInfo(_name, f"entmin.evals.tasks.{_module}:{_name}", _summary, tuple(_groups)))

@@ -29,7 +29,7 @@ from entmin.evals.progress import Progress
 from entmin.evals.provider import shared_engine
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.registry import TaskInfo, make
-from entmin.evals.solvers import seeded_generate
+from entmin.evals.solvers import solver_for
 from entmin.methods import Method
 
 
@@ -127,7 +127,7 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
     with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
-        task.solver = seeded_generate(spec.seed, lambda _: progress.advance())
+        task.solver = solver_for(task, spec.seed, lambda _: progress.advance())
         log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], 2 * engine.batch_size)
     _note_session(folder, before, engine.stats, engine.notices)
     if log.status != "success":

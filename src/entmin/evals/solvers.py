@@ -1,10 +1,13 @@
-"""The solver every benchmark runs with: one seeded answer per problem and sample."""
+"""The solver benchmarks run with: one seeded answer per problem and sample, or the task's own where it asks more."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable
+from typing import Any
 
+from inspect_ai import Task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 
@@ -30,3 +33,17 @@ def seeded_generate(run_seed: int = 0, on_done: Callable[[TaskState], None] | No
         return state
 
     return solve
+
+
+_OWN = {"scicode": "entmin.evals.code.stepwise:stepwise"}
+"""Solvers of tasks that ask several times, by benchmark; they take the run's seed, `on_done` and their own options."""
+
+
+def solver_for(task: Task, run_seed: int, on_done: Callable[[TaskState], None] | None = None) -> Solver:
+    """The seeded solver of a task: its own where its metadata has ``solver: own``, else `seeded_generate`."""
+    metadata: dict[str, Any] = task.metadata or {}
+    if metadata.get("solver") != "own":
+        return seeded_generate(run_seed, on_done)
+    module, _, name = _OWN[metadata["benchmark"]].partition(":")
+    own: Callable[..., Solver] = getattr(importlib.import_module(module), name)
+    return own(run_seed=run_seed, on_done=on_done, **metadata.get("solver_options", {}))

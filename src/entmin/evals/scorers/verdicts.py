@@ -17,7 +17,7 @@ def score_of(verdict: Verdict, state: TaskState) -> Score:
     An answer that hit the token limit before stating a result is reported as ``truncated``, not as ``no-answer``.
     """
     truncated = state.output.stop_reason in ("max_tokens", "model_length")
-    if truncated and verdict.reason == "no-answer":
+    if truncated and verdict.reason in ("no-answer", "no-code"):
         verdict = replace(verdict, reason="truncated")
     return Score(
         value=math.nan if verdict.correct is None else float(verdict.correct),

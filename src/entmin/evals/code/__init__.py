@@ -1,0 +1,1 @@
+"""Code benchmarks: data, prompts, extraction, programs and their verdicts."""

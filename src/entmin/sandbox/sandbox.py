@@ -1,0 +1,211 @@
+"""The sandbox as the rest of entmin sees it: opened once, proved once, then any number of programs from any thread.
+
+``bubblewrap`` isolates. ``docker`` is the way where bubblewrap is missing. ``unsafe-none`` is a plain process with
+limits and nothing else: the program has the rights of the user. There is no falling back from one to another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from entmin.errors import EntminError, UsageError
+from entmin.sandbox import bubblewrap, docker
+from entmin.sandbox.limits import MIB, Case, Limits, Outcome, Program
+from entmin.sandbox.outcomes import outcome_of
+from entmin.sandbox.process import FloodError, MemoryExceededError, Session, SilenceError
+from entmin.sandbox.seccomp import filter_program
+
+KINDS = ("bubblewrap", "docker", "unsafe-none")
+VERSION = "1"
+"""Version of the rules that turn an execution into a verdict."""
+_START_SECONDS = 60.0
+_slots = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
+"""One program per core: more would only wait, and the clock would run."""
+
+
+@cache
+def launcher() -> str:
+    """The source of launch.py."""
+    return (resources.files("entmin.sandbox") / "launch.py").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A way of running programs that has proved to work here."""
+
+    kind: str
+    version: str | None = None
+    filtered: bool = False
+    """Whether system calls are filtered."""
+
+    def record(self) -> dict[str, Any]:
+        """What a log must say about it."""
+        return {
+            "sandbox": self.kind,
+            "sandbox_version": self.version,
+            "system_call_filter": self.filtered,
+            "rules": VERSION,
+        }
+
+    def run(
+        self, program: Program, limits: Limits, go_on: Callable[[int, Outcome], bool] | None = None
+    ) -> list[Outcome]:
+        """Run the cases of `program` in order; blocks, and may be called from several threads.
+
+        Args:
+            program: What to run.
+            limits: What each case may use.
+            go_on: Called with each outcome; False ends the run there. By default all cases run.
+
+        Returns:
+            An outcome for each case that was run.
+
+        Raises:
+            EntminError: the sandbox itself failed.
+        """
+        outcomes: list[Outcome] = []
+        with _slots:
+            while len(outcomes) < len(program.cases):
+                rest = replace(program, cases=program.cases[len(outcomes) :])
+                for outcome in self._outcomes(rest, limits):
+                    outcomes.append(outcome)
+                    if go_on is not None and not go_on(len(outcomes) - 1, outcome):
+                        return outcomes
+        return outcomes
+
+    def _outcomes(self, program: Program, limits: Limits) -> Iterator[Outcome]:
+        """Outcomes in order, up to and including the first case that broke the launcher."""
+        done, ready = 0, False
+        with self._session(program, limits) as (session, uid):
+            specification = program.spec(limits, uid=uid, isolated=self.kind != "unsafe-none")
+            session.send(json.dumps(specification).encode())
+            memory, most = int(1.5 * limits.memory_mib * MIB), 12 * limits.output_mib * MIB
+            try:
+                for line in session.lines(limits.wall_seconds + _START_SECONDS, memory, most):
+                    if not ready:
+                        ready = True
+                        continue
+                    yield outcome_of(_report(line), program.kind, limits)
+                    done += 1
+            except MemoryExceededError:
+                yield Outcome("memory", "its processes together hold too much memory")
+                return
+            except SilenceError:
+                yield Outcome("timeout", "the launcher was kept from reporting")
+                return
+            except FloodError:
+                yield Outcome("crash", "more output than a report holds")
+                return
+            if not ready:
+                last = session.errors.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
+                raise EntminError(f"the {self.kind} sandbox could not start: {last[0]}; run `entmin doctor`")
+        if done < len(program.cases):
+            yield Outcome("crash", "it ended its own launcher")
+
+    @contextmanager
+    def _session(self, program: Program, limits: Limits) -> Iterator[tuple[Session, int | None]]:
+        argv: tuple[str, ...]
+        environment: dict[str, str]
+        with _filter_descriptor(self.filtered) as descriptor:
+            uid, environment = None, {}
+            if self.kind == "bubblewrap":
+                made = bubblewrap.command(
+                    launcher(),
+                    disk_mib=limits.disk_mib,
+                    packages=program.packages,
+                    files=program.files,
+                    filter_descriptor=descriptor,
+                )
+                argv, uid = made.argv, made.uid
+            elif self.kind == "docker":
+                argv = docker.command(launcher(), limits, program.packages, program.files)
+                environment = dict(os.environ)
+            else:
+                argv = (bubblewrap.interpreter(), *bubblewrap.PYTHON_OPTIONS, "-c", launcher())
+                environment = bubblewrap.ENVIRONMENT | {"PYTHONPATH": _search_path(program.packages)}
+            passed = () if descriptor is None else (descriptor,)
+            with Session(argv, passed, environment) as session:
+                yield session, uid
+
+
+@contextmanager
+def _filter_descriptor(wanted: bool) -> Iterator[int | None]:
+    program = filter_program() if wanted else None
+    if program is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    os.write(writing, program)
+    os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+
+
+def _search_path(packages: tuple[str, ...]) -> str:
+    return os.pathsep.join({os.path.dirname(source) for source in bubblewrap.package_mounts(packages).values()})
+
+
+def _report(line: bytes) -> dict[str, Any]:
+    try:
+        report = json.loads(line)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+_PROBE = Program("asserts", "import math\nx = math.sqrt(4)", (Case(tests="assert x == 2"),))
+
+
+@cache
+def open_sandbox(kind: str = "bubblewrap") -> Sandbox:
+    """The sandbox called `kind`, after one program has proved that it works here.
+
+    Raises:
+        UsageError: there is no such sandbox.
+        EntminError: it does not work here; the message says what to install or allow.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"unknown sandbox {kind!r}; there are {', '.join(KINDS)}")
+    if kind == "bubblewrap" and bubblewrap.executable() is None:
+        raise EntminError(_REFUSAL.format(why="bubblewrap is not installed"))
+    filtered = kind == "bubblewrap" and filter_program() is not None
+    sandbox = Sandbox(kind, _version(kind), filtered)
+    try:
+        outcome = sandbox.run(_PROBE, Limits())[0]
+    except (EntminError, OSError) as error:
+        raise EntminError(_REFUSAL.format(why=f"{kind} does not work here ({error})")) from error
+    if outcome.ending != "ok":
+        raise EntminError(_REFUSAL.format(why=f"{kind} does not work here ({outcome.ending}: {outcome.detail})"))
+    if kind == "unsafe-none":
+        print("warning: programs run WITHOUT a sandbox, with your rights", file=sys.stderr)
+    return sandbox
+
+
+_REFUSAL = (
+    "code benchmarks run programs that a model wrote, and need a sandbox: {why}. "
+    "Install bubblewrap (apt-get install bubblewrap; the kernel must allow user namespaces, or run as root, or make "
+    "bwrap setuid), or use docker (-T sandbox=docker). --unsafe-no-sandbox runs them with your own rights instead"
+)
+
+
+def _version(kind: str) -> str | None:
+    name = {"bubblewrap": "bwrap", "docker": "docker"}.get(kind)
+    if name is None:
+        return None
+    try:
+        shown = subprocess.run([name, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return shown.strip()
