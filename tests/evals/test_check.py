@@ -23,7 +23,7 @@ def toy_rewrites(toy_grader, monkeypatch):
     rewrites.named_corruptions = lambda gold: ([("tenfold", f"Clearly \\boxed{{{gold.answers[0]}0}}")], [])
     odd = types.ModuleType("entmin.grading.odd_golds")
     odd.listed = {}
-    odd.why_odd = lambda task, name: odd.listed.get((task, name))
+    odd.odd_golds = lambda task: {name: why for (listed, name), why in odd.listed.items() if listed == task}
     for module in (rewrites, odd):
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(entmin.grading, module.__name__.rpartition(".")[2], module, raising=False)

@@ -20,13 +20,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from entmin.core.entropy import FLOOR
+from entmin.core.entropy import FLOOR, cache_rows
 
 _HEAD_PROBABILITY = 1e-4
 _HEAD_LARGE = 4096
 _VALUES_MIN_VOCABULARY = 4096
 _VALUES_ROWS = 16
-_CACHE_ELEMENTS = 1 << 16
 _CODES = 1 << 16
 _GLANCE = 64
 
@@ -61,7 +60,7 @@ def pieces(batch: Tensor) -> Iterator[Piece]:
         yield Piece(batch, [Part(batch.double(), None)], lambda values: values[0].float())
     else:
         for start, stop, distinct in _runs(_takes_distinct_values(batch)):
-            size = _VALUES_ROWS if distinct else max(1, _CACHE_ELEMENTS // batch.shape[-1])
+            size = _VALUES_ROWS if distinct else cache_rows(batch)
             represent = _distinct_values if distinct else _head_and_tail
             for first in range(start, stop, size):
                 rows = batch[first : min(first + size, stop)]

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from entmin.core import entropy
+from entmin.core.entropy import cache_rows
 from entmin.engine.requests import Request, Sampling
 
 
@@ -54,13 +55,23 @@ def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, before: Tens
     if sampling.temperature == 0:
         return Draw(adjusted.argmax(-1), before, torch.zeros_like(before))
     scores = temper_and_truncate(adjusted, sampling)
-    probabilities = scores.softmax(-1)
     after = before if scores is logits else entropy(scores)
-    # MPS has no float64; the CPU does this small step for it.
-    cumulative = (probabilities.cpu() if logits.device.type == "mps" else probabilities).cumsum(-1, dtype=torch.float64)
+    size = cache_rows(scores)
+    tokens = [
+        _invert(piece, u) for piece, u in zip(torch.split(scores, size), torch.split(uniforms, size), strict=True)
+    ]
+    return Draw(torch.cat(tokens), before, after)
+
+
+def _invert(scores: Tensor, uniforms: Tensor) -> Tensor:
+    """The token at which each row's cumulative distribution passes its uniform number."""
+    probabilities = scores.softmax(-1)
+    if scores.device.type == "mps":  # which has no float64; the CPU does this small step for it
+        probabilities = probabilities.cpu()
+    cumulative = probabilities.cumsum(-1, dtype=torch.float64)
     point = uniforms.to(cumulative.device)[:, None] * cumulative[:, -1:]
-    tokens = torch.searchsorted(cumulative, point, right=True).squeeze(-1).to(logits.device)
-    return Draw(tokens.clamp_(max=logits.shape[-1] - 1), before, after)
+    tokens = torch.searchsorted(cumulative, point, right=True).squeeze(-1)
+    return tokens.clamp_(max=scores.shape[-1] - 1).to(scores.device)
 
 
 def temper_and_truncate(logits: Tensor, sampling: Sampling) -> Tensor:
