@@ -115,7 +115,7 @@ def test_an_interrupted_run_continues_where_it_stopped(entmin, tiny_llama, how):
 def _finished(logs: Path) -> int:
     try:
         found = list_eval_logs(str(logs))
-        return len(read_eval_log(found[0]).samples or []) if found else 0
+        return sum(s.error is None and bool(s.scores) for s in read_eval_log(found[0]).samples or []) if found else 0
     except (OSError, ValueError, KeyError):
         return 0
 

@@ -146,13 +146,18 @@ def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -
     return folder
 
 
+def _finished(log: EvalLog) -> int:
+    """Samples that will not be run again; those cut off in mid-answer are in the log too."""
+    return sum(sample.error is None and bool(sample.scores) for sample in log.samples or [])
+
+
 def _finished_samples(logs: Path) -> int:
     """Samples an earlier run left in the newest log; 0 when there is none or it cannot be read."""
     found = list_eval_logs(str(logs)) if logs.exists() else []
     if not found:
         return 0
     try:
-        return len(read_eval_log(found[0]).samples or [])
+        return _finished(read_eval_log(found[0]))
     except (OSError, ValueError):
         return 0
 
@@ -205,7 +210,7 @@ def _generate_config(spec: RunSpec, max_tokens: int) -> GenerateConfig:
 
 
 def _failure(log: EvalLog, label: str) -> EntminError:
-    kept = len(log.samples or [])
+    kept = _finished(log)
     if log.status == "error" and log.error is not None:
         return EntminError(f"{label} failed after {kept} samples: {log.error.message}; finished samples are kept")
     return Interrupted(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
