@@ -89,11 +89,11 @@ def test_one_missing_set_does_not_hide_the_others(toy_rewrites, mirror):
     assert "math500: 3 problems" in result.output
 
 
-def test_physics_problems_are_listed_by_number_for_both_languages(toy_rewrites, mirror, monkeypatch):
+def test_physics_problems_are_listed_by_language_and_number(toy_rewrites, mirror, monkeypatch):
     monkeypatch.setattr(sys.modules["entmin.grading.rewrites"], "named_rewritings", lambda gold: [("slip", "?")])
     arguments = ("ugphysics", "--data-dir", str(mirror), "-T", "subjects=AtomicPhysics", "-T", "language=all")
     assert run(*arguments).exit_code == 1
-    toy_rewrites.listed.update({("ugphysics", "0"): "odd", ("ugphysics", "1"): "odd"})
+    toy_rewrites.listed.update({("ugphysics", f"{language}/{i}"): "odd" for language in ("en", "zh") for i in (0, 1)})
     result = run(*arguments)
     assert result.exit_code == 0
     assert "listed as odd 4, failing 0" in result.output

@@ -11,7 +11,9 @@ WIDTH = 110
 
 def reference() -> str:
     """The whole page, as Markdown."""
-    context = click.Context(cli, info_name="entmin", max_content_width=WIDTH, terminal_width=WIDTH)
+    context = click.Context(
+        cli, info_name="entmin", max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=["-h", "--help"]
+    )
     pages = [("entmin", cli.get_help(context))]
     for verb in VERBS:
         command = cli.get_command(context, verb)
