@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(verb, summary) for verb, (_, summary) in VERBS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings={"max_content_width": 110})
 @click.version_option(__version__, prog_name="entmin")
 @click.option("--debug", is_flag=True, help="Show the full traceback when something fails.")
 def cli(debug: bool) -> None:

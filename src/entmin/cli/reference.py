@@ -11,9 +11,7 @@ WIDTH = 110
 
 def reference() -> str:
     """The whole page, as Markdown."""
-    context = click.Context(
-        cli, info_name="entmin", max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=["-h", "--help"]
-    )
+    context = click.Context(cli, info_name="entmin", max_content_width=WIDTH, terminal_width=WIDTH)
     pages = [("entmin", cli.get_help(context))]
     for verb in VERBS:
         command = cli.get_command(context, verb)
