@@ -39,14 +39,14 @@ def command(model: str, task: str, methods: str, as_json: bool, **options: Any) 
 
     Every method sees the same problems, seeds and temperature, so differences are paired: per problem, with a 95 %
     interval and a p-value corrected for the number of comparisons (Holm). Without --limit the `arithmetic` task runs
-    on 96 problems. The table, comparison.json and comparison.png go to results/MODEL/compare/.
+    on 128 problems. The table, comparison.json and comparison.png go to results/MODEL/compare/.
     """
     from entmin.evals.registry import resolve
 
     infos = resolve(task)
     arms = parse_arms(methods, shared.take_sampling(options))
     if options["limit"] is None and task == "arithmetic":
-        options["limit"] = 96
+        options["limit"] = 128
     from entmin.lab.compare import compare, correct
 
     runs = _run(model, infos, arms, options)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from entmin.engine.aliases import ALIASES, fetch
+from entmin.engine.attention import use_decode_attention
 from entmin.errors import EntminError, UsageError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -65,6 +66,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
         raise EntminError(f"could not load model {name!r}: {_first_line(error)}; {_remedy(path)}") from error
     model.requires_grad_(False)
+    if where.type == "cpu":
+        use_decode_attention(model)
     return LoadedModel(
         name=name,
         model=model,

@@ -31,7 +31,7 @@ KINDS = ("basic_arithmetic", "chain_sum", "products")
 
 @task
 def arithmetic(
-    prompt: str = "clean",
+    prompt: str = "direct",
     size: int = 500,
     problem_seed: int = 0,
     kind: str = "basic_arithmetic",
@@ -44,7 +44,7 @@ def arithmetic(
     """Arithmetic by reasoning-gym.
 
     Args:
-        prompt: ``clean`` (reason, then box) or ``direct`` (the number alone).
+        prompt: ``direct`` (the number alone) or ``clean`` (reason, then box; this model is cut off in a third of those).
         size: number of problems; a prefix is the same whatever the size.
         problem_seed: seed of the problems.
         kind: a reasoning-gym generator, one of `KINDS`.
