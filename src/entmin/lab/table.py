@@ -68,6 +68,10 @@ def _p(value: float) -> str:
     return "–" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def _p_words(value: float) -> str:
+    return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
+
+
 def verdict_lines(rows: Sequence[Row]) -> list[str]:
     """One honest sentence per arm and task: better, worse, or not shown either way."""
     lines = []
@@ -77,10 +81,10 @@ def verdict_lines(rows: Sequence[Row]) -> list[str]:
         d = row.difference
         if row.p_holm < 0.05:
             word = "better" if d.difference > 0 else "worse"
-            lines.append(f"{row.label} is {word} than the baseline on {row.task} (n = {d.n}, p = {_p(row.p_holm)}).")
+            lines.append(f"{row.label} is {word} than the baseline on {row.task} (n = {d.n}, {_p_words(row.p_holm)}).")
         else:
             lines.append(
-                f"{row.label}: no difference shown on {row.task} (n = {d.n}, p = {_p(row.p_holm)}); "
+                f"{row.label}: no difference shown on {row.task} (n = {d.n}, {_p_words(row.p_holm)}); "
                 f"it may be anything from {100 * d.low:+.1f} to {100 * d.high:+.1f} points."
             )
     return lines

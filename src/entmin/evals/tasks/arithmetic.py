@@ -44,7 +44,7 @@ def arithmetic(
     """Arithmetic by reasoning-gym.
 
     Args:
-        prompt: ``direct`` (the number alone) or ``clean`` (reason, then box; this model is cut off in a third of those).
+        prompt: ``direct`` (the number alone) or ``clean`` (reason, then box).
         size: number of problems; a prefix is the same whatever the size.
         problem_seed: seed of the problems.
         kind: a reasoning-gym generator, one of `KINDS`.
