@@ -7,9 +7,7 @@ as such; it is never folded into "wrong".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
-
-Reason = Literal["match", "wrong", "no-answer", "truncated", "timeout", "error"]
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)

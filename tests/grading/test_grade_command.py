@@ -10,7 +10,8 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from entmin.cli.grade import command, wilson
+from entmin.cli.grade import command
+from entmin.evals.estimates import wilson
 
 
 def write(path, rows):

@@ -17,6 +17,7 @@ import click
 
 from entmin.cli import program_options as shared
 from entmin.errors import EntminError, UsageError
+from entmin.evals.estimates import wilson
 
 if TYPE_CHECKING:
     from entmin.grading.gold import Gold
@@ -42,7 +43,7 @@ class Tally:
         """The numbers the command prints. Accuracy is over judged rows; its interval is Wilson's at 95 %."""
         n = sum(self.reasons.values())
         judged = n - self.not_judged
-        low, high = wilson(self.correct, judged)
+        low, high = wilson(self.correct, judged) if judged else (0.0, 1.0)
         return {
             "task": task,
             "grader": self.grader,
@@ -55,17 +56,6 @@ class Tally:
             "graded_now": self.graded_now,
             "rows_per_second": round(self.graded_now / seconds, 1) if seconds > 0 else None,
         }
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion; (0, 1) where nothing was judged."""
-    if n == 0:
-        return 0.0, 1.0
-    z = 1.959963984540054
-    share, scale = successes / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / scale
-    half = z * ((share * (1 - share) + z * z / (4 * n)) / n) ** 0.5 / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,8 @@ def turns(name: str, family: Family, row: Row) -> Turns:
     return renderer(row)
 
 
-def _fill(template: str, **values: str) -> str:
-    # str.format would trip over the braces of \boxed{} and LaTeX.
+def fill(template: str, **values: str) -> str:
+    """Put values in place of ``{name}``; other braces stay (str.format would trip over LaTeX and code)."""
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
 
 
@@ -189,38 +189,36 @@ def _paper_ugphysics(row: Row) -> Turns:
     names = [_PAPER[f"{language} {code}"] for code in types]
     form = "one" if not several else "same" if len(set(types)) == 1 else "several"
     shown = _PAPER[f"{language} joint"].join(names) if form == "several" else names[0]
-    instruction = _fill(
+    instruction = fill(
         _PAPER[language],
         subject=row.subject or "",
-        types=_fill(_PAPER[f"{language} {form}"], type=shown),
+        types=fill(_PAPER[f"{language} {form}"], type=shown),
         box=_PAPER[f"{language} box {'several' if several else 'one'}"],
     )
     return [("system", _PAPER["ugphysics system"]), ("user", f"{instruction}\n\n{row.question}")]
 
 
 def _clean_math(row: Row) -> Turns:
-    return [("user", _fill(_CLEAN["math"], question=row.question.strip()))]
+    return [("user", fill(_CLEAN["math"], question=row.question.strip()))]
 
 
 def _clean_several(row: Row) -> Turns:
-    return [("user", _fill(_CLEAN["several"], question=row.question.strip()))]
+    return [("user", fill(_CLEAN["several"], question=row.question.strip()))]
 
 
 def _clean_choice(row: Row) -> Turns:
     options = "\n".join(f"{letter(i)}. {option}" for i, option in enumerate(row.options))
-    return [("user", _fill(_CLEAN["choice"], question=row.question.strip(), options=options))]
+    return [("user", fill(_CLEAN["choice"], question=row.question.strip(), options=options))]
 
 
 def _clean_ugphysics(row: Row) -> Turns:
     language, types = row.extra["language"], row.extra["answer_types"]
     several = row.extra["multiple"] or len(types) > 1
     names = [_CLEAN[f"{language} {code}"] for code in types]
-    stated = _fill(
-        _CLEAN[f"{language} {'several' if several else 'one'}"], type=_CLEAN[f"{language} joint"].join(names)
-    )
+    stated = fill(_CLEAN[f"{language} {'several' if several else 'one'}"], type=_CLEAN[f"{language} joint"].join(names))
     gold = row.gold if isinstance(row.gold, dict) else {}
     unit = _unit_request(language, types, declared_units(gold.get("unit")))
-    text = _fill(_CLEAN[language], question=row.question.strip(), subject=row.subject or "", types=stated, unit=unit)
+    text = fill(_CLEAN[language], question=row.question.strip(), subject=row.subject or "", types=stated, unit=unit)
     return [("user", text)]
 
 
@@ -229,8 +227,8 @@ def _unit_request(language: str, types: Sequence[str], units: Sequence[str]) -> 
     if set(types) != {"NV"} or not all(re.search(r"[^\W\d_]|%", unit) for unit in units):
         return ""
     if len(units) == 1:
-        return _fill(_CLEAN[f"{language} unit"], unit=units[0])
-    return _fill(_CLEAN[f"{language} units"], unit=", ".join(f"${unit}$" for unit in units))
+        return fill(_CLEAN[f"{language} unit"], unit=units[0])
+    return fill(_CLEAN[f"{language} units"], unit=", ".join(f"${unit}$" for unit in units))
 
 
 _NO_UNIT = re.compile(r"\\(?:text|mathrm)\{\s*(None|)\s*\}|\bNone\b")

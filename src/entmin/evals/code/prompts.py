@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from entmin.errors import UsageError
 from entmin.evals.columns import Row
-from entmin.evals.prompts import Profile, Turns
+from entmin.evals.prompts import Profile, Turns, fill
 
 _ACTIONS = (
     "\nWhen tackling complex reasoning tasks, you have access to the following actions. Use them as needed to progress "
@@ -95,10 +95,6 @@ def turns(name: str, benchmark: str, row: Row) -> Turns:
     return _RENDERERS[name, benchmark](row)
 
 
-def _fill(template: str, **values: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
-
-
 def signature(code: str, name: str) -> str:
     """The declaration of a function without ``def`` and colon, as the code writes it."""
     found = re.search(rf"def\s+({re.escape(name)}.*?):\s*\n", code, re.DOTALL)
@@ -112,7 +108,7 @@ def _gold(row: Row) -> dict[str, object]:
 
 def _paper_humaneval(row: Row) -> Turns:
     gold = _gold(row)
-    text = _fill(_PAPER["humaneval"], signature=signature(row.question, str(gold["entry"])), question=row.question)
+    text = fill(_PAPER["humaneval"], signature=signature(row.question, str(gold["entry"])), question=row.question)
     return [("system", _PAPER["mathematics"]), ("user", text + _PAPER["tail"])]
 
 
@@ -121,7 +117,7 @@ def _paper_mbpp(row: Row) -> Turns:
     tests = gold["tests"]
     assert isinstance(tests, list)
     shown = signature(str(gold["reference"]), str(gold["entry"]))
-    text = _fill(_PAPER["mbpp"], signature=shown, question=row.question, test=tests[0])
+    text = fill(_PAPER["mbpp"], signature=shown, question=row.question, test=tests[0])
     return [("system", _PAPER["mathematics"]), ("user", text + _PAPER["tail"])]
 
 
@@ -131,29 +127,29 @@ def _paper_leetcode(row: Row) -> Turns:
 
 def _paper_livecodebench(row: Row) -> Turns:
     starter = str(_gold(row)["starter"])
-    form = _fill(_PAPER["lcb starter"], starter=starter) if starter else _PAPER["lcb stdin"]
-    text = _fill(_PAPER["lcb question"], question=row.question) + form + _PAPER["lcb answer"] + _PAPER["tail"]
+    form = fill(_PAPER["lcb starter"], starter=starter) if starter else _PAPER["lcb stdin"]
+    text = fill(_PAPER["lcb question"], question=row.question) + form + _PAPER["lcb answer"] + _PAPER["tail"]
     return [("system", _PAPER["actions escaped"]), ("user", text)]
 
 
 def _clean_humaneval(row: Row) -> Turns:
-    return [("user", _fill(_CLEAN["humaneval"], question=row.question))]
+    return [("user", fill(_CLEAN["humaneval"], question=row.question))]
 
 
 def _clean_mbpp(row: Row) -> Turns:
     tests = _gold(row)["tests"]
     assert isinstance(tests, list)
-    return [("user", _fill(_CLEAN["mbpp"], question=row.question.strip(), tests="\n".join(tests)))]
+    return [("user", fill(_CLEAN["mbpp"], question=row.question.strip(), tests="\n".join(tests)))]
 
 
 def _clean_leetcode(row: Row) -> Turns:
-    return [("user", _fill(_CLEAN["leetcode"], question=row.question.strip()))]
+    return [("user", fill(_CLEAN["leetcode"], question=row.question.strip()))]
 
 
 def _clean_livecodebench(row: Row) -> Turns:
     starter = str(_gold(row)["starter"])
     template = _CLEAN["lcb starter" if starter else "lcb stdin"]
-    return [("user", _fill(template, question=row.question.strip(), starter=starter))]
+    return [("user", fill(template, question=row.question.strip(), starter=starter))]
 
 
 _RENDERERS: dict[tuple[str, str], Callable[[Row], Turns]] = {
