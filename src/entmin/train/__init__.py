@@ -1,0 +1,1 @@
+"""Training: objectives, prompts, the watch against collapse."""
