@@ -1,1 +1,1 @@
-"""Training: objectives, prompts, the watch against collapse."""
+"""Training: from a configuration to a trained model, on TRL's trainers."""
