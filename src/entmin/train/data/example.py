@@ -45,5 +45,7 @@ class Table(Protocol):
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]: ...
 
+    def __getitem__(self, row: int) -> Mapping[str, Any]: ...
+
     def select(self, indices: list[int]) -> Table:
         """The rows of these numbers, in this order."""
