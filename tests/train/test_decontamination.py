@@ -1,7 +1,6 @@
 import json
 import os
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,8 @@ from entmin.train.data.evalsets import evaluation_problems
 from entmin.train.data.overlap import Overlap, squeezed, words
 from tests.train.test_prompts import lines
 
-DATA = Path(os.environ.get("ENTMIN_DATA", Path(__file__).parents[3] / "shared" / "data"))
-real_data = pytest.mark.skipif(not DATA.is_dir(), reason="no mirror of the evaluation sets here")
+MIRROR = os.environ.get("ENTMIN_DATA")
+real_data = pytest.mark.skipif(MIRROR is None, reason="ENTMIN_DATA names no mirror of the real data sets")
 PROBLEM = "Tom has 3 apples, and Ann gives him twice as many as he has; how many apples are there now?"
 
 
@@ -89,12 +88,12 @@ def test_the_held_out_arithmetic_is_kept_out_of_training_data(tmp_path):
 @real_data
 def test_real_evaluation_sets_are_found_in_training_data_and_fast(tmp_path):
     names = ("aime", "gsm8k", "math500", "ugphysics", "leetcode")
-    known = evaluation_problems(("at-hand",), str(DATA))
+    known = evaluation_problems(("at-hand",), MIRROR)
     leaked = [known.problems[name][number][1] for name in names for number in range(0, 90, 9)]
     filler = [f"A {i} made-up question about number {j}, of {i * j} words" for i in range(100) for j in range(250)]
     path = lines(tmp_path / "a.jsonl", [{"problem": text} for text in [*filler, *(f"Solve: {t}" for t in leaked)]])
     start = time.perf_counter()
-    kept = load_prompts(path, decontaminate=names, data_dir=str(DATA), report_to=tmp_path)
+    kept = load_prompts(path, decontaminate=names, data_dir=MIRROR, report_to=tmp_path)
     assert time.perf_counter() - start < 60
     report = json.loads((tmp_path / "decontamination.json").read_text())
     # A problem of fewer than 13 words inside a longer prompt is not found.

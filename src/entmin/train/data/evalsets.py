@@ -45,28 +45,31 @@ def evaluation_problems(names: Sequence[str], data_dir: str | None = None) -> Ev
     found = EvaluationProblems()
     asked = {info.name for name in names if name != AT_HAND for info in resolve(name)}
     for name in sorted(asked):
-        found.problems[name] = _problems(name, mirror, None)
-    if AT_HAND in names:
-        for name in sorted({_ARITHMETIC, _LIVE, *SOURCES, *CODE_SOURCES} - asked):
-            _add_if_at_hand(found, name, mirror)
+        found.problems[name] = _problems(name, mirror, _parts(found, name, mirror))
+    for name in sorted({_ARITHMETIC, _LIVE, *SOURCES, *CODE_SOURCES} - asked if AT_HAND in names else ()):
+        parts = _parts(found, name, mirror)
+        if parts is None and not _whole_at_hand(name, mirror):
+            found.missing[name] = "not in the mirror folder" if mirror else "not in the local cache"
+            continue
+        try:
+            found.problems[name] = _problems(name, mirror, parts)
+        except EntminError as error:
+            found.missing[name] = str(error)
     return found
 
 
-def _add_if_at_hand(found: EvaluationProblems, name: str, mirror: str | None) -> None:
-    if name in (_ARITHMETIC, _LIVE):
-        parts: list[str] | None = None
-        here = name == _ARITHMETIC or bool(mirror and (Path(mirror) / _LIVE).is_dir())
-    else:
-        source = (SOURCES | CODE_SOURCES)[name]
-        parts = [part.name for part in source.parts if _at_hand(source, part, mirror)]
-        here = bool(parts)
-    if not here:
-        found.missing[name] = "not in the mirror folder" if mirror else "not in the local cache"
-        return
-    try:
-        found.problems[name] = _problems(name, mirror, parts)
-    except EntminError as error:
-        found.missing[name] = str(error)
+def _whole_at_hand(name: str, mirror: str | None) -> bool:
+    return name == _ARITHMETIC or (name == _LIVE and mirror is not None and (Path(mirror) / _LIVE).is_dir())
+
+
+def _parts(found: EvaluationProblems, name: str, mirror: str | None) -> list[str] | None:
+    """The parts of a set that are at hand, those that are not being noted; None where none is."""
+    source = (SOURCES | CODE_SOURCES).get(name)
+    here = [part.name for part in source.parts if _at_hand(source, part, mirror)] if source else []
+    if source and here and len(here) < len(source.parts):
+        rest = ", ".join(part.name for part in source.parts if part.name not in here)
+        found.missing[name] = f"these parts are not at hand: {rest}"
+    return here or None
 
 
 def _at_hand(source: Source, part: Part, mirror: str | None) -> bool:
