@@ -116,7 +116,7 @@ def test_bad_files_say_what_is_wrong(tmp_path, text, options, message):
 
 
 def test_sources_that_are_not_there(tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="there is no file 'nowhere.jsonl'"):
+    with pytest.raises(UsageError, match=r"there is no file 'nowhere\.jsonl'"):
         load_prompts("nowhere.jsonl")
     with pytest.raises(UsageError, match="unknown data 'numnia'"):
         load_prompts("numnia")
@@ -126,7 +126,7 @@ def test_sources_that_are_not_there(tmp_path, monkeypatch):
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(EntminError, match="could not be loaded from the Hub .*network"):
+    with pytest.raises(EntminError, match=r"could not be loaded from the Hub .*network"):
         load_prompts("nobody/nothing")
 
 
