@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from entmin.errors import UsageError
-from entmin.train.figure import draw, read_lines
+from entmin.train.curves import read_rows
+from entmin.train.figure import draw
 from entmin.train.rules import Limits
 from entmin.train.watch import CollapseWatch
 from tests import tiny
@@ -58,7 +59,7 @@ def test_a_collapse_is_told_stopped_and_the_model_before_it_kept(tmp_path, model
     watch = CollapseWatch(Limits(window=3), action="stop", save_every=2, announce=said.append)
     trainer = train(tmp_path / "run", model, watch)
     (message,) = said
-    entropies = {row["step"]: row["entropy"] for row in read_lines(tmp_path / "run/curves.jsonl")}
+    entropies = {row["step"]: row["entropy"] for row in read_rows(tmp_path / "run/curves.jsonl")}
     assert trainer.state.global_step < 40
     assert f"step {trainer.state.global_step}: entropy fell from" in message
     assert "training stops" in message
@@ -103,7 +104,7 @@ def test_a_gentle_run_is_left_alone(tmp_path, model):
 def test_a_resumed_run_remembers_how_it_began(tmp_path, model):
     calm = CollapseWatch(Limits(window=3), action="warn", save_every=2, announce=lambda _: None)
     train(tmp_path / "run", model, calm, steps=4)
-    first = read_lines(tmp_path / "run/curves.jsonl")[0]["entropy"]
+    first = read_rows(tmp_path / "run/curves.jsonl")[0]["entropy"]
     said = []
     again = CollapseWatch(Limits(window=3), action="stop", save_every=2, announce=said.append)
     train(tmp_path / "run", model, again, resume=True)
@@ -135,7 +136,7 @@ def test_several_runs_are_drawn_side_by_side_with_held_out_accuracy(tmp_path):
     draw(runs, tmp_path / "curves.svg")
     text = (tmp_path / "curves.svg").read_text()
     assert "<svg" in text
-    assert len(read_lines(tmp_path / "one/curves.jsonl")) == 29
+    assert len(read_rows(tmp_path / "one/curves.jsonl")) == 29
 
 
 def test_unknown_rules_and_actions_are_refused():

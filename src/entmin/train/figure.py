@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from entmin.train.curves import read_rows
+
 CURVES, EVALS, WATCH = "curves.jsonl", "evals.jsonl", "watch.json"
 PANELS: tuple[tuple[str, str], ...] = (
     ("entropy", "entropy, nats/token"),
@@ -22,24 +24,6 @@ PANELS: tuple[tuple[str, str], ...] = (
 )
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON Lines file; a last line that a killed run left unfinished is passed over, and no file is none.
-
-    A step that a resumed run took again stands for what the first run wrote of it.
-    """
-    if not path.exists():
-        return []
-    rows: dict[Any, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows[row.get("step", f"line {number}")] = row
-    return list(rows.values())
-
-
 def draw(runs: Mapping[str, Path], path: Path) -> None:
     """Draw the curves of runs, one column each, metrics downwards and accuracy on held-out problems at the top.
 
@@ -52,8 +36,8 @@ def draw(runs: Mapping[str, Path], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    curves = {title: read_lines(folder / CURVES) for title, folder in runs.items()}
-    evals = {title: read_lines(folder / EVALS) for title, folder in runs.items()}
+    curves = {title: read_rows(folder / CURVES) for title, folder in runs.items()}
+    evals = {title: read_rows(folder / EVALS) for title, folder in runs.items()}
     panels = [panel for panel in PANELS if any(_known(rows, panel[0]) for rows in curves.values())]
     rows = len(panels) + any(evals.values())
     figure, axes = plt.subplots(

@@ -19,7 +19,9 @@ from typing import Any, Literal
 from transformers import TrainerCallback
 
 from entmin.errors import UsageError
-from entmin.train.figure import CURVES, WATCH, draw, read_lines
+from entmin.train.config import TrainConfig
+from entmin.train.curves import read_rows
+from entmin.train.figure import CURVES, WATCH, draw
 from entmin.train.rules import RULES, Alarm, Limits, RuleEngine
 
 Action = Literal["warn", "stop", "off"]
@@ -74,7 +76,7 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
         output = Path(args.output_dir)
         if not state.global_step:
             return
-        for row in read_lines(output / CURVES):
+        for row in read_rows(output / CURVES):
             if row.get("step", 0) <= state.global_step:
                 for alarm in self.engine.update(int(row["step"]), row):
                     self._before[alarm.rule] = self._before_folder(output, alarm.rule)
@@ -138,6 +140,24 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
             kept = f"step {step} is kept in {target}"
         stopping = "; training stops" if self.actions[alarm.rule] == "stop" else ""
         self.announce(f"step {alarm.step}: {alarm.message}; {kept}{stopping}")
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> CollapseWatch:
+        """The watch that a run's settings ask for."""
+        n, every = config.n or 1, config.updates_per_rollout
+        limits = Limits(
+            window=config.watch_window,
+            entropy_floor=config.entropy_floor,
+            kl_cap=config.kl_cap,
+            length_factor=config.length_factor,
+            repetition_cap=config.repetition_cap,
+            distinct_floor=config.distinct_factor / n if config.distinct_factor and n > 1 else None,
+            agreement_plateau=config.agreement_plateau,
+            signal_steps=None if config.method in ("em-ft", "sft") else config.signal_steps,
+            gradient_factor=config.gradient_factor,
+        )
+        # A run resumes at the start of a rollout, so checkpoints lie there.
+        return cls(limits, config.watch, config.watch_actions, -(-config.watch_save_every // every) * every)
 
     @staticmethod
     def _before_folder(output: Path, rule: str) -> str | None:
