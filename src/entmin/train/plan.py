@@ -68,6 +68,9 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
         raise UsageError(f"gpus must be at least 1, not {gpus}")
     if config.batch_size % gpus:
         raise UsageError(f"batch_size {config.batch_size} cannot be divided among {gpus} GPUs")
+    rows = config.batch_size // gpus * (config.n or 1)
+    if rows % min(config.micro_batch, rows):
+        raise UsageError(f"{rows} samples per GPU cannot be split into micro-batches of {config.micro_batch}")
     shape = shape_of(config.model)
     trained = shape.adapter_parameters(config.lora_rank) if config.lora else shape.parameters
     samples = config.batch_size * (config.n or 1)
