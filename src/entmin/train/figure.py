@@ -13,8 +13,8 @@ CURVES, EVALS, WATCH = "curves.jsonl", "evals.jsonl", "watch.json"
 PANELS: tuple[tuple[str, str], ...] = (
     ("entropy", "entropy, nats/token"),
     ("length", "length, tokens"),
-    ("repetition", "repeated 4-grams, share"),
-    ("kl", "KL to the initial model, nats/token"),
+    ("repetition", "4-grams that repeat, share"),
+    ("kl", "KL, nats/token"),
     ("agreement", "majority answer, share of samples"),
     ("distinct", "distinct answers, share of samples"),
     ("reward", "reward"),
@@ -51,7 +51,7 @@ def draw(runs: Mapping[str, Path], path: Path) -> None:
             _accuracy(below.pop(0), evals[title])
         for axis, (metric, name) in zip(below, panels, strict=False):
             axis.plot(*_points(curves[title], metric), lw=1.2)
-            axis.set_ylabel(name, fontsize=8)
+            axis.set_ylabel(name.replace(", ", ",\n"), fontsize=8)
         for axis in axes[:, column]:
             axis.grid(alpha=0.3)
             axis.spines[["top", "right"]].set_visible(False)
@@ -84,7 +84,7 @@ def _accuracy(axis: Any, rows: Sequence[dict[str, Any]]) -> None:
             [100 * found["high"] for _, found in bounded],
             color=f"C{number}", alpha=0.15, lw=0,
         )  # fmt: skip
-    axis.set_ylabel("held-out, % (95 %)", fontsize=8)
+    axis.set_ylabel("held-out,\n% (95 %)", fontsize=8)
     if names:
         axis.legend(fontsize=7, frameon=False)
 

@@ -152,7 +152,7 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
             length_factor=config.length_factor,
             repetition_cap=config.repetition_cap,
             distinct_floor=config.distinct_factor / n if config.distinct_factor and n > 1 else None,
-            agreement_plateau=config.agreement_plateau,
+            agreement_plateau=config.agreement_plateau if n > 1 else None,
             signal_steps=None if config.method in ("em-ft", "sft") else config.signal_steps,
             gradient_factor=config.gradient_factor,
         )
