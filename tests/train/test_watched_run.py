@@ -1,4 +1,4 @@
-"""`entmin train` under the watch: the real command drives a real (tiny) model to collapse, and eval takes what is kept."""
+"""`entmin train` under the watch: a real (tiny) model driven to collapse; `entmin eval` on what is kept."""
 
 import json
 
@@ -35,10 +35,10 @@ def test_a_collapsing_run_is_stopped_and_the_kept_model_can_be_evaluated(entmin_
 
 
 def test_a_rule_that_does_not_exist_costs_nothing(entmin_here, model):
-    done = entmin_here(
-        "train", "em-ft", model, "--max-steps", "1", *HARD, "--set", 'watch_actions={"kl": "stop"}', code=2
-    )
+    wrong = ("--set", 'watch_actions={"kl": "stop"}')
+    done = entmin_here("train", "em-ft", model, "--max-steps", "1", *HARD, *wrong, code=2)
     assert "the watch has no rule kl; rules: entropy-floor" in done.stderr
+    assert not (entmin_here.folder / "out").exists()
 
 
 def test_training_data_is_decontaminated_and_the_report_lies_beside_the_model(entmin_here, model):

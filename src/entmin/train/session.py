@@ -53,6 +53,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         EntminError: the model cannot be loaded, or writing failed.
     """
     config = config.resolved()
+    watch = CollapseWatch.of(config) if config.watch != "off" else None
     folder = Path(config.output)
     newest = _open_folder(folder, config, resume)
     logging.set_verbosity_error()
@@ -66,9 +67,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     trainer.add_callback(Curves(folder))
     if config.eval_every:
         trainer.add_callback(_held_out(config, trainer, loaded, place, folder))
-    if config.watch != "off":
+    if watch is not None:
         # After the others: it reads the curves they write, and draws them at the end.
-        trainer.add_callback(CollapseWatch.of(config))
+        trainer.add_callback(watch)
     stop = StopAtStep(config.updates_per_rollout)
     trainer.add_callback(stop)
     with stop:
