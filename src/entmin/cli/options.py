@@ -53,7 +53,15 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What is evaluated, and where it is written."""
     return _all(
         click.option("--limit", type=click.IntRange(min=1), help="Only the first N problems of each task."),
-        click.option("--epochs", default=1, show_default=True, type=click.IntRange(min=1), help="Samples per problem."),
+        click.option(
+            "--epochs",
+            "--samples",
+            "epochs",
+            default=1,
+            show_default=True,
+            type=click.IntRange(min=1),
+            help="Samples per problem.",
+        ),
         click.option("--prompt", help="Prompt profile of the tasks, such as clean or paper."),
         click.option("--data-dir", envvar="ENTMIN_DATA", help="Mirror folder of data sets, instead of the Hub."),
         click.option("--grader", help="Rules that judge answers: entmin or paper."),

@@ -37,9 +37,19 @@ _METHODS = "; ".join(f"{name}: {about}" for name, about in METHODS.items())
 @click.option("--push-to-hub", metavar="ID", help="Push the trained model to this Hub id.")
 @click.option("--config", "file", type=click.Path(dir_okay=False), help="YAML, TOML or JSON file of settings.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, repeatable; wins over all.")
+@click.option("--dry-run", is_flag=True, help="Show settings, memory and work, and the command; train nothing.")
+@click.option("--gpus", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs that --dry-run plans for.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in the output folder.")
 def command(
-    method: str, model: str, file: str | None, settings: tuple[str, ...], resume: bool, report: str | None, **given: Any
+    method: str,
+    model: str,
+    file: str | None,
+    settings: tuple[str, ...],
+    resume: bool,
+    report: str | None,
+    dry_run: bool,
+    gpus: int,
+    **given: Any,
 ) -> None:
     """Train MODEL with METHOD.
 
@@ -52,6 +62,11 @@ def command(
     if report is not None:
         chosen["report"] = [] if report == "none" else [name.strip() for name in report.split(",")]
     config = load_config(file, {**chosen, "method": method, "model": model, **parse_settings(settings)})
+    if dry_run:
+        from entmin.train.plan import describe, plan
+
+        click.echo("\n".join(describe(config, plan(config, gpus), file)))
+        return
     from entmin.train.session import train
 
     folder = train(config, resume=resume)

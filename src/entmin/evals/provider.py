@@ -93,7 +93,13 @@ class EntminAPI(ModelAPI):
         unknown = sorted(set(model_args) - set(ENGINE_OPTIONS))
         if unknown:
             raise UsageError(f"unknown model argument {', '.join(unknown)}; known: {', '.join(ENGINE_OPTIONS)}")
-        self.engine = shared_engine(model_name, **model_args)
+        self._options = model_args
+        shared_engine(model_name, **model_args)
+
+    @property
+    def engine(self) -> Engine:
+        """Looked up each time: Inspect keeps this object, and the engine may have been closed and opened since."""
+        return shared_engine(self.model_name, **self._options)
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig

@@ -6,6 +6,7 @@ An arm is a method's name, optionally its hyper-parameters after colons, optiona
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from entmin.engine.requests import Sampling
@@ -22,6 +23,8 @@ class Arm:
     label: str
     method: Method
     sampling: Sampling
+    model: str | None = None
+    """None: the model that the comparison is of."""
 
 
 def parse_arms(text: str, sampling: Sampling) -> list[Arm]:
@@ -56,3 +59,29 @@ def _parse_arm(text: str, sampling: Sampling) -> Arm:
     if not all(pairs.values()):
         raise UsageError(f"{text!r}: write settings as name=value, as in em_inf:threshold=0.1@0.5")
     return Arm(text.replace("-", "_") if not settings else text, from_args({"method": name, **pairs}), sampling)
+
+
+def of_models(models: Sequence[str], arms: Sequence[Arm]) -> list[Arm]:
+    """Every arm with every model, the first model's arms first; labels tell what differs.
+
+    Raises:
+        UsageError: a model is named twice.
+    """
+    names = _short(models)
+    return [
+        replace(arm, model=model, label=name if len(arms) == 1 else f"{name} {arm.label}")
+        for model, name in zip(models, names, strict=True)
+        for arm in arms
+    ]
+
+
+def _short(models: Sequence[str]) -> list[str]:
+    """The shortest ends of the models' paths that tell them apart."""
+    parts = [model.rstrip("/").split("/") for model in models]
+    if len({tuple(part) for part in parts}) < len(parts):
+        raise UsageError(f"models to compare: {', '.join(models)}: one is named twice")
+    for size in range(1, max(len(part) for part in parts) + 1):
+        names = ["/".join(part[-size:]) for part in parts]
+        if len(set(names)) == len(names):
+            break
+    return names

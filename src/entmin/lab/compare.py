@@ -51,7 +51,7 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; NaN becomes None."""
         plain = asdict(self) | {"accuracy": self.accuracy.to_dict()}
-        cleaned: dict[str, Any] = _without_nan(plain)
+        cleaned: dict[str, Any] = without_nan(plain)
         return cleaned
 
 
@@ -129,7 +129,8 @@ def write_json(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> Non
     path.write_text(json.dumps(document, indent=2, default=str) + "\n")
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """A JSON value in which NaN, at any depth of its dictionaries, is None."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

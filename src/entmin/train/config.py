@@ -67,8 +67,8 @@ class TrainConfig(BaseModel):
     """Whether prompts go through the chat template; auto: yes where the tokenizer has one."""
     limit: Positive | None = None
     """Only this many prompts, drawn by `seed`."""
-    decontaminate: tuple[str, ...] = ()
-    """Evaluation tasks; prompts that share n-grams with their problems are dropped and counted."""
+    decontaminate: tuple[str, ...] = ("at-hand",)
+    """Evaluation tasks whose problems prompts must not share; at-hand: all that can be read without the network."""
     data_options: dict[str, str | int | float | bool] = {}
     """Options of the data source, such as `terms` and `digits` of arithmetic."""
     max_prompt_tokens: Positive = 1024
@@ -171,6 +171,22 @@ class TrainConfig(BaseModel):
     """Collapse rule: KL to the initial model, nats per token; null: no rule."""
     agreement_plateau: Positive | None = 20
     """Collapse rule: steps without a rise in the agreement of samples; null: no rule."""
+    length_factor: Annotated[float, Field(gt=1)] | None = 3.0
+    """Collapse rule: mean length relative to the first step, longer or shorter; null: no rule."""
+    repetition_cap: Share | None = 0.3
+    """Collapse rule: share of 4-grams that repeat; null: no rule."""
+    distinct_factor: Annotated[float, Field(ge=1)] | None = 1.2
+    """Collapse rule: distinct answers per prompt, where 1 means that all n samples say the same; null: no rule."""
+    signal_steps: Positive | None = 10
+    """Collapse rule: steps in which no prompt's samples differed in reward; null: no rule."""
+    gradient_factor: Annotated[float, Field(gt=1)] | None = 100.0
+    """Collapse rule: gradient norm relative to the first step; null: no rule."""
+    watch_window: Positive = 5
+    """Steps in the median that smooths the watched curves."""
+    watch_save_every: NonNegative = 5
+    """Least steps between checkpoints made for the watch, so that one is from before a fall; 0: none."""
+    watch_actions: dict[str, Literal["warn", "stop", "off"]] = {}
+    """What single rules do, by name, such as {"kl-cap": "stop"}; `watch` is for all others."""
 
     @property
     def unsupervised(self) -> bool:

@@ -7,7 +7,9 @@ run is drawn at the start from the seed, pass after pass, so that a resumed or p
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -29,8 +31,16 @@ class Prompts:
     """Prompts left out because they exceed `max_prompt_tokens`."""
 
 
-def load(config: TrainConfig, *, split: str | None = None, limit: int | None = None, source: str | None = None) -> Dataset:
-    """The labelled prompts of a source.
+def load(
+    config: TrainConfig,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    source: str | None = None,
+    decontaminate: Sequence[str] = (),
+    report_to: Path | None = None,
+) -> Dataset:
+    """The labelled prompts of a source; without arguments, those to train on.
 
     Raises:
         UsageError: the source cannot be read.
@@ -42,7 +52,7 @@ def load(config: TrainConfig, *, split: str | None = None, limit: int | None = N
 
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
-        limit=limit, seed=config.seed, decontaminate=config.decontaminate, **config.data_options,
+        limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **config.data_options,
     )  # fmt: skip
 
 
@@ -52,7 +62,7 @@ def training_prompts(config: TrainConfig, tokenizer: Any) -> Prompts:
     Raises:
         UsageError: the source cannot be read, or no prompt is short enough.
     """
-    labelled = load(config)
+    labelled = load(config, decontaminate=config.decontaminate, report_to=Path(config.output))
     kind, source = labelled["kind"][0], labelled["source"][0]
     if config.unsupervised:
         labelled = labelled.select_columns(["prompt", "id"])

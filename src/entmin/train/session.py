@@ -26,11 +26,13 @@ from entmin.train.curves import Curves
 from entmin.train.held_out import HeldOut
 from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
+from entmin.train.watch import CollapseWatch
 
 MAY_CHANGE = {
     "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
     "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
-    "agreement_plateau", "device", "gradient_checkpointing", "rollouts", "vllm_url",
+    "agreement_plateau", "length_factor", "repetition_cap", "distinct_factor", "signal_steps", "gradient_factor",
+    "watch_window", "watch_save_every", "watch_actions", "device", "gradient_checkpointing", "rollouts", "vllm_url",
 }  # fmt: skip
 """Settings that a resumed run may change; any other would make its curve mean something else."""
 
@@ -51,6 +53,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         EntminError: the model cannot be loaded, or writing failed.
     """
     config = config.resolved()
+    watch = CollapseWatch.of(config) if config.watch != "off" else None
     folder = Path(config.output)
     newest = _open_folder(folder, config, resume)
     logging.set_verbosity_error()
@@ -64,6 +67,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     trainer.add_callback(Curves(folder))
     if config.eval_every:
         trainer.add_callback(_held_out(config, trainer, loaded, place, folder))
+    if watch is not None:
+        # After the others: it reads the curves they write, and draws them at the end.
+        trainer.add_callback(watch)
     stop = StopAtStep(config.updates_per_rollout)
     trainer.add_callback(stop)
     with stop:
