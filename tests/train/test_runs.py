@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 
 pytest.importorskip("trl")
 
-from entmin.errors import UsageError  # noqa: E402
-from entmin.train.curves import read_rows  # noqa: E402
-from entmin.train.session import train  # noqa: E402
-from tests.train.runs import config, curve  # noqa: E402
+from entmin.errors import UsageError
+from entmin.train.curves import read_rows
+from entmin.train.session import train
+from tests.train.runs import config, curve
 
 NAMES = ("loss", "entropy", "reward", "length", "agreement", "grad_norm", "tokens")
 

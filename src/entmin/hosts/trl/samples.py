@@ -117,6 +117,10 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             dtype=torch.float64,
         )
         means = self._mean_over_processes(local)
+        if not self._tokens_drawn:  # a resumed run counts on
+            self._tokens_drawn = int(
+                next((row["tokens"] for row in self.state.log_history[::-1] if "tokens" in row), 0)
+            )
         self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)
         names = ("length", "clipped", "repetition", "distinct", "agreement")
         for name, value in [*zip(names, means, strict=True), ("tokens", float(self._tokens_drawn))]:
