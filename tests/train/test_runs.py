@@ -48,6 +48,13 @@ def test_labels_reach_no_unsupervised_method(tiny_llama, tmp_path, settings):
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 
+def test_grpo_with_an_entropy_bonus_and_several_updates_on_one_rollout(tiny_llama, tmp_path):
+    options = {"advantage": "grpo", "entropy_bonus": 0.001, "updates_per_rollout": 2, "max_steps": 4, "micro_batch": 8}
+    train(config(tiny_llama, tmp_path, "em-rl", **options, batch_size=4, save_every=2))
+    tokens = [row[1] for row in curve(tmp_path, "tokens")]
+    assert len(tokens) == 4 and 0 < tokens[0] < tokens[2] and tokens[1] <= tokens[0] * 2
+
+
 def test_the_supervised_baselines_do_see_labels(tiny_llama, tmp_path):
     train(config(tiny_llama, tmp_path / "sft", "sft", max_steps=3, learning_rate=1e-2))
     losses = [row[1] for row in curve(tmp_path / "sft", "loss")]

@@ -123,8 +123,10 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             )
         self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)
         names = ("length", "clipped", "repetition", "distinct", "agreement")
-        for name, value in [*zip(names, means, strict=True), ("tokens", float(self._tokens_drawn))]:
-            self._metrics["train"][name] = [value]
+        found = dict(zip(names, means, strict=True)) | {"tokens": float(self._tokens_drawn)}
+        if n == 1:  # nothing to compare with
+            del found["distinct"], found["agreement"]
+        self._metrics["train"].update({name: [value] for name, value in found.items()})
 
     def _mean_over_processes(self, local: Tensor) -> list[float]:
         device = self.accelerator.device
