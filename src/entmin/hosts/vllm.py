@@ -24,6 +24,7 @@ import vllm
 from torch import Tensor
 
 from entmin.errors import UsageError
+from entmin.hosts import VLLM_VERSIONS
 from entmin.methods import Method
 from entmin.methods.wire import DEFAULT_VARIABLE, from_text, requested
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from vllm.v1.sample.logits_processor import BatchUpdate
     from vllm.v1.worker.gpu.sample.logits_processor import LogitsContext, LogitsProcRequestState
 
-OLDEST, NEWEST = (0, 29), (0, 33)
 _V2_SINCE = (0, 31)
 
 
@@ -44,9 +44,9 @@ def bases(version: tuple[int | str, ...]) -> tuple[type, ...]:
         UsageError: the version is outside the range that this host was written for.
     """
     release = version[:2]
-    if not OLDEST <= release <= NEWEST:  # type: ignore[operator]
-        found = ".".join(map(str, version))
-        low, high = (".".join(map(str, limit)) for limit in (OLDEST, NEWEST))
+    oldest, newest = VLLM_VERSIONS
+    if not oldest <= release <= newest:  # type: ignore[operator]
+        found, low, high = (".".join(map(str, numbers)) for numbers in (version, oldest, newest))
         raise UsageError(f"entmin works with vLLM {low} to {high}, and this is {found}: pip install 'entmin[vllm]'")
     from vllm.v1.sample.logits_processor import LogitsProcessor as V1Processor
 
