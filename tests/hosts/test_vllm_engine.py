@@ -12,13 +12,13 @@ import torch
 
 pytest.importorskip("vllm")
 
+from tests import tiny
+from tests.vllm_settings import ENVIRONMENT, PROCESSOR
 from transformers import AutoModelForCausalLM
 from vllm import LLM, SamplingParams
 
 from entmin.core import entropy
 from entmin.methods import AdaptiveTemperature, EmInf
-from tests import tiny
-from tests.vllm_settings import ENVIRONMENT, PROCESSOR
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
@@ -85,7 +85,9 @@ def test_each_request_of_a_mixed_batch_gets_what_the_core_gives_for_its_raw_logi
 def test_temperature_and_truncation_come_after_the_method(llm, temperature):
     prompt = {"prompt_token_ids": list(b"the order")}
     params = [asking(None), asking(STRONG, temperature=temperature, top_k=5 if temperature else 0)]
-    raw, row = (logits_of(answer.outputs[0].logprobs[0]) for answer in llm.generate([prompt] * 2, params, use_tqdm=False))
+    raw, row = (
+        logits_of(answer.outputs[0].logprobs[0]) for answer in llm.generate([prompt] * 2, params, use_tqdm=False)
+    )
     wanted = STRONG.adjust(raw[None])[0]
     if temperature:
         wanted = wanted / temperature
@@ -95,7 +97,9 @@ def test_temperature_and_truncation_come_after_the_method(llm, temperature):
 
 def test_masked_tokens_stay_masked(llm):
     allowed = list(range(40, 90))
-    (answer,) = llm.generate({"prompt_token_ids": list(b"x")}, asking(STRONG, allowed_token_ids=allowed), use_tqdm=False)
+    (answer,) = llm.generate(
+        {"prompt_token_ids": list(b"x")}, asking(STRONG, allowed_token_ids=allowed), use_tqdm=False
+    )
     (plain,) = llm.generate({"prompt_token_ids": list(b"x")}, asking(None, allowed_token_ids=allowed), use_tqdm=False)
     row, raw = (logits_of(done.outputs[0].logprobs[0]) for done in (answer, plain))
     assert torch.equal(row.isfinite().nonzero().squeeze(-1), torch.tensor(allowed))
@@ -113,7 +117,9 @@ def drive(llm, chance, requests):
         for _ in range(chance.choice([0, 1, 4])):
             if waiting:
                 name, prompt, method, tokens = waiting.pop()
-                engine.add_request(name, {"prompt_token_ids": prompt}, asking(method, max_tokens=tokens, seed=len(waiting)))
+                engine.add_request(
+                    name, {"prompt_token_ids": prompt}, asking(method, max_tokens=tokens, seed=len(waiting))
+                )
                 live.add(name)
         if live and chance.random() < 0.05:
             gone = chance.choice(sorted(live))
@@ -161,6 +167,10 @@ def test_speculative_decoding_on_the_v1_runner_is_refused_aloud(folder):
     path = folder.parent / "speculate.py"
     path.write_text(script)
     command = [sys.executable, str(path), str(folder), PROCESSOR]
-    done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=400, check=False
+    )
     assert done.returncode
-    assert "Custom logits processors are not supported when speculative decoding is enabled" in done.stdout + done.stderr
+    assert (
+        "Custom logits processors are not supported when speculative decoding is enabled" in done.stdout + done.stderr
+    )

@@ -11,13 +11,13 @@ import torch
 
 pytest.importorskip("vllm")
 
+from tests.vllm_settings import PROCESSOR
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdateBuilder, MoveDirectionality
 
 from entmin.errors import UsageError
 from entmin.hosts.vllm import EntropyMinimizer, bases
 from entmin.methods import AdaptiveTemperature, EmInf
-from tests.vllm_settings import PROCESSOR
 
 pytestmark = pytest.mark.vllm
 
@@ -139,7 +139,9 @@ def test_v1_refuses_rows_it_cannot_place_and_speculative_decoding():
 def test_the_servers_default_serves_requests_that_name_no_method(monkeypatch):
     monkeypatch.setenv("ENTMIN_DEFAULT_METHOD", "em_inf:threshold=0.1")
     processor, batch = v1(), PersistentBatch()
-    for row, extra in enumerate([None, {"entmin_method": "normal"}, {"entmin_learning_rate": 1.0}, {"session_id": "a"}]):
+    for row, extra in enumerate(
+        [None, {"entmin_method": "normal"}, {"entmin_learning_rate": 1.0}, {"session_id": "a"}]
+    ):
         batch.updates.added.append((row, SamplingParams(extra_args=extra), None, []))
     processor.update_state(batch.updates.get_and_reset(4))
     base, faster = EmInf(threshold=0.1), EmInf(threshold=0.1, learning_rate=1.0)

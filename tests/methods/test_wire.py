@@ -17,7 +17,9 @@ def test_every_method_comes_back_from_its_arguments_and_from_text(name):
     method: Method = METHODS[name]()
     args = method.to_args()
     assert from_text(json.dumps(args)) == method
-    options = ",".join(f"{key.removeprefix('entmin_')}={value}" for key, value in args.items() if key != "entmin_method")
+    options = ",".join(
+        f"{key.removeprefix('entmin_')}={value}" for key, value in args.items() if key != "entmin_method"
+    )
     assert from_text(f"{name}:{options}") == method
     assert requested(args) == (None if name == "normal" else method)
 

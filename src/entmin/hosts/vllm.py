@@ -3,8 +3,9 @@
     vllm serve MODEL --logits-processors entmin.hosts.vllm:EntropyMinimizer
     LLM(MODEL, logits_processors=["entmin.hosts.vllm:EntropyMinimizer"])
 
-A request says what it wants in flat scalars, `Method.to_args`: ``SamplingParams(extra_args={"entmin_method": "em_inf"})``
-or ``vllm_xargs`` over HTTP; the environment variable ``ENTMIN_DEFAULT_METHOD`` says it for requests that do not.
+A request says what it wants in flat scalars, `Method.to_args`, such as ``{"entmin_method": "em_inf"}``: in
+``SamplingParams(extra_args=...)``, or over HTTP in ``vllm_xargs``. The environment variable ``ENTMIN_DEFAULT_METHOD``
+says it for requests that do not.
 
 The V1 runner tells a processor which row of the batch holds which request (`update_state`); the V2 runner gives each
 request a slot (`add_request`) and says at every step which slot a row belongs to, several rows to one slot under
@@ -45,12 +46,12 @@ def bases(version: tuple[int | str, ...]) -> tuple[type, ...]:
     """
     release = version[:2]
     oldest, newest = VLLM_VERSIONS
-    if not oldest <= release <= newest:  # type: ignore[operator]
+    if not oldest <= release <= newest:
         found, low, high = (".".join(map(str, numbers)) for numbers in (version, oldest, newest))
         raise UsageError(f"entmin works with vLLM {low} to {high}, and this is {found}: pip install 'entmin[vllm]'")
     from vllm.v1.sample.logits_processor import LogitsProcessor as V1Processor
 
-    if release < _V2_SINCE:  # type: ignore[operator]
+    if release < _V2_SINCE:
         return (V1Processor,)
     from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2Processor
 
@@ -82,7 +83,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
                 "vLLM's V1 model runner takes no logits processor under speculative decoding: leave it out, or use "
                 "vLLM 0.31 or newer on a GPU without VLLM_USE_V2_MODEL_RUNNER=0"
             )
-        self._device: torch.device = torch.device(states if v1 else states.device)  # type: ignore[union-attr,arg-type]
+        self._device: torch.device = torch.device(states if v1 else states.device)  # type: ignore[union-attr]
         self._default = _default()
         self._asked: dict[int, Method] = {}
         """By row on V1, by slot on V2."""

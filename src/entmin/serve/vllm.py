@@ -56,7 +56,7 @@ def serve_vllm(
     given = command(model, host=host, port=port, served_name=served_name, options=options)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(given[0], given, environment)
+    os.execve(given[0], given, environment)  # noqa: S606
 
 
 def command(model: str, *, host: str, port: int, served_name: str | None, options: list[str]) -> list[str]:
