@@ -19,6 +19,7 @@ import importlib.util
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -191,7 +192,10 @@ def main() -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {args.threads} threads"
     title = f"{args.model} on {device}, {args.tokens} tokens an answer" + ("" if "vllm" in names else "; no vLLM here")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
-        results = {name: processes.submit(ENGINES[name], plan).result() for name in names}
+        results = {}
+        for name in names:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            results[name] = processes.submit(ENGINES[name], plan).result()
     Console(width=150).print(table(results, title))
     if args.json:
         args.json.write_text(json.dumps({"setting": title, "pairs": results}, indent=2) + "\n")

@@ -21,7 +21,7 @@ from vllm.sampling_params import StructuredOutputsParams
 from entmin.core import entropy
 from entmin.methods import AdaptiveTemperature, EmInf
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 STRONG = EmInf(threshold=0.1, learning_rate=0.5)
 METHODS = [None, EmInf(), STRONG, AdaptiveTemperature()]
@@ -182,7 +182,7 @@ def test_speculative_decoding_on_the_v1_runner_is_refused_aloud(folder):
     path.write_text(script)
     command = [sys.executable, str(path), str(folder), PROCESSOR]
     done = subprocess.run(
-        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=400, check=False
+        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode
     assert (
