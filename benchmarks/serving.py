@@ -98,7 +98,9 @@ def vllm_rates(plan: Plan) -> Rates:
         prompts = [{"prompt_token_ids": prompt} for prompt in plan.prompts[:count]]
         return sum(len(done.outputs[0].token_ids) for done in llm.generate(prompts, params, use_tqdm=False))
 
-    return rates(run, plan)
+    found = rates(run, plan)
+    llm.llm_engine.engine_core.shutdown()  # or this process would wait for its children, and they for it
+    return found
 
 
 def transformers_rates(plan: Plan) -> Rates:
