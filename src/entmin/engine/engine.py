@@ -118,6 +118,7 @@ class Engine:
         if self.threads:
             torch.set_num_threads(self.threads)
         batch = Batch(self.loaded)
+        self._linger()
         while self._wait(batch):
             started = time.monotonic()
             try:
@@ -139,8 +140,13 @@ class Engine:
         with self._changed:
             if not batch.live and not self._waiting and not self._closing:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
-                self._changed.wait_for(lambda: self._closing, timeout=_LINGER)  # let companions arrive
+                self._linger()
             return not self._closing
+
+    def _linger(self) -> None:
+        """Let companions of a first request arrive."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=_LINGER)
 
     def _advance(self, batch: Batch) -> None:
         for row in batch.rows:
