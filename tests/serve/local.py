@@ -38,8 +38,8 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         assert self._ready.wait(120), "".join(self.log)
-        assert self.process.poll() is None, "".join(self.log)
-        line = next(line for line in self.log if line.startswith("serving"))
+        line = next((line for line in self.log if line.startswith("serving")), "")
+        assert line, "".join(self.log)
         self.url = next(word for word in line.split() if word.startswith("http")).removesuffix("/v1")
         self.port = int(self.url.rpartition(":")[2])
         settings = {"base_url": f"{self.url}/v1", "api_key": key or "none", "timeout": 60, "max_retries": 0}

@@ -23,15 +23,13 @@ def folder(tmp_path_factory):
 
 def stream_of(server, tokens):
     asked = {"model": "tiny", "prompt": "abc", "temperature": 0, "max_tokens": tokens, "stream": True}
-    stream = server.client.completions.create(**asked, extra_body={"vllm_xargs": {"entmin_method": "normal"}})
-    return stream, iter(stream)
+    return server.client.completions.create(**asked, extra_body={"vllm_xargs": {"entmin_method": "normal"}})
 
 
 def test_key_then_a_signal_in_the_middle_of_answers_then_a_restart_on_the_same_port(folder):
     server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY)
     try:
         check_key(server)
-        check_port_in_use(server, folder)
         check_stop_while_streaming(server)
     finally:
         server.stop()
@@ -57,15 +55,9 @@ def check_key(server):
     assert server.client.models.list().data[0].id == "tiny"
 
 
-def check_port_in_use(server, folder):
-    with pytest.raises(AssertionError, match=f"port {server.port} on 127.0.0.1 is in use.*--port"):
-        Server(folder, port=server.port)
-
-
 def check_stop_while_streaming(server):
     """A short answer is finished; a long one is ended with a word after the grace time; nobody new gets in."""
-    long, tokens = stream_of(server, LONG - 100)
-    short, few = stream_of(server, 600)
+    tokens, few = stream_of(server, LONG - 100), stream_of(server, 600)
     next(tokens), next(few)
     server.process.send_signal(signal.SIGTERM)
     start = time.monotonic()
