@@ -16,11 +16,12 @@ from tests import tiny
 from tests.vllm_settings import ENVIRONMENT, PROCESSOR
 from transformers import AutoModelForCausalLM
 from vllm import LLM, SamplingParams
+from vllm.sampling_params import StructuredOutputsParams
 
 from entmin.core import entropy
 from entmin.methods import AdaptiveTemperature, EmInf
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 STRONG = EmInf(threshold=0.1, learning_rate=0.5)
 METHODS = [None, EmInf(), STRONG, AdaptiveTemperature()]
@@ -106,6 +107,19 @@ def test_masked_tokens_stay_masked(llm):
     assert torch.equal(row, STRONG.adjust(raw[None])[0])
 
 
+def test_a_grammar_holds_under_every_method(llm):
+    choices = StructuredOutputsParams(choice=["yes", "no"])
+    prompt = {"prompt_token_ids": list(b"Is it? ")}
+    params = [asking(method, structured_outputs=choices, max_tokens=4, ignore_eos=False) for method in METHODS]
+    answers = [answer.outputs[0] for answer in llm.generate([prompt] * len(METHODS), params, use_tqdm=False)]
+    raw, *rows = (logits_of(answer.logprobs[0]) for answer in answers)
+    first = {llm.get_tokenizer().convert_tokens_to_ids(letter) for letter in "yn"}
+    for answer, row, method in zip(answers[1:], rows, METHODS[1:], strict=True):
+        assert llm.get_tokenizer().decode(answer.token_ids, skip_special_tokens=True) in ("yes", "no")
+        assert set(row.isfinite().nonzero().flatten().tolist()) == first
+        assert torch.equal(row, method.adjust(raw[None])[0])
+
+
 def preemptions(llm):
     return next(metric.value for metric in llm.get_metrics() if metric.name == "vllm:num_preemptions")
 
@@ -168,7 +182,7 @@ def test_speculative_decoding_on_the_v1_runner_is_refused_aloud(folder):
     path.write_text(script)
     command = [sys.executable, str(path), str(folder), PROCESSOR]
     done = subprocess.run(
-        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=400, check=False
+        command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode
     assert (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,9 @@ def test_options_are_passed_on_verbatim_and_an_alias_is_a_name():
     assert line[-2:] == ["--max-model-len", "1024"]
     assert line[line.index("--served-model-name") + 1] == "smollm2-135m"
     assert line[line.index("--logits-processors") + 1] == "entmin.hosts.vllm:EntropyMinimizer"
+
+
+def test_the_launcher_loads_neither_torch_nor_vllm():
+    check = "import sys, entmin.serve.vllm; print([name for name in ('torch', 'vllm') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"

@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 KEY = "a-secret-key"
 DEFAULT = EmInf(threshold=0.2, learning_rate=0.3)
@@ -61,7 +61,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, path], env=os.environ | ENVIRONMENT, stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while not self.healthy():
             assert self.process.poll() is None, self.log.read_text()[-5000:]
             assert time.monotonic() < deadline, self.log.read_text()[-5000:]
@@ -76,7 +76,7 @@ class Server:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         try:
-            return self.process.wait(60)
+            return self.process.wait(120)
         finally:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
