@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -59,15 +59,13 @@ def check_stop_while_streaming(server):
     """A short answer is finished; a long one is ended with a word after the grace time; nobody new gets in."""
     tokens, few = stream_of(server, LONG - 100), stream_of(server, 600)
     next(tokens), next(few)
+    pool = ThreadPoolExecutor()
+    whole = pool.submit(lambda: server.client.completions.create(model="tiny", prompt="a", n=3, max_tokens=LONG // 2))
+    while server.health()["waiting"] < 3:
+        time.sleep(0.05)
     server.process.send_signal(signal.SIGTERM)
     start = time.monotonic()
-    ends: list[object] = []
-
-    def read_short():
-        ends.extend(chunk.choices[0].finish_reason for chunk in few)
-
-    reader = threading.Thread(target=read_short)
-    reader.start()
+    finished = pool.submit(lambda: [chunk.choices[0].finish_reason for chunk in few][-1])
     time.sleep(0.5)
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{server.url}/health", timeout=5)
@@ -75,8 +73,9 @@ def check_stop_while_streaming(server):
         for _ in tokens:
             pass
     assert time.monotonic() - start < GRACE + 5
-    reader.join(20)
-    assert ends[-1] == "length"
+    assert finished.result(20) == "length"
+    with pytest.raises(openai.InternalServerError, match="stopping"):
+        whole.result(20)
     assert server.process.wait(20) == 0
     assert "Traceback" not in "".join(server.log)
 
@@ -89,6 +88,7 @@ def test_errors_before_anything_is_loaded(entmin_here, tiny_llama):
     assert "has no options --max-model-len 64" in failed(*local, "--max-model-len", "64", code=2)
     assert "--batch-size is for --engine transformers; vLLM's is --max-num-seqs" in failed("--batch-size", "4", code=2)
     assert "did you mean 'em_inf'" in failed(*local, "--mode", "em_inv", code=2)
+    assert "--api-key is empty" in failed(*local, "--api-key", "", code=2)
     assert "has no option 'tmax'" in failed(*local, "--tmax", "2", code=2)
     assert "Invalid value" in failed(*local, "--port", "70000", code=2)
     with socket.socket() as taken:

@@ -223,6 +223,7 @@ BAD = [
     ({"max_tokns": 5}, "max_tokns", "did you mean 'max_tokens'"),
     ({"temperature": -1}, "temperature", "between"),
     ({"temperature": "hot"}, "temperature", "number"),
+    ({"temperature": 1e-40}, "temperature", "greedy"),
     ({"temperature": True}, "temperature", "number"),
     ({"top_p": 0}, "top_p", "above 0"),
     ({"top_k": 1.5}, "top_k", "integer"),
@@ -279,6 +280,7 @@ def test_a_bad_value_is_400_and_names_the_field(server, field, param, words):
         ({"prompt": [5, -1]}, "prompt"),
         ({"prompt": ["a", 5]}, "prompt"),
         ({"prompt": [True]}, "prompt"),
+        ({"prompt": ["a"] * 2000}, "prompt"),
         ({"prompt": "a", "echo": True}, "echo"),
         ({"prompt": "a", "best_of": 2}, "best_of"),
         ({"prompt": "a", "logprobs": 0}, "logprobs"),
@@ -324,6 +326,13 @@ def test_bodies_that_are_no_requests(server):
     assert missing.status_code == 404
     assert "embeddings" in missing.json()["error"]["message"]
     assert httpx.get(f"{server.url}/v1/completions").status_code == 405
+
+
+def test_an_answer_of_no_stated_length_fits_the_context(server):
+    near = [7] * (LONG - 5)
+    done = server.client.completions.create(model="tiny", prompt=near, temperature=0)
+    assert done.usage.completion_tokens <= 5
+    assert server.client.completions.create(model="tiny", prompt="abc", temperature=0).usage.completion_tokens <= 16
 
 
 def test_the_models_card_says_what_is_served(server):

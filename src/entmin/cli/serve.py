@@ -55,6 +55,8 @@ def command(
     With --engine vllm, options that are not listed here go to vLLM as they are, after MODEL or after --.
     """
     method = _default_method(ctx, mode, options)
+    if options["api_key"] == "":
+        raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
     if not _is_loopback(options["host"]) and not options["api_key"]:
         click.echo(
             f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "

@@ -29,7 +29,6 @@ from entmin.serve.protocol import Ask, Served, read_chat, read_completion
 _LARGEST_BODY = 8 << 20
 _CLIENT_GONE = 499
 
-
 Reader = Callable[[Any, Served], Ask]
 Events = asyncio.Queue[tuple[int, int | Future[Completion]]]
 """What the engine's thread reports of a request's choices: tokens as they come, at last the finished future."""
@@ -136,7 +135,7 @@ class Service:
             await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
                 return Response(status_code=_CLIENT_GONE)
-            if done.cancelled():
+            if any(future.cancelled() for future in futures):
                 raise _stopping()
             return JSONResponse(answer.whole(done.result()))
         finally:

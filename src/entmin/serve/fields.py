@@ -92,7 +92,7 @@ class Fields:
         """
         for name, value in self._left.items():
             if name not in neutral:
-                close = difflib.get_close_matches(name, [*self._known, *neutral], n=1)
+                close = difflib.get_close_matches(name[:64], [*self._known, *neutral], n=1)
                 hint = f" (did you mean {close[0]!r}?)" if close else ""
                 raise self.error(name, f"is not a field of this request{hint}")
             if value not in neutral[name]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from jinja2 import TemplateError
@@ -18,6 +19,7 @@ from entmin.methods.wire import requested
 from entmin.serve.fields import Fields, RequestError, blaming
 
 _MOST_CHOICES = 128
+_MOST_PROMPTS = 1024
 _MOST_STOPS, _LONGEST_STOP = 16, 256
 _COMPLETION_TOKENS = 16
 """The API's own default for completions; chats may go on to the end of the context."""
@@ -89,7 +91,7 @@ def read_chat(body: Any, served: Served) -> Ask:
         prompt = encode_chat(served.loaded, messages)
     except TemplateError as error:
         raise RequestError(f"the model's chat template refuses these messages: {error}", "messages") from None
-    return ask([prompt], "messages", limits[0] if limits else served.max_tokens)
+    return ask([prompt], "messages", limits[0] if limits else None, served.max_tokens)
 
 
 def read_completion(body: Any, served: Served) -> Ask:
@@ -100,14 +102,18 @@ def read_completion(body: Any, served: Served) -> Ask:
     """
     fields = Fields(body)
     prompts = _prompts(fields, served)
-    limit = _limit(fields, "max_tokens") or served.max_tokens or _COMPLETION_TOKENS
+    limit = _limit(fields, "max_tokens")
     ask = _common(fields, served)
     fields.close(_UNSUPPORTED_COMPLETION)
-    return ask(prompts, "prompt", limit)
+    return ask(prompts, "prompt", limit, served.max_tokens or _COMPLETION_TOKENS)
 
 
-def _common(fields: Fields, served: Served) -> Callable[[list[list[int]], str, int | None], Ask]:
-    """Read what both kinds of request have; returns what makes an `Ask` of prompts, their field's name and a limit."""
+def _common(fields: Fields, served: Served) -> Callable[[list[list[int]], str, int | None, int | None], Ask]:
+    """Read what both kinds of request have.
+
+    Returns:
+        What makes an `Ask` of prompts, their field's name, the limit asked for, and the one where none was.
+    """
     model = fields.take("model", str, default=served.name)
     if model != served.name:
         message = f"the model {model!r} is not served here; this server has {served.name!r}"
@@ -120,9 +126,10 @@ def _common(fields: Fields, served: Served) -> Callable[[list[list[int]], str, i
     form = Request([], _method(fields, served), _sampling(fields), stop=_stops(fields))
     first = secrets.randbits(31) if seed is None else seed
 
-    def ask(prompts: list[list[int]], name: str, limit: int | None) -> Ask:
+    def ask(prompts: list[list[int]], name: str, limit: int | None, otherwise: int | None) -> Ask:
+        room = partial(_room, limit=limit, otherwise=otherwise, name=name, loaded=served.loaded)
         requests = [
-            replace(form, prompt=prompt, max_tokens=_room(prompt, limit, name, served.loaded), seed=first + choice)
+            replace(form, prompt=prompt, max_tokens=room(prompt), seed=first + choice)
             for prompt in prompts
             for choice in range(n)
         ]
@@ -147,8 +154,8 @@ def _limit(fields: Fields, name: str) -> int | None:
     return fields.whole(name, 1, 1 << 30)
 
 
-def _room(prompt: list[int], limit: int | None, name: str, loaded: LoadedModel) -> int:
-    """Length of the answer; the whole of it must fit the context."""
+def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str, loaded: LoadedModel) -> int:
+    """Length of the answer. What is asked for must fit the context; what is not asked for is cut to fit."""
     free = loaded.max_length - len(prompt)
     if not prompt:
         raise RequestError(f"{name} has no tokens", name)
@@ -159,7 +166,7 @@ def _room(prompt: list[int], limit: int | None, name: str, loaded: LoadedModel) 
             name,
             code="context_length_exceeded",
         )
-    return limit or free
+    return limit or min(free, otherwise or free)
 
 
 def _method(fields: Fields, served: Served) -> Method:
@@ -231,6 +238,8 @@ def _prompts(fields: Fields, served: Served) -> list[list[int]]:
     prompts = [value] if isinstance(value, str) else value
     if not prompts:
         raise fields.error("prompt", "must be a text, a list of texts, a list of token ids, or a list of those")
+    if len(prompts) > _MOST_PROMPTS:
+        raise fields.error("prompt", f"has {len(prompts)} prompts; at most {_MOST_PROMPTS} go into one request")
     vocabulary = served.loaded.model.get_input_embeddings().num_embeddings
     made = []
     for i, prompt in enumerate(prompts):
