@@ -13,7 +13,7 @@ import pytest
 from tests.serve.local import LONG, Server, long_model
 
 KEY = "a-secret-key"
-GRACE = 4
+GRACE = 6
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,11 @@ def check_key(server):
 
 def check_stop_while_streaming(server):
     """A short answer is finished; a long one is ended with a word after the grace time; nobody new gets in."""
-    tokens, few = stream_of(server, LONG - 100), stream_of(server, 600)
+    tokens, few = stream_of(server, LONG - 100), stream_of(server, 200)
     next(tokens), next(few)
     pool = ThreadPoolExecutor()
-    whole = pool.submit(lambda: server.client.completions.create(model="tiny", prompt="a", n=3, max_tokens=LONG // 2))
+    asked = {"model": "tiny", "prompt": "abc", "temperature": 0, "max_tokens": LONG - 100, "n": 3}
+    whole = pool.submit(lambda: server.client.completions.create(**asked))
     while server.health()["waiting"] < 3:
         time.sleep(0.05)
     server.process.send_signal(signal.SIGTERM)
