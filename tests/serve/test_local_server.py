@@ -16,6 +16,7 @@ from entmin.engine.loading import load
 from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.serve.protocol import Served, read_chat, read_completion
 
 BATCH, QUEUE = 8, 100
 HELLO = [{"role": "user", "content": "hello"}]
@@ -328,11 +329,19 @@ def test_bodies_that_are_no_requests(server):
     assert httpx.get(f"{server.url}/v1/completions").status_code == 405
 
 
-def test_an_answer_of_no_stated_length_fits_the_context(server):
+def test_an_answer_of_no_stated_length_fits_the_context(engine):
+    def limit(read, body, **served):
+        return read(body, Served(engine.loaded, "tiny", Normal(), **served)).requests[0].max_tokens
+
     near = [7] * (LONG - 5)
-    done = server.client.completions.create(model="tiny", prompt=near, temperature=0)
-    assert done.usage.completion_tokens <= 5
-    assert server.client.completions.create(model="tiny", prompt="abc", temperature=0).usage.completion_tokens <= 16
+    assert limit(read_completion, {"prompt": near}) == 5
+    assert limit(read_completion, {"prompt": [7]}) == 16
+    assert limit(read_completion, {"prompt": [7]}, max_tokens=90) == 90
+    assert limit(read_completion, {"prompt": near}, max_tokens=90) == 5
+    assert limit(read_completion, {"prompt": near, "max_tokens": 4}, max_tokens=90) == 4
+    used = len(encode_chat(engine.loaded, HELLO))
+    assert limit(read_chat, {"messages": HELLO}) == LONG - used
+    assert limit(read_chat, {"messages": HELLO}, max_tokens=90) == 90
 
 
 def test_the_models_card_says_what_is_served(server):
