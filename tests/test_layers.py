@@ -65,6 +65,12 @@ def test_a_host_imports_methods_and_one_host_library(path):
     assert len(reaches(imports(path), HOST_LIBRARIES)) == (0 if path.name == "__init__.py" else 1)
 
 
+@pytest.mark.parametrize("path", under("serve"), ids=lambda path: path.name)
+def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path):
+    assert layers(imports(path)) <= {"engine", "hosts", "methods", "errors", "serve"}
+    assert not reaches(imports(path), HOST_LIBRARIES)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_scorers_and_tasks_know_nothing_of_torch(path):
     parts = path.relative_to(PACKAGE).parts

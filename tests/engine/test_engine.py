@@ -1,4 +1,6 @@
+import threading
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -223,6 +225,84 @@ def test_cancelled_requests_are_never_decoded(loaded):
     assert third.tokens
     assert engine.stats.completed == 2
     engine.close()
+
+
+def test_cancelling_takes_a_row_out_at_the_next_step_and_changes_no_other(loaded):
+    asked = [Request([3, 4, i], Normal(), Sampling(), 300, seed=i) for i in range(6)]
+    alone = [done.tokens for done in decode(loaded, asked)]
+    engine = Engine(loaded, batch_size=3)
+    drawn = {i: 0 for i in range(6)}
+    futures = [None] * 6
+
+    def heard(i, token):
+        drawn[i] += 1
+        if i == 1 and drawn[i] == 5:
+            futures[i].cancel()
+
+    for i, request in enumerate(asked):
+        futures[i] = engine.submit(request, partial(heard, i))
+    others = [future.result(timeout=60).tokens for i, future in enumerate(futures) if i != 1]
+    assert others == alone[:1] + alone[2:]
+    assert futures[1].cancelled()
+    assert drawn[1] == 5 < len(alone[1])
+    assert engine.stats.completed == 5
+    engine.close()
+
+
+def test_a_cancelled_batch_leaves_the_engine_idle_and_usable(loaded):
+    engine = Engine(loaded, batch_size=4)
+    started = threading.Event()
+    futures = [engine.submit(Request([3, 4], max_tokens=500, seed=i), lambda _: started.set()) for i in range(9)]
+    assert started.wait(30)
+    for future in futures:
+        future.cancel()
+    deadline = time.monotonic() + 10
+    while engine.decoding or engine.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert engine.submit(Request([3, 4], max_tokens=2)).result(timeout=30).tokens
+    engine.close()
+
+
+def test_closing_cancels_what_is_in_progress(loaded):
+    engine = Engine(loaded)
+    started = threading.Event()
+    future = engine.submit(Request([3, 4], max_tokens=500), lambda _: started.set())
+    assert started.wait(30)
+    engine.close()
+    assert future.cancelled() or future.result().tokens
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["memory enough", "memory short"])
+def test_every_token_is_told_once_and_before_the_answer(loaded, monkeypatch, limited):
+    asked = requests(loaded, n=8)
+    expected = [done.tokens for done in decode(loaded, asked)]
+    original = Batch._forward
+
+    def forward(self, ids, *rest):
+        if limited and ids.shape[0] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory (injected: more than three rows)")
+        return original(self, ids, *rest)
+
+    monkeypatch.setattr(Batch, "_forward", forward)
+    engine = Engine(loaded, batch_size=8)
+    told, at_the_end = [[] for _ in asked], {}
+    futures = [engine.submit(request, told[i].append) for i, request in enumerate(asked)]
+    for i, future in enumerate(futures):
+        future.add_done_callback(lambda _, i=i: at_the_end.setdefault(i, list(told[i])))
+        future.result(timeout=60)
+    engine.close()
+    assert told == expected == [at_the_end[i] for i in range(8)]
+
+
+def test_a_stop_text_longer_than_the_usual_look_back_is_found(loaded):
+    prompt = loaded.tokenizer("stop")["input_ids"]
+    free = decode(loaded, [Request(prompt, Normal(), Sampling(temperature=0), max_tokens=300)])[0]
+    stop = free.text[20:180]
+    assert len(stop) > 100
+    cut = decode(loaded, [Request(prompt, Normal(), Sampling(temperature=0), max_tokens=300, stop=(stop,))])[0]
+    assert cut.stop_reason == "stop"
+    assert cut.text == free.text.split(stop)[0]
 
 
 def test_the_checkpoints_own_sampling_defaults_are_not_used(tiny_llama, tmp_path):

@@ -26,6 +26,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
+from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Completion, Request, Sampling
 from entmin.errors import UsageError
 from entmin.methods import from_args
@@ -142,16 +143,6 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
         seed=config.seed or 0,
         stop=tuple(config.stop_seqs or ()),
     )
-
-
-def encode_chat(loaded: LoadedModel, messages: list[dict[str, str]]) -> list[int]:
-    """Token ids of a conversation by the model's own template; without one, the texts, separated by blank lines."""
-    tokenizer = loaded.tokenizer
-    if tokenizer.chat_template:
-        ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
-    else:
-        ids = tokenizer("\n\n".join(message["content"] for message in messages) + "\n")["input_ids"]
-    return list(ids)
 
 
 def _output(model: str, completions: list[Completion]) -> ModelOutput:

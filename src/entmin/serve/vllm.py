@@ -94,7 +94,7 @@ def _server() -> list[str]:
     The CPU build is a distribution of another name, which breaks ``vllm serve``: it asks for its version under "vllm".
     """
     if importlib.util.find_spec("vllm") is None:
-        raise UsageError(f"vLLM is not installed: {_HOW_TO_GET_IT}")
+        raise UsageError(f"vLLM is not installed: {_HOW_TO_GET_IT}; --engine transformers serves without it")
     try:
         version = metadata.version("vllm")
         start = ["vllm.entrypoints.cli.main", "serve"]
