@@ -1,0 +1,3 @@
+"""Compiled for the CPU with Numba."""
+
+raise ImportError("not built yet")
