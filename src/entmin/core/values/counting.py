@@ -61,10 +61,10 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
 
 
 @elementwise
-def scatter(bits: Any, shift: int, codes: Any, values: Any, table: Any, out: Any) -> None:
+def scatter(bits: Any, shift: int, codes: Any, values: Any, n: int, table: Any, out: Any) -> None:
     """Write every entry's transformed value, in float32, through a ``[CODES]`` table; masked entries stay -inf."""
     table[_MASKED] = -np.inf
-    for i in range(values.shape[0]):
+    for i in range(n):
         table[codes[i]] = values[i]
     for i in range(bits.shape[0]):
         out[i] = table[bits[i] >> shift]
