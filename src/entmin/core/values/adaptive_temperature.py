@@ -1,4 +1,4 @@
-"""Adaptive temperature row by row on a CPU: safeguarded Newton steps, or the published bisection where it is asked for.
+"""Adaptive temperature row by row on a CPU: safeguarded Newton steps, or the published bisection where asked for.
 
 With b = 1 / tau and s = b (x - max x), dH/db = -Var(s) / b. Newton's method runs on log H as a function of b, which is close
 to a straight line where few tokens matter (H falls like exp(-b gap)); a step that leaves the bracket becomes the

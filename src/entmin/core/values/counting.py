@@ -1,4 +1,4 @@
-"""A row as distinct values: bfloat16 numbers, or float32 ones whose lower 16 bits are zero, counted by their upper bits."""
+"""A row as distinct values: bfloat16 numbers, or float32 ones with empty lower bits, counted by their upper 16 bits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
     Returns how many there are, masked entries (-inf) left out; -1 where a value is NaN or +inf, or all are masked.
     """
     n = 0
-    healthy = True
+    healthy: Any = True
     for start in range(0, CODES, _GROUP):
         group = tallies[start : start + _GROUP]
         seen = group[0]
@@ -52,7 +52,7 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
             for i in range(_GROUP):
                 if group[i]:
                     value = np.float64(np.uint32((start + i) << 16).view(np.float32))
-                    healthy &= value < np.inf
+                    healthy = healthy and value < np.inf
                     if value > -np.inf:
                         codes[n], values[n], counts[n] = start + i, value, group[i]
                         n += 1

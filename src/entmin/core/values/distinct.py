@@ -88,7 +88,7 @@ def adam(values: Any, counts: Any, n: int, work: Any, settings: Any, steps: int,
     while step < steps or want_after:
         top = largest(x)
         total, expected = moments(x, counts, top, 1.0, work[0][: x.shape[0]])
-        h = math.log(total) - expected / total
+        h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
         found[1] = h
         if step == 0:
             found[0] = h

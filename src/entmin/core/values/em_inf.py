@@ -11,6 +11,7 @@ from torch import Tensor
 
 from entmin.core.values import counting, distinct, sweeps
 from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
+from entmin.errors import UsageError
 
 
 def em_inf(
@@ -32,10 +33,12 @@ def em_inf(
         learning_rate: see there.
         n_grad_steps: see there.
         out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
-        entropies: ``[2, B]`` float64, receives the entropies before and after.
+        entropies: ``[2, B]``, receives the entropies before and after.
     """
     rows = logits.float() if logits.dtype == torch.float16 else logits
     result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
+    if result.shape[1] > 1 and result.stride(1) != 1:
+        raise UsageError("out must have neighbouring entries in its rows; pass a contiguous tensor")
     bits, shift = bits_of(rows)
     target = rows_of(result)
     settings = np.array([threshold, kl_weight, learning_rate])

@@ -1,8 +1,8 @@
 """Tensors as memory, rows shared out over threads, one workspace per thread.
 
-Threads are Python's own, since compiled functions leave the interpreter lock: Numba's threads abort the process when two
-Python threads use them at once. As many work as torch uses (`torch.set_num_threads`). Each takes the next few rows when
-it is free; a row's result does not depend on who works on it.
+Threads are Python's own, since compiled functions leave the interpreter lock: Numba's threads abort the process when
+two Python threads use them at once. As many work as torch uses (`torch.set_num_threads`). Each takes the next few rows
+when it is free; a row's result does not depend on who works on it.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def for_each_share(rows: Rows, work: Callable[[int, int], None]) -> None:
-    """Call ``work(first, last)`` for consecutive shares of the rows, on several threads where there are several shares."""
+    """Call ``work(first, last)`` for consecutive shares of the rows, on several threads if there are several shares."""
     size = max(1, _SHARE_ELEMENTS // max(1, rows.length))
     shares = iter([(first, min(first + size, rows.number)) for first in range(0, rows.number, size)])
     lock = threading.Lock()

@@ -1,9 +1,9 @@
 """EM-INF and entropy of a row that need not repeat any value.
 
-Tokens with p > 1e-4, the head, are worked on in float64: near p = e^-H the sign of a gradient hangs on its last digits, and
-Adam turns that sign into a full step. The tail stays in float32. One sweep per step goes over the tail block by block:
-it updates, takes the exponential of the new value and adds it up while the block is in the first cache, so that the next
-step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known before the
+Tokens with p > 1e-4, the head, are worked on in float64: near p = e^-H the sign of a gradient hangs on its last digits,
+and Adam turns that sign into a full step. The tail stays in float32. One sweep per step goes over the tail block by
+block: it updates, takes the exponential of the new value and adds it up while the block is in the first cache, so that
+the next step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known before the
 tail is; should the tail have outgrown it by far, they are taken again.
 
 A block's x, m, v and original weights lie behind one another at fixed distances, so that the compiler sees they do not
@@ -210,7 +210,7 @@ def adam(
     while step < steps or want_after:
         head_total, head_expected = moments(x, ones, top, 1.0, work[0][:n])
         total, expected = head_total + sums[0], head_expected + sums[1]
-        h = math.log(total) - expected / total
+        h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
         found[1] = h
         if step == 0:
             found[0] = h
