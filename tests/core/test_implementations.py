@@ -1,4 +1,4 @@
-"""Every implementation against float64 autograd, bisection and sums: no worse than plain float32 torch but for rounding.
+"""Every implementation against float64 autograd, bisection and sums: no worse than float32 torch but for rounding.
 
 A new implementation adds its name to NAMES. One that cannot run on this machine's CPU is skipped, with its own reason.
 """

@@ -1,7 +1,7 @@
 """Adaptive temperature row by row on a CPU: safeguarded Newton steps, or the published bisection where asked for.
 
-With b = 1 / tau and s = b (x - max x), dH/db = -Var(s) / b. Newton's method runs on log H as a function of b, which is close
-to a straight line where few tokens matter (H falls like exp(-b gap)); a step that leaves the bracket becomes the
+With b = 1 / tau and s = b (x - max x), dH/db = -Var(s) / b. Newton's method runs on log H as a function of b, which is
+close to a straight line where few tokens matter (H falls like exp(-b gap)); a step that leaves the bracket becomes the
 bracket's geometric middle, or its end while that has not been tried.
 """
 
@@ -35,7 +35,7 @@ def solve_temperature(
     bits, shift = bits_of(logits.float() if logits.dtype == torch.float16 else logits)
     search = np.array([tmax, tmin, tol, target_ratio, threshold, absolute_tol, max_iter], np.float64)
     tau = np.ones(bits.number)
-    counted = is_counted(bits, shift)
+    counted = is_counted(bits)
 
     def work(first: int, last: int) -> None:
         for i in range(first, last):

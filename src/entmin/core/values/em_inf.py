@@ -43,7 +43,7 @@ def em_inf(
     target = rows_of(result)
     settings = np.array([threshold, kl_weight, learning_rate])
     found = np.zeros((bits.number, 2))
-    counted = is_counted(bits, shift)
+    counted = is_counted(bits)
 
     def work(first: int, last: int) -> None:
         workspace = WORKSPACE
@@ -79,7 +79,7 @@ def _by_value(
 def _by_sweeps(
     w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
 ) -> None:
-    """Adjust a row of float32 numbers without counting."""
+    """Adjust a row without counting."""
     state = w.state_of(bits.shape[0])
     top = sweeps.load(bits, shift, state)
     if math.isnan(top):
@@ -87,7 +87,7 @@ def _by_sweeps(
         return
     n = sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
     head = w.values, n, w.ones, w.work
-    if sweeps.adam(state, w.scratch, w.sums, top, *head, settings, steps, found, want_after):
+    if sweeps.adam(state, w.scratch, w.sums, top, *head, settings, steps, found, want_after) or shift == 0:
         sweeps.store(state, w.where, w.values, n, out)
     else:
         _copy(bits, out)

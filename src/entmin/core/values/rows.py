@@ -56,9 +56,9 @@ def bits_of(tensor: Tensor) -> tuple[Rows, int]:
     return rows._replace(memory=rows.memory.view(np.uint32 if wide else np.uint16)), 16 if wide else 0
 
 
-def is_counted(rows: Rows, shift: int) -> bool:
-    """Whether to look for repeated values: in float32 rows only if they are long enough for any to repeat often."""
-    return shift == 0 or rows.length >= _COUNTED_MIN_VOCABULARY
+def is_counted(rows: Rows) -> bool:
+    """Whether the rows are long enough to look for repeated values."""
+    return rows.length >= _COUNTED_MIN_VOCABULARY
 
 
 class Workspace(threading.local):

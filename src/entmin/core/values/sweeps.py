@@ -3,8 +3,8 @@
 Tokens with p > 1e-4, the head, are worked on in float64: near p = e^-H the sign of a gradient hangs on its last digits,
 and Adam turns that sign into a full step. The tail stays in float32. One sweep per step goes over the tail block by
 block: it updates, takes the exponential of the new value and adds it up while the block is in the first cache, so that
-the next step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known before the
-tail is; should the tail have outgrown it by far, they are taken again.
+the next step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known
+before the tail is; should the tail have outgrown it by far, they are taken again.
 
 A block's x, m, v and original weights lie behind one another at fixed distances, so that the compiler sees they do not
 overlap; the last block is filled up with masked entries, so that equal logits take the same instructions wherever they
