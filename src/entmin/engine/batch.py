@@ -34,6 +34,8 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
+    confidence: list[tuple[float, float]] = field(default_factory=list)
+    """(log-probability, self-certainty) of each token, when asked for."""
     stopped: StopReason | None = None
     failure: EntminError | None = None
     started: float = 0.0
@@ -164,6 +166,8 @@ class Batch:
             row.tokens.append(tokens[n])
             row.before.append(before[n])
             row.after.append(after[n])
+            if n in drawn.confidence:
+                row.confidence.append(drawn.confidence[n])
             self._judge(row)
             if row.done:
                 row.ended = time.monotonic()
@@ -201,6 +205,8 @@ class Batch:
             entropy_before=sum(row.before) / n,
             entropy_after=sum(row.after) / n,
             seconds=row.ended - row.started,
+            log_probability=sum(sure for sure, _ in row.confidence) / n if row.confidence else None,
+            self_certainty=sum(certain for _, certain in row.confidence) / n if row.confidence else None,
             before=row.before if wanted else [],
             after=row.after if wanted else [],
         )
