@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     "--methods",
     default=DEFAULT_ARMS,
     show_default=True,
-    help="Arms, separated by commas; the first is the baseline. Settings after colons, a temperature after @: "
-    "em_inf:threshold=0.1:n_grad_steps=5@0.5.",
+    help="Arms, separated by commas; the first is the baseline. Settings after colons, a strategy after +, a "
+    "temperature after @: em_inf:threshold=0.1+self_consistency:n=8@0.5.",
 )
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@shared.server_options
 @unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(model: str, task: str, methods: str, as_json: bool, **options: Any) -> None:
@@ -66,7 +67,7 @@ def _run(
 ) -> dict[str, list[tuple[str, RunResult]]]:
     from entmin.evals.run import RunSpec, require_data, run_task
 
-    engine, task_options = shared.take_engine(options), with_sandbox(options)
+    engine, task_options = shared.take_choice(options), with_sandbox(options)
     specs = [
         RunSpec(
             model,
@@ -77,11 +78,12 @@ def _run(
             seed=options["seed"],
             max_tokens=options["max_tokens"],
             task_options=task_options,
-            engine_options=engine,
+            engine=engine,
+            strategy=arm.strategy,
         )
         for arm in arms
     ]
-    require_data(specs[0], infos)
+    require_data(specs[0], infos, [spec.strategy for spec in specs])
     results, quiet = Path(options["results"]), options["quiet"]
     return {
         info.name: [
