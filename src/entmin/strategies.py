@@ -46,7 +46,9 @@ class Strategy(Hyperparameters):
             UsageError: the strategy needs different answers and the temperature is 0.
         """
         if self.sampled and temperature == 0 and getattr(self, "n", 1) > 1:
-            raise UsageError(f"{self.name} at temperature 0 is the same answer several times; sample with --temp above 0")
+            raise UsageError(
+                f"{self.name} at temperature 0 is the same answer several times; sample with --temp above 0"
+            )
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,8 @@ def take_choice(options: dict[str, Any]) -> EngineChoice:
     name = options.pop("engine").strip().lower()
     key = options.pop("api_key")
     # The key may come from the environment, where it stands for other runs too.
-    return EngineChoice(name, urls, None if name == "transformers" else key, tuple(take_engine(options).items()))
+    given = tuple((option, value) for option, value in take_engine(options).items() if value != "auto")
+    return EngineChoice(name, urls, None if name == "transformers" else key, given)
 
 
 def take_engine(options: dict[str, Any]) -> dict[str, Any]:

@@ -42,15 +42,15 @@ def cost_of(output: ModelOutput) -> Cost:
     return Cost(1, read, usage.output_tokens, output.time)
 
 
-def total(chosen: ModelOutput, outputs: Sequence[ModelOutput], **metadata: Any) -> ModelOutput:
-    """The chosen output with the usage, time and cost of all of them, and per-token means over all of them.
+def total(output: ModelOutput, outputs: Sequence[ModelOutput], /, **metadata: Any) -> ModelOutput:
+    """An output with the usage, time and cost of all of them, and per-token means over all of them.
 
     Args:
-        chosen: whose text is the answer.
-        outputs: every output that was made for it, itself included.
+        output: whose text is the answer.
+        outputs: every output that was made for that answer, itself included.
         metadata: more to note on the result.
     """
-    costs = [cost_of(output) for output in outputs]
+    costs = [cost_of(one) for one in outputs]
     seconds = [cost.seconds for cost in costs if cost.seconds is not None]
     cost = Cost(
         sum(cost.calls for cost in costs),
@@ -58,10 +58,10 @@ def total(chosen: ModelOutput, outputs: Sequence[ModelOutput], **metadata: Any) 
         sum(cost.output_tokens for cost in costs),
         sum(seconds) if seconds else None,
     )
-    usage = sum((output.usage for output in outputs if output.usage), ModelUsage())
-    kept = {key: value for key, value in (chosen.metadata or {}).items() if key != "prompt"}
+    usage = sum((one.usage for one in outputs if one.usage), ModelUsage())
+    kept = {key: value for key, value in (output.metadata or {}).items() if key != "prompt"}
     noted = kept | _means(outputs) | {_KEY: asdict(cost)} | metadata
-    return chosen.model_copy(update={"usage": usage, "time": cost.seconds, "metadata": noted})
+    return output.model_copy(update={"usage": usage, "time": cost.seconds, "metadata": noted})
 
 
 def _means(outputs: Sequence[ModelOutput]) -> dict[str, float]:

@@ -61,12 +61,25 @@ class EngineChoice:
 class RunningEngine(Protocol):
     """An engine that is ready for requests."""
 
-    stats: EngineStats
-    notices: list[str]
-    concurrency: int
-    """Requests to keep in flight."""
-    measures: frozenset[Confidence]
-    """Kinds of confidence it can measure."""
+    @property
+    def stats(self) -> EngineStats:
+        """Counters since it was opened."""
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should be told; appended to as it happens."""
+
+    @property
+    def concurrency(self) -> int:
+        """Requests to keep in flight."""
+
+    @property
+    def measures(self) -> frozenset[Confidence]:
+        """Kinds of confidence it can measure."""
+
+    @property
+    def text_prompts(self) -> bool:
+        """Whether it takes a prompt as text, which the published refinement needs."""
 
     def model(self) -> Model:
         """Inspect's model."""
@@ -117,6 +130,11 @@ def require(engine: RunningEngine, method: Method, strategy: Strategy | None, sa
     if strategy is None:
         return
     strategy.check_temperature(sampling.temperature)
+    if getattr(strategy, "style", None) == "published" and not engine.text_prompts:
+        raise UsageError(
+            f"{strategy.name}: this server takes no prompts as text, which the published refinement needs: use "
+            "style=clean, or --engine transformers or vllm"
+        )
     wanted = strategy.confidence
     if wanted is not None and wanted not in engine.measures:
         instead = "; a server reports log-probabilities: use logprob" if "logprob" in engine.measures else ""

@@ -24,6 +24,14 @@ def entmin() -> type:
     return EntminAPI
 
 
+@modelapi(name="entmin-server")
+def entmin_server() -> type:
+    """OpenAI-compatible servers, one or several, as an Inspect model provider."""
+    from entmin.evals.server_api import ServerAPI
+
+    return ServerAPI
+
+
 @sandboxenv(name="bubblewrap")
 def bubblewrap() -> type:
     """Bubblewrap as an Inspect sandbox, for any task."""

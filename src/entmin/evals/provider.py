@@ -87,6 +87,7 @@ class InProcess:
     """The shared engine as `entmin.evals.engines` wants one."""
 
     measures: frozenset[Confidence] = frozenset(("entropy", "logprob", "self_certainty"))
+    text_prompts = True
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         """Load the model.

@@ -35,6 +35,10 @@ from entmin.methods import Method
 from entmin.strategies import Mode, Strategy
 
 
+_RETRIES = 6
+"""Of a request that a server turned down for the moment; Inspect's own default is to try forever."""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """Everything that decides what a run computes."""
@@ -211,6 +215,7 @@ def _eval_set(
         epochs=spec.epochs,
         max_samples=engine.concurrency,
         max_connections=engine.concurrency,
+        max_retries=_RETRIES,
         log_level="error",
         log_realtime=True,
         log_dir_allow_dirty=True,

@@ -2,7 +2,7 @@
 
 Each wraps the `generate` that an ordinary solver calls, so it works for every task, for tasks that ask step by step too,
 on every engine and under every decoding method. Answer i has its own seed, derived from the sample's; answer 0 has the
-sample's own and so is the answer of the plain run. Token counts and seconds of all calls are kept (`entmin.evals.cost`).
+sample's own and so is the answer of the plain run. Tokens and seconds of all calls are kept (`entmin.evals.cost`).
 
     inspect eval entmin/math500 --model ... --solver entmin/self_consistency -S task=math500 -S n=8
 """
@@ -140,13 +140,13 @@ def _asking(strategy: Strategy, answer: Answerer, inner: Solver | None) -> Solve
 
     put = inner or seeded_generate()
 
-    async def generate(state: TaskState, *args: Any, **config: Any) -> TaskState:
+    async def ask(state: TaskState, *args: Any, **config: Any) -> TaskState:
         if "seed" not in config:
             raise EntminError(f"{strategy.name} needs a solver that passes a seed, such as entmin's seeded_generate")
         return await answer(state, int(config["seed"]))
 
-    async def solve(state: TaskState, _: Generate) -> TaskState:
-        return await put(state, cast(Generate, generate))
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        return await put(state, cast(Generate, ask))  # in the place of `generate`
 
     return solve
 
@@ -176,8 +176,8 @@ def _sureness(output: ModelOutput, confidence: Confidence) -> float:
     value = (output.metadata or {}).get(_FIELD[confidence])
     if value is None:
         raise UsageError(
-            f"this engine does not measure {confidence}: use --engine transformers, or logprob where the server returns "
-            "log-probabilities"
+            f"this engine does not measure {confidence}: use --engine transformers, or logprob where the server "
+            "returns log-probabilities"
         )
     return -float(value) if confidence == "entropy" else float(value)
 
