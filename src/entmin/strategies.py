@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from entmin.errors import UsageError
-from entmin.hyperparameters import Hyperparameters, Scalar
-from entmin.methods import METHODS, Method, from_args
+from entmin.hyperparameters import Hyperparameters, Scalar, closest
+from entmin.methods import METHODS, Method, from_args, method_names
 
 Confidence = Literal["entropy", "logprob", "self_certainty"]
 """How sure the model was of an answer: mean entropy, mean log-probability, or mean KL(uniform || p), per token."""
@@ -163,6 +163,12 @@ def parse_mode(text: str, settings: Mapping[str, Any] | None = None) -> Mode:
         cls = STRATEGIES[kind]
         strategy = cls.from_settings(strategy_settings | _take(extra, cls))
     greedy = name == "greedy"
+    known = method_names()
+    if not greedy and name.replace("-", "_") not in known:
+        near = closest(name.replace("-", "_"), [*known, *STRATEGIES])
+        raise UsageError(
+            f"unknown method {name!r}{near}; methods: {', '.join(known)}; strategies: {', '.join(STRATEGIES)}"
+        )
     if greedy and method_settings:
         raise UsageError(f"{text!r}: greedy takes no settings; it is normal@0")
     return Mode(from_args({"method": "normal" if greedy else name, **method_settings, **extra}), strategy, greedy)
