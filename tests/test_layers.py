@@ -54,9 +54,16 @@ def test_core_imports_torch_and_itself_only(path):
 
 @pytest.mark.parametrize("path", under("methods"), ids=lambda path: path.name)
 def test_methods_import_core_and_only_inside_functions(path):
-    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins"}
+    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins", "hyperparameters"}
     assert not reaches(imports(path), HOST_LIBRARIES)
     assert not reaches(imports(path, top_level_only=True), {"torch", "entmin.core"})
+
+
+def test_strategies_and_what_they_rest_on_need_no_library():
+    for name, allowed in (("hyperparameters", {"errors"}), ("strategies", {"errors", "hyperparameters", "methods"})):
+        path = PACKAGE / f"{name}.py"
+        assert layers(imports(path)) <= allowed
+        assert not reaches(imports(path), TORCH_WORLD | {"inspect_ai"})
 
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)

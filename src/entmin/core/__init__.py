@@ -3,11 +3,13 @@
 - `entropy`: H(softmax(z)) of each row.
 - `em_inf`: EM-INF, a few Adam steps on the row's own logits (paper section 4).
 - `adaptive_temperature`: the temperature at which the row's entropy meets a target (paper Algorithm 1).
+- `log_probability`, `self_certainty`: how sure a row is of a token, and at all.
 - `parts`: how a row is cut into pieces small or coarse enough to be summed exactly and cheaply.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
+from entmin.core.certainty import log_probability, self_certainty
 from entmin.core.em_inf import em_inf
 from entmin.core.entropy import entropy
 
-__all__ = ["adaptive_temperature", "em_inf", "entropy", "solve_temperature"]
+__all__ = ["adaptive_temperature", "em_inf", "entropy", "log_probability", "self_certainty", "solve_temperature"]
