@@ -81,13 +81,13 @@ class TrainConfig(BaseModel):
     epochs: Annotated[float, Field(gt=0)] = 1.0
     """Passes over the prompts, when `max_steps` is not given."""
     batch_size: Positive = 16
-    """Prompts per optimiser step (published: 512)."""
+    """Prompts per optimiser step (published: 128)."""
     n: Positive | None = None
     """Samples per prompt (default: 1 for em-ft and sft, 4 otherwise)."""
     micro_batch: Positive = 8
     """Samples in one forward and backward pass of one process; changes memory and time, not the result."""
     updates_per_rollout: Positive = 1
-    """Optimiser steps taken on each batch of samples (the published run: 4 of 128 prompts on 512)."""
+    """Optimiser steps taken on each batch of samples (published: 4, of 128 prompts each, on the samples of 512)."""
     max_tokens: Positive = 128
     """Longest completion, tokens (published: 3072)."""
     temperature: Annotated[float, Field(gt=0)] = 1.0

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from trl.models.utils import disable_gradient_checkpointing
+from trl.trainer import utils as head
 
 Sampler = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
 """(model, prompts as token ids, stream numbers) -> completions as token ids, end-of-sequence token included."""
@@ -149,9 +151,10 @@ class SampleTrainer:
     ) -> Any:
         learning = torch.is_grad_enabled()
         scoring = self._awaiting_scores and not learning and model is self.model  # type: ignore[attr-defined]
-        out = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
-            model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy or scoring, **kwargs
-        )
+        with completions_only(input_ids.device):
+            out = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy or scoring, **kwargs
+            )
         mask = attention_mask[:, -logits_to_keep:]
         if scoring:
             self._scores, self._awaiting_scores = Scores(out[0], out[1].detach(), mask), False
@@ -201,6 +204,21 @@ class SampleTrainer:
         if not self.loss_is_scaled_for_ga:  # type: ignore[attr-defined]
             scale *= self.current_gradient_accumulation_steps  # type: ignore[attr-defined]
         return total * scale / count
+
+
+@contextmanager
+def completions_only(device: torch.device) -> Iterator[None]:
+    """On a CPU, keep TRL's fused head to the positions that count, as it does by itself on a GPU.
+
+    Elsewhere than on a GPU it projects prompts and padding as well, and throws that away: most of the head's time.
+    """
+    original = head._use_triton
+    if device.type == "cpu":
+        head._use_triton = lambda _: True
+    try:
+        yield
+    finally:
+        head._use_triton = original
 
 
 def stack(rows: Sequence[Sequence[int]], pad: int, *, left: bool = False) -> tuple[Tensor, Tensor]:
