@@ -79,6 +79,16 @@ def test_scorers_and_tasks_know_nothing_of_torch(path):
         assert not reaches(imports(path), TORCH_WORLD)
 
 
+WITHOUT_TORCH = {"config.py", "figure.py", "plan.py", "rules.py", "shapes.py"}
+
+
+@pytest.mark.parametrize("path", under("train"), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_prompts_rules_and_planning_know_nothing_of_torch(path):
+    parts = path.relative_to(PACKAGE).parts
+    if parts[1] == "data" or parts[-1] in WITHOUT_TORCH:
+        assert not reaches(imports(path), TORCH_WORLD)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_nothing_imports_the_command_line(path):
     if "cli" not in path.relative_to(PACKAGE).parts and path.name != "__main__.py":

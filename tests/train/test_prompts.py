@@ -71,6 +71,12 @@ def test_answers_are_found_where_data_sets_put_them(tmp_path, row, answer, kind)
     assert (found["answer"], found["kind"]) == (answer, kind)
 
 
+def test_prompts_without_labels_can_be_called_mathematics(tmp_path):
+    path = lines(tmp_path / "a.jsonl", [{"prompt": "Prove it."}])
+    assert load_prompts(path)["kind"] == ["none"]
+    assert load_prompts(path, kind="math")["kind"] == ["math"]
+
+
 def test_columns_can_be_mapped(tmp_path):
     path = lines(tmp_path / "a.jsonl", [{"prompt": "no", "text": "yes", "label": "7", "answer": "8"}])
     (row,) = load_prompts(path, prompt_column="text", answer_column="label")

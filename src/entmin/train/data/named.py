@@ -136,8 +136,7 @@ def _example(source: Named, row: Mapping[str, Any], number: int, hub: str, promp
         return None
     index = (row.get("extra_info") or {}).get("index")
     name = f"{hub.partition('/')[2]}-{number if index is None else index}"
-    # Answers are checked as their data set says, whatever a column of the row may be called.
-    found = replace(found, id=name, kind=source.kind if found.answer is not None else "none")
+    found = replace(found, id=name, kind=source.kind)
     if source.own_system:
         turns = tuple(turn for turn in found.turns if prompt == "paper" or turn[0] != "system")
     else:
