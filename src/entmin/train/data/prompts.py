@@ -45,7 +45,7 @@ def load_prompts(
         split: Split of a named or Hub data set or of a folder.
         prompt_column: Column of texts or chat messages; by default the first of `columns.PROMPT_COLUMNS` there is.
         answer_column: Column of answers; by default the first of `columns.ANSWER_COLUMNS`, or none.
-        kind: How answers are compared, ``math`` or ``code``, where the rows do not say; by default ``math`` for rows that
+        kind: How answers are compared, ``math`` or ``code``; by default as the rows say, else ``math`` for rows that
             have an answer. Unlabelled mathematics needs it for the majority of samples to be known.
         system_prompt: Replaces the prompts' own system turn; an empty text removes it.
         prompt: For a named source: ``clean``, or ``paper`` for what the published runs sent.
