@@ -203,3 +203,11 @@ def test_eurus_gives_the_code_prompts_without_the_system_turn_unless_as_publishe
     assert json.loads(clean[0]["answer"])["outputs"] == ["2\n"]
     paper = load_prompts("eurus-code", data_dir=mirror, prompt="paper")
     assert [turn["role"] for turn in paper[0]["prompt"]] == ["system", "user"]
+
+
+def test_a_named_set_with_other_columns_says_so(tmp_path):
+    mirror = numina(tmp_path)
+    rows = [{"data_source": "x", "question": "q", "gt": "1"}]
+    Dataset.from_list(rows).to_parquet(tmp_path / "numia_prompt_dpo2/train.parquet")
+    with pytest.raises(EntminError, match="has no column problem; it has data_source, question, gt"):
+        load_prompts("numina", data_dir=mirror)
