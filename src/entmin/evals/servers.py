@@ -8,6 +8,7 @@ it), and one token of the very request the run will make.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,9 @@ class Servers:
     def identity(self) -> dict[str, Any]:
         """Engine, kind of server and weights; versions and addresses may change within a run and are in `record`."""
         first = self.servers[0]
-        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights}
+        # Of a server that was running already, nobody here knows how it was started.
+        started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
+        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started}
 
     def record(self) -> dict[str, Any]:
         """What the servers said of themselves."""
@@ -176,9 +179,15 @@ def open_servers(model: str, choice: EngineChoice) -> Servers:
         return Servers(model, choice, choice.base_urls, choice.api_key)
     from entmin.serve.child import start_vllm
 
-    options = [f"--{name}={value}" for name, value in choice.options if name in ("dtype", "revision")]
-    started = start_vllm(model, options)
+    started = start_vllm(model, _vllm_options(choice))
     return Servers(model, choice, (started.url,), started.key)
+
+
+def _vllm_options(choice: EngineChoice) -> list[str]:
+    """What a vLLM server that is started here is told beside the model."""
+    given = dict(choice.options)
+    named = [f"--{name}={given[name]}" for name in ("dtype", "revision") if name in given]
+    return named + shlex.split(given.get("vllm_args", ""))
 
 
 def describe(url: str, model: str, key: str) -> Server:

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import ctypes
 import os
+import re
 import secrets
 import signal
 import socket
@@ -109,7 +110,7 @@ def _healthy(root: str) -> bool:
 
 
 def _tail(log: Path) -> str:
-    """The last line that says what went wrong."""
+    """The line that says what went wrong: the first error, which later ones only repeat; else the last line."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    wrong = [line for line in lines if "Error" in line and "Traceback" not in line]
-    return (wrong or lines or ["it wrote nothing"])[-1].strip()[-400:]
+    wrong = [line for line in lines if re.search(r"\w+(Error|Exception): |error: ", line)]
+    return (wrong[:1] or lines[-1:] or ["it wrote nothing"])[0].strip()[-400:]
