@@ -1,4 +1,4 @@
-"""The smallest servers that speak OpenAI's protocol and know nothing of entmin: one ignores new fields, one refuses them.
+"""Small servers that speak OpenAI's protocol and know nothing of entmin: one ignores new fields, one refuses them.
 
 Run as ``python foreign_server.py PORT lenient|strict|rude``; ``rude`` wants a key.
 """

@@ -1,4 +1,4 @@
-"""Evaluation against real servers: entmin's own, two that know nothing of entmin, dead ones, and one killed on the way."""
+"""Evaluation against real servers: entmin's own, two that know nothing of it, dead ones, and one killed on the way."""
 
 import json
 import socket
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
-
 from tests.command import MAIN
 
 SMALL = ("--limit", "4", "--max-tokens", "8", "--quiet")
@@ -76,7 +75,7 @@ def test_the_same_answers_from_the_engine_and_from_a_server_with_another_default
         mine = ("eval", tiny_llama, *SMALL, "--mode", mode, "--threads", "1", "--dtype", "float32")
         entmin_here(*mine, "--results", "here")
         entmin_here("eval", "tiny", *SMALL, "--mode", mode, *server, "--results", "there")
-        (a,), (b,) = ([p.parent for p in (entmin_here.folder / name).glob(f"*/*/*/summary.json")
+        (a,), (b,) = ([p.parent for p in (entmin_here.folder / name).glob("*/*/*/summary.json")
                        if mode.partition(":")[0] == p.parent.parent.name] for name in ("here", "there"))  # fmt: skip
         assert completions(a) == completions(b)
     summary = json.loads((b / "summary.json").read_text())
@@ -89,13 +88,14 @@ def test_the_same_answers_from_the_engine_and_from_a_server_with_another_default
     assert json.loads((a / "summary.json").read_text())["settings"]["engine"] == "transformers"
 
 
-def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_on(entmin_here, entmin, tiny_llama):
+@pytest.mark.slow
+def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_on(entmin, tiny_llama):
     server = Process(
         *MAIN, "serve", tiny_llama, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
         "--threads", "1", "--dtype", "float32", "--device", "cpu", "--batch-size", "2",
     )  # fmt: skip
-    command = ("eval", "tiny", "--limit", "30", "--max-tokens", "60", "--quiet", "--mode", "em_inf+self_consistency:n=2",
-               "--engine", "openai", "--base-url", server.url, "--batch-size", "4")  # fmt: skip
+    command = ("eval", "tiny", "--limit", "20", "--max-tokens", "60", "--quiet",
+               "--mode", "em_inf+self_consistency:n=2", "--engine", "openai", "--base-url", server.url, "--batch-size", "4")  # fmt: skip
     try:
         running = entmin.start(*command)
         deadline = time.monotonic() + 120
@@ -116,11 +116,11 @@ def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_
         server.kill()
     (path,) = (entmin.folder / "results").glob("*/*/*/summary.json")
     summary = json.loads(path.read_text())
-    assert summary["results"]["samples"] == 30
+    assert summary["results"]["samples"] == 20
     assert summary["cost_per_answer"]["calls"] == 2
     sessions = [json.loads(line) for line in (path.parent / "sessions.jsonl").read_text().splitlines()]
     assert kept >= 3
-    assert sessions[-1]["completed"] <= 2 * (30 - kept)
+    assert sessions[-1]["completed"] <= 2 * (20 - kept)
 
 
 def _finished(folder: Path) -> int:
@@ -146,8 +146,7 @@ def test_a_server_that_knows_no_methods_gets_plain_requests_and_no_others(entmin
 
 def test_strategies_use_what_a_foreign_server_reports_and_refuse_the_rest(entmin_here, foreign):
     where = ("--engine", "openai", "--base-url", foreign.url, "--quiet", "--limit", "4")
-    done = entmin_here("eval", "m", *where, "--mode", "self_consistency:vote=logprob:n=3")
-    assert "44" not in done.stderr
+    entmin_here("eval", "m", *where, "--mode", "self_consistency:vote=logprob:n=3")
     (path,) = (entmin_here.folder / "results").glob("*/self_consistency/*/logs")
     for sample in read_eval_log(list_eval_logs(str(path))[0]).samples:
         weights = [record["weight"] for record in sample.output.metadata["candidates"]]

@@ -1,8 +1,8 @@
 """Where answers come from: the in-process engine, or servers that speak OpenAI's protocol.
 
-A run asks an engine for four things: an Inspect model, what identifies its answers (in the run's digest: an answer from
+A run asks an engine for four things: an Inspect model, what identifies its answers (in the digest: an answer from
 another engine is another run), what must be recorded beside them (versions; they may change between two sessions of one
-run), and the request body that carries a method and its sampling. Everything heavy is imported when an engine is opened.
+run), and the request body that carries a method and its sampling. Heavy imports happen when an engine is opened.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Engines behind OpenAI's protocol: what is at an address, whether it can do what a run asks, and its share of the work.
+"""Engines behind OpenAI's protocol: what is at an address, and whether it can do what a run asks.
 
 Nothing is taken on trust, because a server that does not know a field usually ignores it. Before a run each server is
-asked for its models and version, is sent a method that does not exist (one that knows methods answers HTTP 400 and names
-it), and one token of the very request the run will make.
+asked for its models and version, is sent a method that does not exist (one that knows methods answers HTTP 400 and
+names it), and one token of the very request the run will make.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Servers:
 
     @property
     def text_prompts(self) -> bool:
-        """vLLM writes a conversation out as text and takes one as a prompt."""
+        """VLLM writes a conversation out as text and takes one as a prompt."""
         return self.servers[0].kind == "vllm"
 
     def model(self) -> Model:

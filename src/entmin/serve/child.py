@@ -60,7 +60,7 @@ def start_vllm(model: str, options: list[str], *, seconds: float = START_SECONDS
         process = subprocess.Popen(
             line, env=environment, stdout=output, stderr=output, start_new_session=True, preexec_fn=_end_with_parent
         )
-    atexit.register(stop, process)
+    atexit.register(_finish, process, log)
     _wait(process, f"http://127.0.0.1:{port}", log, seconds)
     return Started(f"http://127.0.0.1:{port}/v1", key, process, log)
 
@@ -76,6 +76,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(_STOP_SECONDS)
+
+
+def _finish(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Stop the server at the end of this process; the log of one that had failed stays."""
+    if process.poll() is None:
+        stop(process)
+        log.unlink(missing_ok=True)
 
 
 def _end_with_parent() -> None:
