@@ -11,7 +11,7 @@ from entmin.strategies import BestOfN, SelfConsistency, SelfRefinement, parse_mo
         ("normal", Normal(), None, "normal"),
         ("em-inf:threshold=0.1", EmInf(threshold=0.1), None, "em_inf"),
         ("self_consistency", Normal(), SelfConsistency(), "self_consistency"),
-        ("self-consistency:n=8:vote=self-certainty", Normal(), SelfConsistency(8, "self_certainty"), "self_consistency"),
+        ("self-consistency:vote=self-certainty", Normal(), SelfConsistency(4, "self_certainty"), "self_consistency"),
         ("em_inf+self_refinement", EmInf(), SelfRefinement(), "em_inf+self_refinement"),
         ("best_of_n:by=logprob+em_inf:kl_weight=0.5", EmInf(kl_weight=0.5), BestOfN(4, "logprob"), "em_inf+best_of_n"),
         ("em_inf:kl_weight=1e+2+best_of_n:n=2", EmInf(kl_weight=100), BestOfN(2), "em_inf+best_of_n"),

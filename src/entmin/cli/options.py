@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_ENGINE = ("device", "dtype", "revision", "batch_size", "threads")
+_ENGINE = ("device", "dtype", "revision", "batch_size", "threads", "vllm_args")
 
 
 def _all(*decorators: Decorator) -> Decorator:
@@ -55,6 +55,7 @@ def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--api-key", envvar="ENTMIN_API_KEY", help="Key of the servers (better: the variable ENTMIN_API_KEY)."
         ),
+        click.option("--vllm-args", help="Options of a vLLM server that is started here, as one text."),
     )(function)
 
 

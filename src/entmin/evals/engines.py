@@ -1,8 +1,8 @@
 """Where answers come from: the in-process engine, or servers that speak OpenAI's protocol.
 
-A run asks an engine for four things: an Inspect model, what identifies its answers (in the run's digest: an answer from
+A run asks an engine for four things: an Inspect model, what identifies its answers (in the digest: an answer from
 another engine is another run), what must be recorded beside them (versions; they may change between two sessions of one
-run), and the request body that carries a method and its sampling. Everything heavy is imported when an engine is opened.
+run), and the request body that carries a method and its sampling. Heavy imports happen when an engine is opened.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EngineChoice:
     base_urls: tuple[str, ...] = ()
     api_key: str | None = field(default=None, repr=False)
     options: tuple[tuple[str, Any], ...] = ()
-    """device, dtype, revision, batch_size, threads: those that were given."""
+    """device, dtype, revision, batch_size, threads, vllm_args: those that were given."""
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
@@ -49,10 +49,12 @@ class EngineChoice:
 
     def _refused(self) -> tuple[str, ...]:
         if self.name == "transformers":
-            return ()
-        return ("device", "dtype", "revision", "threads") if self.base_urls else ("device", "threads")
+            return ("vllm_args",)
+        return ("device", "dtype", "revision", "threads", "vllm_args") if self.base_urls else ("device", "threads")
 
     def _remedy(self) -> str:
+        if self.name == "transformers":
+            return "that is for --engine vllm"
         if self.base_urls:
             return "a running server decides that itself; set it where the server is started"
         return "vLLM is not told that way; choose devices with CUDA_VISIBLE_DEVICES, CPU threads with OMP_NUM_THREADS"

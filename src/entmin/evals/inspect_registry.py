@@ -1,5 +1,4 @@
-"""What Inspect finds of us (entry-point group ``inspect_ai``): model providers, every
-benchmark, the solvers that ask several times, a sandbox.
+"""What Inspect finds of us (entry-point group ``inspect_ai``): model providers, benchmarks, solvers, a sandbox.
 
 With entmin installed, Inspect's own command line can use all of them:
 ``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.

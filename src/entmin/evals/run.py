@@ -34,7 +34,6 @@ from entmin.evals.solvers import solver_for
 from entmin.methods import Method
 from entmin.strategies import Mode, Strategy
 
-
 _RETRIES = 6
 """Of a request that a server turned down for the moment; Inspect's own default is to try forever."""
 

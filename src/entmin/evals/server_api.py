@@ -129,7 +129,7 @@ class ServerAPI(OpenAICompatibleAPI):
         return choices
 
     async def _continue(self, before: str, input: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
-        """Answer a prompt given as text: what stands before, then the conversation as the server's template writes it."""
+        """Answer a prompt given as text: what stands before, then the conversation in the server's template."""
         client = self._client(config)
         name = self.service_model_name()
         plain = client.with_options(base_url=self._urls[self._place(config)].removesuffix("/v1"))

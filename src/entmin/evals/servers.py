@@ -1,13 +1,14 @@
-"""Engines behind OpenAI's protocol: what is at an address, whether it can do what a run asks, and its share of the work.
+"""Engines behind OpenAI's protocol: what is at an address, and whether it can do what a run asks.
 
 Nothing is taken on trust, because a server that does not know a field usually ignores it. Before a run each server is
-asked for its models and version, is sent a method that does not exist (one that knows methods answers HTTP 400 and names
-it), and one token of the very request the run will make.
+asked for its models and version, is sent a method that does not exist (one that knows methods answers HTTP 400 and
+names it), and one token of the very request the run will make.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -100,7 +101,7 @@ class Servers:
 
     @property
     def text_prompts(self) -> bool:
-        """vLLM writes a conversation out as text and takes one as a prompt."""
+        """VLLM writes a conversation out as text and takes one as a prompt."""
         return self.servers[0].kind == "vllm"
 
     def model(self) -> Model:
@@ -117,7 +118,9 @@ class Servers:
     def identity(self) -> dict[str, Any]:
         """Engine, kind of server and weights; versions and addresses may change within a run and are in `record`."""
         first = self.servers[0]
-        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights}
+        # Of a server that was running already, nobody here knows how it was started.
+        started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
+        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started}
 
     def record(self) -> dict[str, Any]:
         """What the servers said of themselves."""
@@ -185,11 +188,17 @@ def open_servers(model: str, choice: EngineChoice) -> Servers:
         return Servers(model, choice, choice.base_urls, choice.api_key)
     from entmin.serve.child import start_vllm, stop
 
-    options = [f"--{name}={value}" for name, value in choice.options if name in ("dtype", "revision")]
-    started = start_vllm(model, options)
+    started = start_vllm(model, _vllm_options(choice))
     servers = Servers(model, choice, (started.url,), started.key)
     servers.stop = partial(stop, started.process)
     return servers
+
+
+def _vllm_options(choice: EngineChoice) -> list[str]:
+    """What a vLLM server that is started here is told beside the model."""
+    given = dict(choice.options)
+    named = [f"--{name}={given[name]}" for name in ("dtype", "revision") if name in given]
+    return named + shlex.split(given.get("vllm_args", ""))
 
 
 def describe(url: str, model: str, key: str) -> Server:

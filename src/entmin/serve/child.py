@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import ctypes
 import os
+import re
 import secrets
 import signal
 import socket
@@ -59,7 +60,7 @@ def start_vllm(model: str, options: list[str], *, seconds: float = START_SECONDS
         process = subprocess.Popen(
             line, env=environment, stdout=output, stderr=output, start_new_session=True, preexec_fn=_end_with_parent
         )
-    atexit.register(stop, process)
+    atexit.register(_finish, process, log)
     _wait(process, f"http://127.0.0.1:{port}", log, seconds)
     return Started(f"http://127.0.0.1:{port}/v1", key, process, log)
 
@@ -75,6 +76,13 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(_STOP_SECONDS)
+
+
+def _finish(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Stop the server at the end of this process; the log of one that had failed stays."""
+    if process.poll() is None:
+        stop(process)
+        log.unlink(missing_ok=True)
 
 
 def _end_with_parent() -> None:
@@ -109,7 +117,7 @@ def _healthy(root: str) -> bool:
 
 
 def _tail(log: Path) -> str:
-    """The last line that says what went wrong."""
+    """The line that says what went wrong: the first error, which later ones only repeat; else the last line."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    wrong = [line for line in lines if "Error" in line and "Traceback" not in line]
-    return (wrong or lines or ["it wrote nothing"])[-1].strip()[-400:]
+    wrong = [line for line in lines if re.search(r"\w+(Error|Exception): |error: ", line)]
+    return (wrong[:1] or lines[-1:] or ["it wrote nothing"])[0].strip()[-400:]
