@@ -113,6 +113,8 @@ def test_duplicates_are_dropped_and_counted(tmp_path):
         ('{"prompt": [1, 2]}\n', {}, "row 1, column 'prompt': expected a text or a list of messages"),
         ('{"prompt": "a"}\n', {"limit": 0}, "limit must be at least 1"),
         ('{"prompt": "a"}\n', {"prompt": "paper"}, "has no meaning for"),
+        ('{"prompt": "a"}\n', {"prompt": "papre"}, "prompt must be clean or paper, not 'papre'"),
+        ('{"prompt": "a"}\n', {"kind": "maths"}, "kind must be math or code or none, not 'maths'"),
     ],
 )
 def test_bad_files_say_what_is_wrong(tmp_path, text, options, message):

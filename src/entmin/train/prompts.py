@@ -18,6 +18,9 @@ from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
 
+PROMPT_OPTIONS = ("prompt", "kind", "system_prompt", "n_words", "data_dir")
+"""What `data_options` may hold for sources other than arithmetic."""
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -50,9 +53,13 @@ def load(
         return arithmetic.load(split=split, limit=limit, seed=config.seed, **config.data_options)
     from entmin.train.data import load_prompts
 
+    options: dict[str, Any] = dict(config.data_options)
+    if unknown := sorted(set(options) - set(PROMPT_OPTIONS)):
+        raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(PROMPT_OPTIONS)}")
+
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
-        limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **config.data_options,
+        limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **options,
     )  # fmt: skip
 
 

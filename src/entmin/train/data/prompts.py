@@ -67,6 +67,13 @@ def load_prompts(
         UsageError: the source, a column or a row is not what it must be, or nothing is left.
         EntminError: the Hub cannot be reached, or an evaluation set asked for is missing.
     """
+    choices: tuple[tuple[str, str | None, tuple[str | None, ...]], ...] = (
+        ("prompt", prompt, ("clean", "paper")),
+        ("kind", kind, (None, "math", "code", "none")),
+    )
+    for option, value, allowed in choices:
+        if value not in allowed:
+            raise UsageError(f"{option} must be {' or '.join(map(str, filter(None, allowed)))}, not {value!r}")
     for name, number in (("limit", limit), ("n_words", n_words)):
         if number is not None and number < 1:
             raise UsageError(f"{name} must be at least 1, not {number}")
