@@ -26,8 +26,8 @@ def token_entropy_loss(
     """Entropy of the masked-in tokens, to be minimised.
 
     Args:
-        values: ``[B, T, V]`` logits, or ``[B, T]`` entropies in nats that carry their own gradient. Logits belong to the
-            position that predicts the token.
+        values: ``[B, T, V]`` logits, or ``[B, T]`` entropies in nats that carry their own gradient. Logits belong to
+            the position that predicts the token.
         mask: ``[B, T]``; nonzero for completion tokens, zero for prompt and padding.
         reduction: ``mean`` divides by the number of tokens; ``sum`` sums over tokens and divides by the number of
             sequences, as in the paper's equation 2.
@@ -61,7 +61,7 @@ def differentiable_entropy(logits: Tensor) -> Tensor:
     Returns:
         ``[...]`` entropies in nats, float32 (float64 for float64 input).
     """
-    found: Tensor = _Entropy.apply(logits)
+    found: Tensor = _Entropy.apply(logits)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -76,10 +76,9 @@ class _Entropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         logits, found = ctx.saved_tensors
-        rows, size = logits.reshape(-1, logits.shape[-1]), cache_rows(logits.reshape(-1, logits.shape[-1]))
-        parts = zip(
-            rows.split(size), found.reshape(-1).split(size), upstream.reshape(-1).split(size), strict=True
-        )
+        rows = logits.reshape(-1, logits.shape[-1])
+        pieces = (torch.split(part, cache_rows(rows)) for part in (rows, found.reshape(-1), upstream.reshape(-1)))
+        parts = zip(*pieces, strict=True)
         gradient = torch.cat([_gradient(z, h, u).to(logits.dtype) for z, h, u in parts]) if len(rows) else rows
         return gradient.reshape(logits.shape)
 

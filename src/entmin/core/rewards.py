@@ -1,8 +1,8 @@
 """Intrinsic rewards, and what becomes of rewards: advantages. Tensors in, tensors out; labels nowhere.
 
-Each reward is ``(entropies, logprobs, mask) -> [B]``, one number per completion, from ``[B, T]`` tensors of the policy's
-own forward pass: full-vocabulary entropies and log-probabilities of the sampled tokens, both in nats at the sampling
-temperature. Paper equations 3 and 4 sum over tokens; the published code takes the mean. Both are here.
+Each reward is ``(entropies, logprobs, mask) -> [B]``, one number per completion, from ``[B, T]`` tensors of the
+policy's own forward pass: full-vocabulary entropies and log-probabilities of the sampled tokens, both in nats at the
+sampling temperature. Paper equations 3 and 4 sum over tokens; the published code takes the mean. Both are here.
 
     token_entropy     -H summed or averaged over tokens            (EM-RL token, equation 4)
     sequence_logprob  log p(y|x), summed or averaged               (EM-RL sequence, equation 3)

@@ -15,6 +15,7 @@ from entmin.grading.api import equivalent, grade_many
 from entmin.grading.extract import extract
 from entmin.grading.gold import Gold
 from entmin.grading.golds import gold_for
+from entmin.train import programs
 
 MATH_TASK = "math500"
 """The benchmark whose rules for reading a gold apply to mathematics of any source."""
@@ -36,18 +37,18 @@ class Answers:
             source: where the prompts come from; ``arithmetic`` has integer answers.
             n: samples per prompt, which stand together.
         """
-        self._integer, self._math, self._n = source == "arithmetic", kind == "math", n
+        self._integer, self._kind, self._n = source == "arithmetic", kind, n
 
     def keys(self, texts: list[str]) -> list[str | None]:
         """A text per completion, equal within a group of n where the answers are equal; None without an answer."""
         if self._integer:
             return [None if (found := integer.extract(text)) is None else _plain(found) for text in texts]
-        if not self._math:
+        if self._kind != "math":
             return [text.strip() or None for text in texts]
-        found = [None if (got := extract(text)) is None else got.answer for text in texts]
+        spelled = [None if (got := extract(text)) is None else got.answer for text in texts]
         keys: list[str | None] = []
-        for start in range(0, len(found), self._n):
-            keys += _merge(found[start : start + self._n])
+        for start in range(0, len(spelled), self._n):
+            keys += _merge(spelled[start : start + self._n])
         return keys
 
     def verdicts(self, texts: Sequence[str], answers: Sequence[str | None]) -> list[bool | None]:
@@ -57,8 +58,10 @@ class Answers:
                 None if gold is None else integer.grade(text, Gold("integer", (gold,))).correct
                 for text, gold in zip(texts, answers, strict=True)
             ]
-        if not self._math:
-            raise UsageError("answers of this kind cannot be verified; use prompts with math or code answers")
+        if self._kind == "code":
+            return programs.verdicts(texts, answers)
+        if self._kind != "math":
+            raise UsageError("these prompts have no answers that can be verified; use em-ft or em-rl, or other prompts")
         known = [(MATH_TASK, t, gold_for(MATH_TASK, g)) for t, g in zip(texts, answers, strict=True) if g is not None]
         judged = iter(grade_many(known))
         return [None if gold is None else next(judged).correct for gold in answers]

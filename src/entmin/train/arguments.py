@@ -38,7 +38,9 @@ def split_for(config: TrainConfig, processes: int | None = None) -> Split:
     rows = config.batch_size // processes * (config.n or 1)
     micro = min(config.micro_batch, rows)
     if rows % micro:
-        raise UsageError(f"{rows} samples per process cannot be split into micro-batches of {micro}; change micro_batch")
+        raise UsageError(
+            f"{rows} samples per process cannot be split into micro-batches of {micro}; change micro_batch"
+        )
     return Split(processes, micro, rows // micro)
 
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 from entmin.engine.loading import LoadedModel
 from entmin.errors import UsageError
 from entmin.train.answers import Answers, text_of
-from entmin.train.arguments import online_arguments
+from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place, Twin
 from entmin.train.prompts import Prompts, in_order
@@ -37,13 +37,17 @@ def build_trainer(
         "peft_config": adapters(config) if config.lora else None,
         "keep": config.keep_checkpoints,
         "card": card,
+    }
+    online = {
         "answer_keys": answers.keys,
         "sampler": None if config.rollouts == "vllm" else rollouts_for(config, place, loaded),
     }
     try:
+        if config.method == "sft":
+            return _supervised(config, place, steps, common)
         if config.method == "em-ft":
-            return _em_ft(config, place, steps, common)
-        return _reinforced(config, place, steps, common, answers)
+            return _em_ft(config, place, steps, common | online)
+        return _reinforced(config, place, steps, common | online, answers)
     except ValueError as error:
         raise UsageError(f"the trainer refuses these settings: {error}") from error
 
@@ -73,6 +77,35 @@ def adapters(config: TrainConfig) -> Any:
     )
 
 
+def _supervised(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
+    from trl import SFTConfig
+
+    from entmin.hosts.trl.sft import SupervisedTrainer
+
+    arguments = SFTConfig(
+        **common_arguments(config, place, steps),
+        max_length=None,
+        completion_only_loss=True,
+        train_sampling_strategy="sequential",
+        dataset_num_proc=None,
+    )
+    rows = common["train_dataset"]
+    return SupervisedTrainer(args=arguments, **common | {"train_dataset": _with_completions(rows)})
+
+
+def _with_completions(rows: Dataset) -> Dataset:
+    """Columns prompt and completion: the worked solution where there is one, else the answer."""
+
+    def completed(row: dict[str, Any]) -> dict[str, Any]:
+        text = row.get("solution") or row.get("answer")
+        if not text:
+            raise UsageError(f"sft needs answers, and prompt {row['id']!r} has none; use other data")
+        chat = not isinstance(row["prompt"], str)
+        return {"completion": [{"role": "assistant", "content": text}] if chat else text}
+
+    return rows.map(completed, keep_in_memory=True).select_columns(["prompt", "completion"])
+
+
 def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
     from entmin.hosts.trl.em_ft import EMFTConfig, EMFTTrainer
 
@@ -87,12 +120,11 @@ def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str,
 
     trainer, arguments = (IntrinsicGRPO, GRPOConfig) if config.advantages == "grpo" else (IntrinsicRLOO, RLOOConfig)
     if config.method == "em-rl":
-        chosen = Intrinsic(config.reward, config.reduction, config.rent_share, config.seed)
-        rewards = {"intrinsic": chosen}
+        common["intrinsic"] = Intrinsic(config.reward, config.reduction, config.rent_share, config.seed)
     else:
-        rewards = {"reward_funcs": [_verified(answers)]}
-    options = rewards | {"entropy_bonus": config.entropy_bonus}
-    return trainer(args=arguments(**online_arguments(config, place, steps)), **common, **options)
+        common["reward_funcs"] = [_verified(answers)]
+    settings = arguments(**online_arguments(config, place, steps))
+    return trainer(args=settings, entropy_bonus=config.entropy_bonus, **common)
 
 
 def _verified(answers: Answers) -> Callable[..., list[float | None]]:

@@ -105,7 +105,7 @@ class TrainConfig(WatchSettings):
     reward: str = "token-entropy"
     """Reward of em-rl: see `REWARDS`."""
     reduction: Literal["mean", "sum"] = "mean"
-    """Over the tokens of a completion, in the em-ft loss and the em-rl reward (published code: mean; equations: sum)."""
+    """Over the tokens of a completion, in the em-ft loss and the em-rl reward (published code: mean; paper: sum)."""
     advantage: Literal["rloo", "grpo"] = "rloo"
     """How em-rl turns rewards into advantages."""
     entropy_bonus: float = 0.0
@@ -164,7 +164,7 @@ class TrainConfig(WatchSettings):
 
     @property
     def advantages(self) -> str:
-        """rloo or grpo: the estimator that the run uses."""
+        """Rloo or grpo: the estimator that the run uses."""
         return self.method if self.method in ("rloo", "grpo") else self.advantage
 
     def resolved(self) -> TrainConfig:
@@ -197,6 +197,7 @@ class TrainConfig(WatchSettings):
                 self.method == "sft" and self.n not in (None, 1)
             ),
             "static is an option of em-ft": self.static and self.method != "em-ft",
+            "static answers are sampled by transformers: leave rollouts out": (self.static and self.rollouts == "vllm"),
             "sft has no KL term: leave kl out": self.method == "sft" and bool(self.kl),
             "entropy_bonus is an option of em-rl, rloo and grpo": (
                 bool(self.entropy_bonus) and self.method in ("em-ft", "sft")
@@ -257,7 +258,7 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {path}: {error}") from None
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     try:
         settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)

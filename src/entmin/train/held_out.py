@@ -78,7 +78,9 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
             "length": fmean(len(c.tokens) for c in sampled),
             "entropy": fmean(c.entropy_before for c in sampled),
             "clipped": fmean(c.stop_reason != "stop" for c in sampled),
-            "distinct": fmean(_distinct(self._answers, sampled[i : i + self._k]) for i in range(0, len(sampled), self._k)),
+            "distinct": fmean(
+                _distinct(self._answers, sampled[i : i + self._k]) for i in range(0, len(sampled), self._k)
+            ),
             "not_judged": sum(verdict is None for verdict in [*verdicts, *right]),
             "seconds": round(time.monotonic() - started, 2),
         }

@@ -1,7 +1,8 @@
 """From a configuration to the rows the trainer sees, in the order it sees them.
 
-Unsupervised methods get prompts and nothing else: the label column is gone before a trainer exists. The order of a whole
-run is drawn at the start from the seed, pass after pass, so that a resumed or prolonged run goes on in the same order.
+Unsupervised methods get prompts and nothing else: the label column is gone before a trainer exists. The order of a
+whole run is drawn at the start from the seed, pass after pass, so that a resumed or prolonged run goes on
+in the same order.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def training_prompts(config: TrainConfig, tokenizer: Any) -> Prompts:
         raise UsageError(f"every prompt of {config.data} exceeds max_prompt_tokens = {config.max_prompt_tokens}")
     columns = {name: labelled[name] for name in labelled.column_names if name not in ("prompt", "kind", "source")}
     rows = Dataset.from_dict(
-        {"prompt": [formatted[i] for i in short]} | {name: [values[i] for i in short] for name, values in columns.items()}
+        {"prompt": [formatted[i] for i in short]}
+        | {name: [values[i] for i in short] for name, values in columns.items()}
     )
     return Prompts(rows, kind, source, len(formatted) - len(short))
 

@@ -1,9 +1,9 @@
 """One training run from its folder's point of view: begin or resume, train, stop cleanly, leave a whole record.
 
-    config.json      resolved settings           curves.jsonl   one line per step
-    checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
-    README.md        model card                  evals/         every held-out answer
-    *.safetensors    the trained model or adapter, with its tokenizer
+config.json      resolved settings           curves.jsonl   one line per step
+checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
+README.md        model card                  evals/         every held-out answer
+*.safetensors    the trained model or adapter, with its tokenizer
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.hosts.trl.checkpoints import checkpoints
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
+from entmin.train.card import write_card
 from entmin.train.config import TrainConfig
 from entmin.train.curves import Curves
 from entmin.train.held_out import HeldOut
 from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
+from entmin.train.rollouts import Rollouts
+from entmin.train.static import StaticSamples
 from entmin.train.watch import CollapseWatch
 
+UNPUBLISHED = ["checkpoint-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin"]
 MAY_CHANGE = {
     "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
     "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
@@ -62,7 +66,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     loaded = load_policy(config, place)
     prompts = training_prompts(config, loaded.tokenizer)
     steps = steps_of(config, prompts.rows)
-    trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: None)
+    trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
+    if config.static:
+        _fix_samples(config, trainer, loaded, folder)
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Curves(folder))
     if config.eval_every:
@@ -74,11 +80,32 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     trainer.add_callback(stop)
     with stop:
         _run(trainer, newest, folder)
-    if stop.asked:
+    if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step
         raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
-    trainer.save_model(str(folder))
+    _finish(trainer, config, folder)
     return folder
+
+
+def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
+    """Write the trained model beside its curves, and push it where that was asked for."""
+    trainer.save_model(str(folder))
+    if not trainer.is_world_process_zero():
+        return
+    write_card(folder, config, folder)
+    if config.push_to_hub:
+        from huggingface_hub import HfApi
+
+        api = HfApi()
+        api.create_repo(config.push_to_hub, exist_ok=True)
+        api.upload_folder(repo_id=config.push_to_hub, folder_path=folder, ignore_patterns=UNPUBLISHED)
+
+
+def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
+    """Replace fresh samples by answers of the initial model."""
+    samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n or 1, config.seed)
+    samples.prepare(trainer.model, [token_ids(prompt, loaded.tokenizer) for prompt in trainer.train_dataset["prompt"]])
+    trainer._sampler = samples
 
 
 def _run(trainer: Any, newest: Path | None, folder: Path) -> None:
@@ -120,7 +147,8 @@ def _held_out(config: TrainConfig, trainer: Any, loaded: Any, place: Any, folder
     tokenizer = loaded.tokenizer
     ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
     answers = Answers(problems["kind"][0], problems["source"][0], config.eval_samples)
-    rollouts = trainer._sampler or rollouts_for(config, place, loaded)
+    sampler = getattr(trainer, "_sampler", None)  # its half-precision twin serves both
+    rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, place, loaded)
     return HeldOut(
         folder, problems, ids, answers, rollouts,
         every=config.eval_every, samples=config.eval_samples, seed=config.seed,
@@ -131,7 +159,8 @@ class StopAtStep(TrainerCallback):  # type: ignore[misc]
     """Ctrl-C and SIGTERM end the run after the step in progress, with a checkpoint; a second one ends it at once."""
 
     def __init__(self, every: int) -> None:
-        self.asked, self._every, self._previous = False, every, {}
+        self.asked, self._every = False, every
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopAtStep:
         if threading.current_thread() is threading.main_thread():

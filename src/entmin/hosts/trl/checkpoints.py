@@ -1,7 +1,7 @@
 """Checkpoints that are whole or absent, and the model card beside them.
 
-A checkpoint is written to a staging folder and renamed when it is complete; older ones go only after that. A full disk or
-a killed process thus loses nothing earlier, and the newest ``checkpoint-N`` can always be resumed from. A file named
+A checkpoint is written to a staging folder and renamed when it is complete; older ones go only after that. A full disk
+or a killed process thus loses nothing earlier, and the newest ``checkpoint-N`` can always be resumed from. A file named
 ``keep`` inside a checkpoint protects it from being rotated out.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from trl.trainer.base_trainer import _BaseTrainer
+
 STAGING, PROTECTED = ".saving", "keep"
 
 
@@ -21,7 +23,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
 
 
-class CheckpointTrainer:
+class CheckpointTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     """Mixin: atomic checkpoints, rotation that respects protection, and our model card instead of TRL's."""
 
     def __init__(
@@ -39,23 +41,23 @@ class CheckpointTrainer:
         super().__init__(*args, **kwargs)
 
     def _get_output_dir(self, trial: Any) -> str:
-        folder: str = super()._get_output_dir(trial)  # type: ignore[misc]
+        folder: str = super()._get_output_dir(trial)
         return str(Path(folder) / STAGING) if self._staging else folder
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        folder = Path(super()._get_output_dir(trial))  # type: ignore[misc]
-        main = self.accelerator.is_main_process  # type: ignore[attr-defined]
+        folder = Path(super()._get_output_dir(trial))
+        main = self.accelerator.is_main_process
         if main:
             shutil.rmtree(folder / STAGING, ignore_errors=True)
-        self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
+        self.accelerator.wait_for_everyone()
         self._staging = True
         try:
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            super()._save_checkpoint(model, trial)
         finally:
             self._staging = False
-        self.accelerator.wait_for_everyone()  # type: ignore[attr-defined]
+        self.accelerator.wait_for_everyone()
         if main:
-            name = f"checkpoint-{self.state.global_step}"  # type: ignore[attr-defined]
+            name = f"checkpoint-{self.state.global_step}"
             if self._card is not None:
                 self._card(folder / STAGING / name)
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -26,7 +26,7 @@ from entmin.hosts.trl.samples import SampleTrainer, stack
 
 
 @dataclass
-class EMFTConfig(RLOOConfig):
+class EMFTConfig(RLOOConfig):  # type: ignore[misc]
     """RLOO's arguments, and one sample per prompt allowed; `beta` weighs the KL term."""
 
     reduction: Literal["mean", "sum"] = "mean"
@@ -35,15 +35,17 @@ class EMFTConfig(RLOOConfig):
     def __post_init__(self) -> None:
         """TRL's own checks, but for the one that wants several samples per prompt."""
         _BaseConfig.__post_init__(self)
-        per_step = self.per_device_train_batch_size * self.world_size
-        self.steps_per_generation = self.steps_per_generation or self.gradient_accumulation_steps
-        self.generation_batch_size = per_step * self.steps_per_generation
-        self.pad_to_multiple_of = None if self.pad_to_multiple_of == "auto" else self.pad_to_multiple_of
-        if self.generation_batch_size % self.num_generations:
-            raise ValueError(f"{self.generation_batch_size} samples are no groups of {self.num_generations}")
+        given: Any = self
+        given.steps_per_generation = given.steps_per_generation or given.gradient_accumulation_steps
+        given.generation_batch_size = (
+            given.per_device_train_batch_size * given.world_size * given.steps_per_generation
+        )
+        given.pad_to_multiple_of = None if given.pad_to_multiple_of == "auto" else given.pad_to_multiple_of
+        if given.generation_batch_size % given.num_generations:
+            raise ValueError(f"{given.generation_batch_size} samples are no groups of {given.num_generations}")
 
 
-class EMFTTrainer(SampleTrainer, CheckpointTrainer, RLOOTrainer):
+class EMFTTrainer(SampleTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignore[misc]
     """On-policy EM-FT. Samples are fresh at every rollout unless the sampler says otherwise."""
 
     keeps_old_logprobs = False

@@ -64,15 +64,15 @@ class IntrinsicTrainer(SampleTrainer):
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
         if self._intrinsic is None:
-            found: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
+            found: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
             return found
         local = self._reward(self._intrinsic, completion_ids_list).float()
-        gathered: Tensor = self.accelerator.gather(local.to(self.accelerator.device))  # type: ignore[attr-defined]
+        gathered: Tensor = self.accelerator.gather(local.to(self.accelerator.device))
         return gathered[:, None]
 
     def _reward(self, intrinsic: Intrinsic, completions: list[list[int]]) -> Tensor:
         if intrinsic.name == "majority":
-            return rewards.majority(answer_ids(self._keys), self.num_generations)  # type: ignore[attr-defined]
+            return rewards.majority(answer_ids(self._keys), self.num_generations)
         if intrinsic.name == "format-only":
             return torch.tensor([float(key is not None) for key in self._keys])
         if intrinsic.name == "random":
@@ -95,21 +95,21 @@ class IntrinsicTrainer(SampleTrainer):
     @torch.no_grad()
     def _mean_logprobs(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[Tensor, int]:
         """``[B, C]`` means over the vocabulary of log p, and its size; one row's logits are held at a time."""
-        model, device = self.accelerator.unwrap_model(self.model), self.accelerator.device  # type: ignore[attr-defined]
+        model, device = self.accelerator.unwrap_model(self.model), self.accelerator.device
         means = torch.zeros(len(prompts), max(map(len, completions)))
         vocabulary = 0
         with self.without_checkpointing():
             for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
                 ids = torch.tensor([prompt + completion], device=device)
-                with self.accelerator.autocast():  # type: ignore[attr-defined]
+                with self.accelerator.autocast():
                     logits = model(input_ids=ids, logits_to_keep=len(completion) + 1).logits[0, :-1]
                 vocabulary = logits.shape[-1]
-                tempered = logits.float() / self.temperature  # type: ignore[attr-defined]
+                tempered = logits.float() / self.temperature
                 means[row, : len(completion)] = tempered.log_softmax(-1).mean(-1).cpu()
         return means, vocabulary
 
     def _compute_loss(self, model: Any, inputs: Any) -> Tensor:
-        loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[misc]
+        loss: Tensor = super()._compute_loss(model, inputs)
         if self._entropy_bonus:
             assert self._live is not None and self._window_tokens is not None
             entropies, mask = self._live
@@ -119,11 +119,11 @@ class IntrinsicTrainer(SampleTrainer):
         return loss
 
 
-class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):
+class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignore[misc]
     """RLOO: leave-one-out advantages, the KL estimate subtracted from the reward, a ratio per completion."""
 
 
-class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):
+class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: ignore[misc]
     """GRPO: standardised advantages, the KL estimate in the loss, a ratio per token."""
 
     keeps_old_logprobs = False

@@ -1,7 +1,7 @@
 """What all trainers share: reproducible samples, and the curves that say how they change.
 
-Every sample is drawn from a stream of its own, numbered by rollout and row over all processes. The samples of a step thus
-depend on the seed and the weights alone: not on the micro-batch, on the number of processes, or on where a run was
+Every sample is drawn from a stream of its own, numbered by rollout and row over all processes. The samples of a step
+thus depend on the seed and the weights alone: not on the micro-batch, on the number of processes, or on where a run was
 interrupted.
 
 Curves, one value per optimiser step, in TRL's metrics under these names:
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import utils as head
+from trl.trainer.base_trainer import _BaseTrainer
 
 Sampler = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
 """(model, prompts as token ids, stream numbers) -> completions as token ids, end-of-sequence token included."""
@@ -40,13 +41,15 @@ class Scores(NamedTuple):
     mask: Tensor
 
 
-class SampleTrainer:
+class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     """Mixin for TRL's online trainers: sampling streams, entropies at no extra cost, curves."""
 
     keeps_old_logprobs = True
     """Whether the trainer itself scores every sample with the current policy before the update."""
 
-    def __init__(self, *args: Any, sampler: Sampler | None, answer_keys: AnswerKeys | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sampler: Sampler | None, answer_keys: AnswerKeys | None = None, **kwargs: Any
+    ) -> None:
         """Set up the trainer; other arguments are TRL's.
 
         Args:
@@ -72,33 +75,34 @@ class SampleTrainer:
     @property
     def rollout_number(self) -> int:
         """How many rollouts came before this one, over the whole run."""
-        updates = self.args.steps_per_generation // self.args.gradient_accumulation_steps  # type: ignore[attr-defined]
-        return int(self.state.global_step) // max(1, updates)  # type: ignore[attr-defined]
+        updates: int = self.args.steps_per_generation // self.args.gradient_accumulation_steps
+        done: int = self.state.global_step
+        return done // max(1, updates)
 
     def _streams(self, rows: int) -> list[int]:
-        processes, index = self.accelerator.num_processes, self.accelerator.process_index  # type: ignore[attr-defined]
+        processes, index = self.accelerator.num_processes, self.accelerator.process_index
         first = (self.rollout_number * processes + index) * rows
         return list(range(first, first + rows))
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         self._prompt_ids = prompt_ids
         if self._sampler is None:
-            return super()._generate_single_turn(prompt_ids, *args, **kwargs)  # type: ignore[misc]
-        model = self.accelerator.unwrap_model(self.model)  # type: ignore[attr-defined]
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        model = self.accelerator.unwrap_model(self.model)
         return self._sampler(model, prompt_ids, self._streams(len(prompt_ids)))
 
     def _generate(self, prompts: list[Any]) -> Any:
         self._scores, self._awaiting_scores = None, self.keeps_old_logprobs
-        out = super()._generate(prompts)  # type: ignore[misc]
+        out = super()._generate(prompts)
         self._log_samples(out[1])
         return out
 
     # ---- curves ----
 
     def _log_samples(self, completions: list[list[int]]) -> None:
-        n, limit = self.num_generations, self.max_completion_length  # type: ignore[attr-defined]
-        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}  # type: ignore[attr-defined]
-        texts = self._tokenizer.batch_decode(completions, skip_special_tokens=True)  # type: ignore[attr-defined]
+        n, limit = self.num_generations, self.max_completion_length
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        texts = self._tokenizer.batch_decode(completions, skip_special_tokens=True)
         self._keys = self._answer_keys(texts)
         groups = [self._keys[i : i + n] for i in range(0, len(self._keys), n)]
         lengths = [len(ids) for ids in completions]
@@ -113,24 +117,24 @@ class SampleTrainer:
             dtype=torch.float64,
         )
         means = self._mean_over_processes(local)
-        self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)  # type: ignore[attr-defined]
+        self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)
         names = ("length", "clipped", "repetition", "distinct", "agreement")
         for name, value in [*zip(names, means, strict=True), ("tokens", float(self._tokens_drawn))]:
-            self._metrics["train"][name] = [value]  # type: ignore[attr-defined]
+            self._metrics["train"][name] = [value]
 
     def _mean_over_processes(self, local: Tensor) -> list[float]:
-        device = self.accelerator.device  # type: ignore[attr-defined]
+        device = self.accelerator.device
         kind = torch.float32 if device.type == "mps" else local.dtype
-        means: list[float] = self.accelerator.reduce(local.to(device, kind), "mean").tolist()  # type: ignore[attr-defined]
+        means: list[float] = self.accelerator.reduce(local.to(device, kind), "mean").tolist()
         return means
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Put in means over all tokens of the step, where TRL has means of micro-batch means."""
         for name, sums in self._sums.items():
-            total, count = self.accelerator.reduce(sums, "sum").tolist()  # type: ignore[attr-defined]
-            self._metrics["train"][name] = [total / max(count, 1)]  # type: ignore[attr-defined]
+            total, count = self.accelerator.reduce(sums, "sum").tolist()
+            self._metrics["train"][name] = [total / max(count, 1)]
         self._sums = {}
-        super().log(logs, start_time)  # type: ignore[misc]
+        super().log(logs, start_time)
 
     def _add(self, name: str, total: Tensor, count: Tensor) -> None:
         """Count something per token into the curve of that name."""
@@ -150,9 +154,9 @@ class SampleTrainer:
         **kwargs: Any,
     ) -> Any:
         learning = torch.is_grad_enabled()
-        scoring = self._awaiting_scores and not learning and model is self.model  # type: ignore[attr-defined]
+        scoring = self._awaiting_scores and not learning and model is self.model
         with completions_only(input_ids.device):
-            out = super()._get_per_token_logps_and_entropies(  # type: ignore[misc]
+            out = super()._get_per_token_logps_and_entropies(
                 model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy or scoring, **kwargs
             )
         mask = attention_mask[:, -logits_to_keep:]
@@ -166,32 +170,32 @@ class SampleTrainer:
     def _score(self, prompts: list[list[int]], completions: list[list[int]]) -> Scores:
         """The policy's log-probabilities and entropies of the samples; free where the trainer has just taken them."""
         if self._scores is None:
-            device = self.accelerator.device  # type: ignore[attr-defined]
-            pad = self._tokenizer.pad_token_id  # type: ignore[attr-defined]
+            device = self.accelerator.device
+            pad = self._tokenizer.pad_token_id
             left, left_mask = stack(prompts, pad, left=True)
             right, right_mask = stack(completions, pad)
             ids, mask = torch.cat([left, right], 1).to(device), torch.cat([left_mask, right_mask], 1).to(device)
-            size = self.args.per_device_train_batch_size  # type: ignore[attr-defined]
+            size = self.args.per_device_train_batch_size
             self._awaiting_scores = True
             with torch.no_grad(), self.without_checkpointing():
-                self._get_per_token_logps_and_entropies(self.model, ids, mask, right.shape[1], size)  # type: ignore[attr-defined]
+                self._get_per_token_logps_and_entropies(self.model, ids, mask, right.shape[1], size)
         assert self._scores is not None
         return self._scores
 
     def without_checkpointing(self) -> Any:
         """Context in which the model does not recompute activations."""
-        return disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs)  # type: ignore[attr-defined]
+        return disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs)
 
     # ---- normalisation over the whole optimisation step ----
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        inputs = super()._prepare_inputs(generation_batch)  # type: ignore[misc]
-        accumulate = self.args.gradient_accumulation_steps  # type: ignore[attr-defined]
-        if self.model.training and self._step % accumulate == 0:  # type: ignore[attr-defined]
-            first = self._step % self.args.steps_per_generation  # type: ignore[attr-defined]
-            window = self._buffered_inputs[first : first + accumulate]  # type: ignore[attr-defined]
+        inputs = super()._prepare_inputs(generation_batch)
+        accumulate = self.args.gradient_accumulation_steps
+        if self.model.training and self._step % accumulate == 0:
+            first = self._step % self.args.steps_per_generation
+            window = self._buffered_inputs[first : first + accumulate]
             local = torch.stack([part["completion_mask"].sum() for part in window]).sum()
-            self._window_tokens = self.accelerator.reduce(local, "sum")  # type: ignore[attr-defined]
+            self._window_tokens = self.accelerator.reduce(local, "sum")
         return inputs
 
     def _as_step_share(self, total: Tensor, count: Tensor | float) -> Tensor:
@@ -200,10 +204,11 @@ class SampleTrainer:
         Undoes what comes later: processes are averaged, and Trainer divides by the number of micro-batches unless told
         that the loss is scaled already.
         """
-        scale = self.accelerator.num_processes  # type: ignore[attr-defined]
-        if not self.loss_is_scaled_for_ga:  # type: ignore[attr-defined]
-            scale *= self.current_gradient_accumulation_steps  # type: ignore[attr-defined]
-        return total * scale / count
+        scale = self.accelerator.num_processes
+        if not self.loss_is_scaled_for_ga:
+            scale *= self.current_gradient_accumulation_steps
+        share: Tensor = total * scale / count
+        return share
 
 
 @contextmanager

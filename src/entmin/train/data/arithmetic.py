@@ -36,7 +36,9 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
     """
     unknown = set(options) - set(OPTIONS)
     if unknown or split not in ("train", "test"):
-        what = f"option {min(unknown)!r}; options: {', '.join(OPTIONS)}" if unknown else f"split {split!r}: train or test"
+        what = (
+            f"option {min(unknown)!r}; options: {', '.join(OPTIONS)}" if unknown else f"split {split!r}: train or test"
+        )
         raise UsageError(f"arithmetic has no {what}")
     chosen = OPTIONS | options
     if chosen["prompt"] not in PROMPTS:
