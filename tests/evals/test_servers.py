@@ -95,7 +95,8 @@ def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_
         "--threads", "1", "--dtype", "float32", "--device", "cpu", "--batch-size", "2",
     )  # fmt: skip
     command = ("eval", "tiny", "--limit", "20", "--max-tokens", "60", "--quiet",
-               "--mode", "em_inf+self_consistency:n=2", "--engine", "openai", "--base-url", server.url, "--batch-size", "4")  # fmt: skip
+               "--mode", "em_inf+self_consistency:n=2", "--engine", "openai",
+               "--base-url", server.url, "--batch-size", "4")  # fmt: skip
     try:
         running = entmin.start(*command)
         deadline = time.monotonic() + 120

@@ -15,14 +15,17 @@ from transformers import AutoTokenizer
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
 
 
-def test_methods_and_strategies_run_on_a_vllm_server_started_for_them(entmin_here, entmin, tmp_path):
+def test_methods_and_strategies_run_on_a_vllm_server_started_for_them(entmin, tmp_path):
     model = tiny.save(tmp_path / "wide", "llama-wide-heads", sharpness=12.0, dtype="bfloat16")
     methods = "normal,em_inf,self_consistency:vote=logprob:n=2,em_inf+self_refinement:n=2"
-    done = entmin(
+    entmin.environment |= ENVIRONMENT
+    running = entmin.start(
         "compare", model, "--engine", "vllm", "--dtype", "bfloat16", "--limit", "3", "--max-tokens", "8", "--quiet",
-        "--vllm-args", "--enforce-eager --max-model-len 512 --max-num-seqs 8", "--methods", methods, **ENVIRONMENT,
+        "--vllm-args", "--enforce-eager --max-model-len 512 --max-num-seqs 8", "--methods", methods,
     )  # fmt: skip
-    assert "em_inf+self_refinement:n=2" in done.stdout
+    shown, errors = running.communicate(timeout=500)
+    assert running.returncode == 0, errors
+    assert "em_inf+self_refinement:n=2" in shown
     (path,) = (entmin.folder / "results").glob("*/em_inf+self_refinement/*/summary.json")
     summary = json.loads(path.read_text())
     (server,) = summary["engines"][0]["servers"]

@@ -1,6 +1,6 @@
 """Several answers to one question as Inspect solvers: self-consistency, self-refinement, best of n.
 
-Each wraps the `generate` that an ordinary solver calls, so it works for every task, those that ask step by step included,
+Each wraps the `generate` that an ordinary solver calls, so it works for every task, step-by-step ones included,
 on every engine and under every decoding method. Answer i has its own seed, derived from the sample's; answer 0 has the
 sample's own and so is the answer of the plain run. Tokens and seconds of all calls are kept (`entmin.evals.cost`).
 
