@@ -63,7 +63,7 @@ class TrainConfig(WatchSettings):
     """Only this many prompts, drawn by `seed`."""
     decontaminate: tuple[str, ...] = ("at-hand",)
     """Evaluation tasks whose problems prompts must not share; at-hand: all that can be read without the network."""
-    data_options: dict[str, str | int | float | bool] = {}
+    data_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Options of the data source, such as `terms` and `digits` of arithmetic."""
     max_prompt_tokens: Positive = 1024
     """Longer prompts are left out and counted."""

@@ -37,9 +37,7 @@ class EMFTConfig(RLOOConfig):  # type: ignore[misc]
         _BaseConfig.__post_init__(self)
         given: Any = self
         given.steps_per_generation = given.steps_per_generation or given.gradient_accumulation_steps
-        given.generation_batch_size = (
-            given.per_device_train_batch_size * given.world_size * given.steps_per_generation
-        )
+        given.generation_batch_size = given.per_device_train_batch_size * given.world_size * given.steps_per_generation
         given.pad_to_multiple_of = None if given.pad_to_multiple_of == "auto" else given.pad_to_multiple_of
         if given.generation_batch_size % given.num_generations:
             raise ValueError(f"{given.generation_batch_size} samples are no groups of {given.num_generations}")
