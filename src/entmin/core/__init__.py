@@ -4,10 +4,12 @@
 - `em_inf`: EM-INF, a few Adam steps on the row's own logits (paper section 4).
 - `adaptive_temperature`: the temperature at which the row's entropy meets a target (paper Algorithm 1).
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
+- `log_probability`, `self_certainty`: how sure a row is of a token, and at all.
 - `parts`: how a row is cut into pieces small or coarse enough to be summed exactly and cheaply.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
+from entmin.core.certainty import log_probability, self_certainty
 from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
 from entmin.core.entropy import entropy
 from entmin.core.impl import implementation
@@ -19,5 +21,7 @@ __all__ = [
     "em_inf_measured",
     "entropy",
     "implementation",
+    "log_probability",
+    "self_certainty",
     "solve_temperature",
 ]
