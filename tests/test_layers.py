@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,16 @@ def layers(names):
 
 @pytest.mark.parametrize("path", under("core"), ids=lambda path: path.name)
 def test_core_imports_torch_and_itself_only(path):
-    standard = {"__future__", "math", "collections", "typing", "itertools", "functools", "dataclasses", "os"}
     roots = {name.split(".")[0] for name in imports(path)}
-    assert roots <= standard | {"torch", "entmin"}
-    assert layers(imports(path)) <= {"core"}
+    compiled = {"values": {"numba", "numpy"}, "triton": {"triton"}}.get(path.relative_to(PACKAGE).parts[1], set())
+    assert roots - sys.stdlib_module_names <= {"torch", "entmin"} | compiled
+    assert layers(imports(path)) <= {"core", "errors"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_compiled_implementations_are_imported_through_the_switch_only(path):
+    if path.relative_to(PACKAGE).parts[:2] not in {("core", "values"), ("core", "triton")}:
+        assert not reaches(imports(path), {"entmin.core.values", "entmin.core.triton"})
 
 
 @pytest.mark.parametrize("path", under("methods"), ids=lambda path: path.name)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from entmin.core.entropy import compute_dtype
+from entmin.core.impl import AUTO, function
 from entmin.core.parts import Part, moments, pieces
 
 
@@ -27,6 +28,7 @@ def adaptive_temperature(
     target_ratio: float = 0.85,
     threshold: float = 1e-5,
     absolute_tol: bool = False,
+    impl: str = AUTO,
 ) -> Tensor:
     """Divide each row by the temperature at which its entropy meets the target.
 
@@ -39,6 +41,7 @@ def adaptive_temperature(
         target_ratio: wanted entropy as a fraction of the row's own.
         threshold: rows at or below this entropy (nats) are left alone; no target is below it.
         absolute_tol: read `tol` in nats instead, as the published code does.
+        impl: which implementation (see `entmin.core.impl`).
 
     Returns:
         ``[B, V]`` logits: float64 for float64 input, float32 otherwise. Rows left alone come back bit for bit. A row
@@ -47,6 +50,7 @@ def adaptive_temperature(
     Raises:
         TypeError: the dtype is not floating.
         ValueError: `logits` is not two-dimensional.
+        UsageError: the implementation asked for is unknown or cannot do it here.
     """
     tau = solve_temperature(
         logits,
@@ -57,6 +61,7 @@ def adaptive_temperature(
         target_ratio=target_ratio,
         threshold=threshold,
         absolute_tol=absolute_tol,
+        impl=impl,
     )
     dtype = compute_dtype(logits)
     return logits.to(dtype) / tau.to(dtype)[:, None]
@@ -72,13 +77,40 @@ def solve_temperature(
     target_ratio: float = 0.85,
     threshold: float = 1e-5,
     absolute_tol: bool = False,
+    impl: str = AUTO,
 ) -> Tensor:
     """The temperature `adaptive_temperature` divides each row by: ``[B]``, 1 for rows left alone, NaN for broken rows.
 
     Arguments and errors are those of `adaptive_temperature`.
     """
+    compute_dtype(logits)
     if logits.dim() != 2:
         raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
+    tau: Tensor = function(logits, "solve_temperature", impl)(
+        logits,
+        tmax=tmax,
+        tmin=tmin,
+        max_iter=max_iter,
+        tol=tol,
+        target_ratio=target_ratio,
+        threshold=threshold,
+        absolute_tol=absolute_tol,
+    )
+    return tau
+
+
+def solve_temperature_torch(
+    logits: Tensor,
+    *,
+    tmax: float,
+    tmin: float,
+    max_iter: int,
+    tol: float,
+    target_ratio: float,
+    threshold: float,
+    absolute_tol: bool,
+) -> Tensor:
+    """`solve_temperature` in plain tensor operations, over the parts of `entmin.core.parts`."""
     rows = logits.to(compute_dtype(logits))
     search = (tmax, tmin, max_iter, tol, target_ratio, threshold, absolute_tol)
     return torch.cat([_bisect(piece.parts, *search) for piece in pieces(rows)] or [rows.new_ones(0)])

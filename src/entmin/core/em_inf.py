@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from entmin.core.entropy import compute_dtype
+from entmin.core.impl import AUTO, function
 from entmin.core.parts import Part, moments, pieces
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
@@ -31,6 +32,7 @@ def em_inf(
     kl_weight: float = 0.05,
     learning_rate: float = 0.1,
     n_grad_steps: int = 3,
+    impl: str = AUTO,
 ) -> Tensor:
     """Minimise each row's entropy by Adam on its logits.
 
@@ -40,6 +42,7 @@ def em_inf(
         kl_weight: weight of KL(p0 || p), the pull back to the original distribution.
         learning_rate: Adam's step, in logits.
         n_grad_steps: at most this many updates.
+        impl: which implementation (see `entmin.core.impl`).
 
     Returns:
         ``[B, V]`` adjusted logits: float64 for float64 input, float32 otherwise (half precision could not hold the
@@ -49,9 +52,21 @@ def em_inf(
     Raises:
         TypeError: the dtype is not floating.
         ValueError: `logits` is not two-dimensional.
+        UsageError: the implementation asked for is unknown or cannot do it here.
     """
+    compute_dtype(logits)
     if logits.dim() != 2:
         raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
+    out: Tensor = function(logits, "em_inf", impl)(
+        logits, threshold=threshold, kl_weight=kl_weight, learning_rate=learning_rate, n_grad_steps=n_grad_steps
+    )
+    return out
+
+
+def em_inf_torch(
+    logits: Tensor, *, threshold: float, kl_weight: float, learning_rate: float, n_grad_steps: int
+) -> Tensor:
+    """`em_inf` in plain tensor operations, over the parts of `entmin.core.parts`."""
     out = logits.to(compute_dtype(logits), copy=True)
     broken = ~out.amax(-1, keepdim=True).isfinite()  # NaN, +inf, and a row of -inf all show in the maximum
     if out.device.type != "cpu" or broken.any():

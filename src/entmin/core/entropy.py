@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from entmin.core.impl import AUTO, function
+
 FLOOR = -1.0e4
 """Shifted logits are held above this: exp(FLOOR) is 0 in every dtype, and 0 * FLOOR is 0 where 0 * -inf is NaN."""
 
@@ -34,11 +36,12 @@ def sum_dtype(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
-def entropy(logits: Tensor) -> Tensor:
+def entropy(logits: Tensor, *, impl: str = AUTO) -> Tensor:
     """Shannon entropy of ``softmax(logits)`` along the last dimension.
 
     Args:
         logits: ``[..., V]``, any floating dtype; ``-inf`` masks an entry.
+        impl: which implementation (see `entmin.core.impl`).
 
     Returns:
         ``[...]`` entropies in nats, float32 (float64 for float64 input); NaN where a row holds NaN or +inf or is masked
@@ -46,10 +49,18 @@ def entropy(logits: Tensor) -> Tensor:
 
     Raises:
         TypeError: the dtype is not floating.
+        UsageError: the implementation asked for is unknown or cannot do it here.
     """
+    compute_dtype(logits)
     rows = logits.reshape(-1, logits.shape[-1])
+    found: Tensor = function(logits, "entropy", impl)(rows)
+    return found.reshape(logits.shape[:-1])
+
+
+def entropy_torch(rows: Tensor) -> Tensor:
+    """`entropy` of ``[N, V]`` rows in plain tensor operations."""
     found = [_entropy(piece) for piece in torch.split(rows, cache_rows(rows))]
-    return (torch.cat(found) if found else rows.new_empty(0)).to(compute_dtype(logits)).reshape(logits.shape[:-1])
+    return (torch.cat(found) if found else rows.new_empty(0)).to(compute_dtype(rows))
 
 
 def cache_rows(rows: Tensor) -> int:
