@@ -6,7 +6,6 @@ again, from the second-level cache. Blocks with tokens likelier than 1e-4 are su
 No `from __future__ import annotations` here: Triton reads the annotations.
 """
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -29,7 +28,6 @@ def solve_temperature(
     target_ratio: float = 0.85,
     threshold: float = 1e-5,
     absolute_tol: bool = False,
-    solver: str = "newton",
     out: Tensor | None = None,
 ) -> Tensor:
     """`entmin.core.solve_temperature` in one Triton kernel.
@@ -43,7 +41,6 @@ def solve_temperature(
         target_ratio: wanted entropy as a fraction of the row's own.
         threshold: rows at or below this entropy (nats) are left alone; no target is below it.
         absolute_tol: the published search: bisection, `tol` in nats.
-        solver: ``newton`` or ``bisection``.
         out: ``[B]`` contiguous float32 to write into; with it nothing is allocated.
 
     Returns:
@@ -59,11 +56,10 @@ def solve_temperature(
         return found
     block = min(_BLOCK, triton.next_power_of_2(rows.shape[1]))
     search = (float(tmax), float(tmin), int(max_iter), float(tol), float(target_ratio), float(threshold))
-    bisect = absolute_tol or solver == "bisection"
     with on(rows.device):
         solve[(rows.shape[0],)](
             rows, found, rows.shape[1], rows.stride(0), *search,
-            ABSOLUTE=absolute_tol, BISECT=bisect, BLOCK=block, num_warps=_WARPS,
+            BISECT=absolute_tol, BLOCK=block, num_warps=_WARPS,
         )  # fmt: skip
     return found
 
@@ -127,7 +123,7 @@ def leap(b, f, slope, bend):
 
 @triton.jit
 def bisect_row(
-    logits, row_start, vocabulary, top, cut, target, accepted, tmax, tmin, max_iter, BLOCK: tl.constexpr
+    logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK: tl.constexpr
 ):  # fmt: skip
     """The published search."""
     low, high = tl.full((), tmin, tl.float64), tl.full((), tmax, tl.float64)
@@ -136,7 +132,7 @@ def bisect_row(
     while left > 0:
         tau = (low + high) / 2
         h, variance, cube = moments_at(logits, row_start, vocabulary, top, cut, 1 / tau, BLOCK)
-        left = tl.where(tl.abs(h - target) < accepted, 0, left - 1)
+        left = tl.where(tl.abs(h - target) < tol, 0, left - 1)
         low, high = tl.where(h < target, tau, low), tl.where(h < target, high, tau)
     return tau
 
@@ -174,7 +170,7 @@ def newton_row(
         poor = tl.where(poor >= 2, 0, poor)
         inside = (b >= first) & (b <= last)
         met = inside & (tl.abs(h - target) <= tol * target)
-        stuck = (b == to) | ((b >= last) & above) | ((b == first) & (f < 0))
+        stuck = (b == to) | ((b == last) & above) | ((b == first) & (f < 0))
         left = tl.where(met | stuck, 0, left - 1)
         b = tl.where(left > 0, to, b)
     return tl.where(
@@ -186,7 +182,7 @@ def newton_row(
 def solve(
     logits, out, vocabulary, logits_stride,
     tmax: "fp64", tmin: "fp64", max_iter, tol: "fp64", target_ratio: "fp64", threshold: "fp64",
-    ABSOLUTE: tl.constexpr, BISECT: tl.constexpr, BLOCK: tl.constexpr,
+    BISECT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """One row."""
     row = tl.program_id(0).to(tl.int64)
@@ -197,8 +193,7 @@ def solve(
         target = tl.maximum(before * target_ratio, tl.full((), threshold, tl.float64))
         cut = top + log_z + HEAD
         if BISECT:
-            accepted = tl.full((), tol, tl.float64) if ABSOLUTE else target * tol
-            tau = bisect_row(logits, row_start, vocabulary, top, cut, target, accepted, tmax, tmin, max_iter, BLOCK)
+            tau = bisect_row(logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK)
         else:
             tau = newton_row(logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK)
     tl.store(out + row, tau.to(tl.float32))
