@@ -13,7 +13,7 @@ from torch import Tensor
 from entmin.core.triton.kernels import HEAD, MASKED, block_sums, held, load_block
 from entmin.core.triton.launch import checked, on, result
 
-_BLOCK, _WARPS = 2048, 8
+BLOCK, WARPS = 2048, 8
 TINY = tl.constexpr(1e-300)
 FAR = tl.constexpr(1e300)
 
@@ -54,12 +54,12 @@ def solve_temperature(
     found = result(out, rows, (rows.shape[0],))
     if rows.shape[0] == 0:
         return found
-    block = min(_BLOCK, triton.next_power_of_2(rows.shape[1]))
+    block = min(BLOCK, triton.next_power_of_2(rows.shape[1]))
     search = (float(tmax), float(tmin), int(max_iter), float(tol), float(target_ratio), float(threshold))
     with on(rows.device):
         solve[(rows.shape[0],)](
             rows, found, rows.shape[1], rows.stride(0), *search,
-            BISECT=absolute_tol, BLOCK=block, num_warps=_WARPS,
+            BISECT=absolute_tol, BLOCK=block, num_warps=WARPS,
         )  # fmt: skip
     return found
 

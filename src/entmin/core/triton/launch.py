@@ -10,7 +10,7 @@ import torch
 import triton
 from torch import Tensor
 
-_BLOCK = 1024
+BLOCK = 1024
 _PROGRAMS_PER_PROCESSOR = 8
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -51,7 +51,7 @@ class Shape(NamedTuple):
 
 def shape_of(logits: Tensor) -> Shape:
     """Blocks and programs for ``[B, V]`` logits: enough programs to fill the device, no more."""
-    block = min(_BLOCK, triton.next_power_of_2(logits.shape[1]))
+    block = min(BLOCK, triton.next_power_of_2(logits.shape[1]))
     blocks = -(-logits.shape[1] // block)
     wanted = _PROGRAMS_PER_PROCESSOR * _processors(logits.device)
     share = max(1, min(16, logits.shape[0] * blocks // wanted))

@@ -15,7 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def elementwise(function: _Function) -> _Function:
-    """Compile; products and sums may fuse, nothing is reordered, so equal inputs give equal outputs anywhere in a row."""
+    """Compile; products and sums may fuse, nothing is reordered, so equal logits stay equal wherever they stand."""
     return _compile(function, {"contract"})
 
 

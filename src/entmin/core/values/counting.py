@@ -1,4 +1,4 @@
-"""A row as distinct values: bfloat16 numbers, or float32 ones whose lower 16 bits are zero, counted by their upper bits."""
+"""A row as distinct values: bfloat16 numbers, or float32 ones with empty lower bits, counted by their upper 16 bits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
     Returns how many there are, masked entries (-inf) left out; -1 where a value is NaN or +inf, or all are masked.
     """
     n = 0
-    healthy = True
+    healthy: Any = True
     for start in range(0, CODES, _GROUP):
         group = tallies[start : start + _GROUP]
         seen = group[0]
@@ -52,7 +52,7 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
             for i in range(_GROUP):
                 if group[i]:
                     value = np.float64(np.uint32((start + i) << 16).view(np.float32))
-                    healthy &= value < np.inf
+                    healthy = healthy and value < np.inf
                     if value > -np.inf:
                         codes[n], values[n], counts[n] = start + i, value, group[i]
                         n += 1
@@ -61,10 +61,10 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
 
 
 @elementwise
-def scatter(bits: Any, shift: int, codes: Any, values: Any, table: Any, out: Any) -> None:
+def scatter(bits: Any, shift: int, codes: Any, values: Any, n: int, table: Any, out: Any) -> None:
     """Write every entry's transformed value, in float32, through a ``[CODES]`` table; masked entries stay -inf."""
     table[_MASKED] = -np.inf
-    for i in range(values.shape[0]):
+    for i in range(n):
         table[codes[i]] = values[i]
     for i in range(bits.shape[0]):
         out[i] = table[bits[i] >> shift]

@@ -41,11 +41,12 @@ def largest(values: Any) -> float:
 def first_update(x: Any, work: Any, top: float, log_total: float, h: float, rate: float) -> None:
     """Adam's first step: p = p0, so KL pulls nowhere, and fresh moments make it rate * g / (|g| + eps).
 
-    `work` is ``[ARRAYS, n]``: the weights exp(x - top), and room for m, v and p0.
+    `work` is ``[ARRAYS, >= n]``: the weights exp(x - top), and room for m, v and p0.
     """
-    weights, m, v, p0 = work[0], work[1], work[2], work[3]
+    n = x.shape[0]
+    weights, m, v, p0 = work[0][:n], work[1][:n], work[2][:n], work[3][:n]
     inverse, offset = math.exp(-log_total), h - log_total
-    for i in range(x.shape[0]):
+    for i in range(n):
         p = weights[i] * inverse
         gradient = -p * (max(x[i] - top, _LOWEST) + offset)
         p0[i] = p
@@ -57,10 +58,11 @@ def first_update(x: Any, work: Any, top: float, log_total: float, h: float, rate
 @elementwise
 def update(x: Any, work: Any, top: float, log_total: float, h: float, pull: float, rate: float, step: int) -> None:
     """Adam's later steps, from the weights, m, v and p0 in `work`."""
-    weights, m, v, p0 = work[0], work[1], work[2], work[3]
+    n = x.shape[0]
+    weights, m, v, p0 = work[0][:n], work[1][:n], work[2][:n], work[3][:n]
     inverse, offset = math.exp(-log_total), h - log_total
     unbias, unbias_square = rate / (1 - _BETA1**step), 1 / (1 - _BETA2**step)
-    for i in range(x.shape[0]):
+    for i in range(n):
         p = weights[i] * inverse
         gradient = pull * (p - p0[i]) - p * (max(x[i] - top, _LOWEST) + offset)
         m[i] += (1 - _BETA1) * (gradient - m[i])
@@ -69,23 +71,24 @@ def update(x: Any, work: Any, top: float, log_total: float, h: float, pull: floa
 
 
 @elementwise
-def adam(x: Any, counts: Any, work: Any, settings: Any, steps: int, found: Any, want_after: bool) -> int:
-    """Run EM-INF on distinct values in place; returns the number of updates.
+def adam(values: Any, counts: Any, n: int, work: Any, settings: Any, steps: int, found: Any, want_after: bool) -> int:
+    """Run EM-INF on the first n distinct values in place; returns the number of updates.
 
     Args:
-        x: ``[n]`` values.
-        counts: ``[n]`` float64.
-        work: ``[ARRAYS, n]`` float64.
+        values: ``[>= n]``.
+        counts: ``[>= n]`` how many tokens hold each.
+        n: how many there are.
+        work: ``[ARRAYS, >= n]`` float64.
         settings: threshold, kl_weight, learning_rate.
         steps: at most this many updates.
         found: receives the entropy before and the entropy after, this one only if wanted or if met on the way.
         want_after: take the entropy after the last update too.
     """
-    step = 0
+    x, counts, step = values[:n], counts[:n], 0
     while step < steps or want_after:
         top = largest(x)
-        total, expected = moments(x, counts, top, 1.0, work[0])
-        h = math.log(total) - expected / total
+        total, expected = moments(x, counts, top, 1.0, work[0][: x.shape[0]])
+        h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
         found[1] = h
         if step == 0:
             found[0] = h

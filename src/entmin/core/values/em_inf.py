@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,8 @@ import torch
 from torch import Tensor
 
 from entmin.core.values import counting, distinct, sweeps
-from entmin.core.values.compiling import elementwise
-from entmin.core.values.rows import WORKSPACE, bits_of, for_each_share, rows_of
-
-_COUNTED_MIN_VOCABULARY = 4096
+from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
+from entmin.errors import UsageError
 
 
 def em_inf(
@@ -34,30 +33,26 @@ def em_inf(
         learning_rate: see there.
         n_grad_steps: see there.
         out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
-        entropies: ``[2, B]`` float64, receives the entropies before and after.
+        entropies: ``[2, B]``, receives the entropies before and after.
     """
     rows = logits.float() if logits.dtype == torch.float16 else logits
     result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
+    if result.shape[1] > 1 and result.stride(1) != 1:
+        raise UsageError("out must have neighbouring entries in its rows; pass a contiguous tensor")
     bits, shift = bits_of(rows)
     target = rows_of(result)
     settings = np.array([threshold, kl_weight, learning_rate])
-    found = np.zeros((bits.count, 2))
-    counted = shift == 0 or bits.length >= _COUNTED_MIN_VOCABULARY
+    found = np.zeros((bits.number, 2))
+    counted = is_counted(bits)
 
     def work(first: int, last: int) -> None:
-        w = WORKSPACE
-        tail = w.tail_of(bits.length)
+        workspace = WORKSPACE
         for i in range(first, last):
             row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
             goal = target.memory[i * target.stride : i * target.stride + bits.length]
-            if not counted or not _by_value(
-                row, shift, w.tallies, w.codes, w.values, w.counts, w.work, w.table,
-                settings, n_grad_steps, found[i], entropies is not None, goal,
-            ):  # fmt: skip
-                _by_sweeps(
-                    row, shift, tail, w.scratch, w.where, w.values, w.ones, w.work,
-                    settings, n_grad_steps, found[i], entropies is not None, goal,
-                )  # fmt: skip
+            asked = settings, n_grad_steps, found[i], entropies is not None
+            if not (counted and _by_value(workspace, row, shift, goal, *asked)):
+                _by_sweeps(workspace, row, shift, goal, *asked)
 
     for_each_share(bits, work)
     if entropies is not None:
@@ -65,48 +60,40 @@ def em_inf(
     return result
 
 
-@elementwise
 def _by_value(
-    bits: Any, shift: int, tallies: Any, codes: Any, values: Any, counts: Any, work: Any, table: Any,
-    settings: Any, steps: int, found: Any, want_after: bool, out: Any,
-) -> bool:  # fmt: skip
+    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
+) -> bool:
     """Adjust a row over its distinct values; False, with nothing done, where they are not bfloat16 numbers."""
-    if not counting.tally(bits, shift, tallies):
+    if not counting.tally(bits, shift, w.tallies):
         return False
-    n = counting.collect(tallies, codes, values, counts)
+    n = counting.collect(w.tallies, w.codes, w.values, w.counts)
     if n < 0:
-        out[:] = np.nan
-        found[:] = np.nan
-        return True
-    x = values[:n]
-    if distinct.adam(x, counts[:n], work[:, :n], settings, steps, found, want_after) or shift == 0:
-        counting.scatter(bits, shift, codes, x, table, out)
+        out[:] = found[:] = np.nan
+    elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found, want_after) or shift == 0:
+        counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
     else:
         _copy(bits, out)
     return True
 
 
-@elementwise
 def _by_sweeps(
-    bits: Any, shift: int, state: Any, scratch: Any, where: Any, values: Any, ones: Any, work: Any,
-    settings: Any, steps: int, found: Any, want_after: bool, out: Any,
-) -> None:  # fmt: skip
+    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
+) -> None:
     """Adjust a row without counting."""
-    sums, scalars = np.zeros(2), np.zeros(8, np.float32)
-    top, n = sweeps.prepare(bits, shift, state, scratch, sums, where, values)
-    if top != top:
-        out[:] = np.nan
-        found[:] = np.nan
+    state = w.state_of(bits.shape[0])
+    top = sweeps.load(bits, shift, state)
+    if math.isnan(top):
+        out[:] = found[:] = np.nan
         return
-    x = values[:n]
-    if sweeps.adam(state, scratch, sums, top, x, ones[:n], work[:, :n], settings, steps, found, want_after, scalars):
-        sweeps.store(state, where, x, out)
+    n = sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
+    head = w.values, n, w.ones, w.work
+    if sweeps.adam(state, w.scratch, w.sums, top, *head, settings, steps, found, want_after) or shift == 0:
+        sweeps.store(state, w.where, w.values, n, out)
     else:
         _copy(bits, out)
 
 
-@elementwise
 def _copy(bits: Any, out: Any) -> None:
-    """Write a row of float32 bits out as they are."""
-    for i in range(bits.shape[0]):
-        out[i] = np.uint32(bits[i]).view(np.float32)
+    """Write a row of float32 bits out as they are; nothing to do where `out` is the row."""
+    if out.ctypes.data != bits.ctypes.data:
+        out.view(np.uint32)[:] = bits

@@ -2,10 +2,10 @@
 
     exp(s) = 2^k exp(r),   k = round(s / log 2),   r = s - k log 2,   |r| <= log(2) / 2
 
-Adding 1.5 * 2^52 (2^23 in float32) rounds s / log 2 to an integer and leaves it in the low bits, from where it is shifted
-into the exponent. log 2 is taken in two pieces so that r keeps its last digits. Arguments are held above -700 (-87):
-what lies under it is 1e-304 (1e-38) of the largest term and vanishes in every sum. Error: under 2 units in the last
-place in float64, 3 in float32 (tested).
+Adding 1.5 * 2^52 (2^23 in float32) rounds s / log 2 to an integer and leaves it in the low bits, from where it is
+shifted into the exponent. log 2 is taken in two pieces so that r keeps its last digits. Arguments are held above -700
+(-87): what lies under it is 1e-304 (1e-38) of the largest term and vanishes in every sum. Error: under 2 units in the
+last place in float64, 3 in float32 (tested).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """EM-INF and entropy of a row that need not repeat any value.
 
-Tokens with p > 1e-4, the head, are worked on in float64: near p = e^-H the sign of a gradient hangs on its last digits, and
-Adam turns that sign into a full step. The tail stays in float32. One sweep per step goes over the tail block by block:
-it updates, takes the exponential of the new value and adds it up while the block is in the first cache, so that the next
-step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known before the
-tail is; should the tail have outgrown it by far, they are taken again.
+Tokens with p > 1e-4, the head, are worked on in float64: near p = e^-H the sign of a gradient hangs on its last digits,
+and Adam turns that sign into a full step. The tail stays in float32. One sweep per step goes over the tail block by
+block: it updates, takes the exponential of the new value and adds it up while the block is in the first cache, so that
+the next step's Z and H are known at its end. Exponentials are taken against the head's new maximum, which is known
+before the tail is; should the tail have outgrown it by far, they are taken again.
 
 A block's x, m, v and original weights lie behind one another at fixed distances, so that the compiler sees they do not
 overlap; the last block is filled up with masked entries, so that equal logits take the same instructions wherever they
@@ -160,11 +160,8 @@ def _next_block(block: Any, scratch: Any, scalars: Any) -> None:
 
 
 @elementwise
-def prepare(bits: Any, shift: int, state: Any, scratch: Any, sums: Any, where: Any, values: Any) -> tuple[float, int]:
-    """Load a row and split it: (largest entry or NaN, size of the head); tail and its sums stay in `state` and `sums`."""
-    top = load(bits, shift, state)
-    if top != top:
-        return top, 0
+def split(state: Any, top: float, scratch: Any, sums: Any, where: Any, values: Any) -> int:
+    """Split a loaded row; returns the size of the head. The tail and its sums stay in `state` and `sums`."""
     blocks = state.shape[0] // STATE
     # p <= exp(x - top), so no token under this line has p > 1e-4, and finding it costs no exponential.
     cut = np.float32(top + _HEAD_LOG_PROBABILITY)
@@ -173,7 +170,7 @@ def prepare(bits: Any, shift: int, state: Any, scratch: Any, sums: Any, where: A
         cut = np.float32(top + math.log(sums[0]) + _HEAD_LOG_PROBABILITY)
     n = _take_head(state, blocks, cut, where, values)
     take_sums(state, blocks, np.float32(top), scratch, sums)
-    return top, n
+    return n
 
 
 @elementwise
@@ -202,18 +199,18 @@ def _sweep(
 
 @elementwise
 def adam(
-    state: Any, scratch: Any, sums: Any, top: float, x: Any, ones: Any, work: Any, settings: Any, steps: int,
-    found: Any, want_after: bool, scalars: Any,
+    state: Any, scratch: Any, sums: Any, top: float, head: Any, n: int, ones: Any, work: Any, settings: Any, steps: int,
+    found: Any, want_after: bool,
 ) -> int:  # fmt: skip
-    """Run EM-INF on a prepared row, head `x` and tail in place; returns the number of updates.
+    """Run EM-INF in place on a row that `split` made a head and a tail; returns the number of updates.
 
-    Arguments as in `entmin.core.values.distinct.adam`, and what `prepare` left.
+    Settings, steps, found and want_after as in `entmin.core.values.distinct.adam`.
     """
-    n, step = x.shape[0], 0
+    x, ones, step, scalars = head[:n], ones[:n], 0, np.zeros(8, np.float32)
     while step < steps or want_after:
-        head_total, head_expected = moments(x, ones, top, 1.0, work[0])
+        head_total, head_expected = moments(x, ones, top, 1.0, work[0][:n])
         total, expected = head_total + sums[0], head_expected + sums[1]
-        h = math.log(total) - expected / total
+        h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
         found[1] = h
         if step == 0:
             found[0] = h
@@ -236,13 +233,11 @@ def adam(
 
 
 @elementwise
-def store(state: Any, where: Any, x: Any, out: Any) -> None:
+def store(state: Any, where: Any, head: Any, n: int, out: Any) -> None:
     """Write a row out of its blocks and its head."""
-    n = out.shape[0]
     for b in range(state.shape[0] // STATE):
         block, target = state[b * STATE : b * STATE + BLOCK], out[b * BLOCK : b * BLOCK + BLOCK]
         for i in range(target.shape[0]):
             target[i] = block[i]
-    for i in range(x.shape[0]):
-        if where[i] < n:
-            out[where[i]] = x[i]
+    for i in range(n):
+        out[where[i]] = head[i]
