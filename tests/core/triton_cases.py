@@ -7,6 +7,7 @@ on the CUDA device.
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 import torch
@@ -111,7 +112,7 @@ def test_rows_do_not_influence_each_other_and_neither_does_the_grid(monkeypatch)
     assert torch.equal(torch.cat([em_inf(row[None], impl="triton") for row in logits]), together)
     for share in (1, 2, 16):
         cut = launch.shape_of(logits)._replace(share=share)
-        monkeypatch.setattr("entmin.core.triton.em_inf.shape_of", lambda _, cut=cut: cut)
+        monkeypatch.setattr(sys.modules["entmin.core.triton.em_inf"], "shape_of", lambda _, cut=cut: cut)
         assert torch.equal(kernel(logits), together)
 
 
@@ -149,11 +150,15 @@ def test_entropy_and_log_probability(kind):
 
 
 def test_an_unknown_id_gives_nan():
-    _, logprobs = entropy_and_logprob(torch.zeros(2, 9, device=DEVICE), torch.tensor([9, -1], device=DEVICE), impl="triton")
+    _, logprobs = entropy_and_logprob(
+        torch.zeros(2, 9, device=DEVICE), torch.tensor([9, -1], device=DEVICE), impl="triton"
+    )
     assert logprobs.isnan().all()
 
 
-@pytest.mark.parametrize("search", [{}, {"target_ratio": 0.3}, {"target_ratio": 0.0}, {"tmax": 0.5, "tmin": 0.2}], ids=str)
+@pytest.mark.parametrize(
+    "search", [{}, {"target_ratio": 0.3}, {"target_ratio": 0.0}, {"tmax": 0.5, "tmin": 0.2}], ids=str
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_temperature(kind, search):
     for vocabulary in (2, 300, 2100):
@@ -205,7 +210,11 @@ def test_nothing_waits_for_the_device():
 
 @cuda
 def test_replays_in_a_cuda_graph():
-    logits, out, workspace = rows_of_kind("random", 5000, 4).to(DEVICE), torch.empty(4, 5000, device=DEVICE), Workspace()
+    logits, out, workspace = (
+        rows_of_kind("random", 5000, 4).to(DEVICE),
+        torch.empty(4, 5000, device=DEVICE),
+        Workspace(),
+    )
     tau = torch.empty(4, device=DEVICE)
     work = lambda: (kernel(logits, out=out, workspace=workspace), tau.copy_(solve_temperature(logits, impl="triton")))  # noqa: E731
     work()

@@ -9,8 +9,17 @@
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
-from entmin.core.em_inf import em_inf
+from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
 from entmin.core.entropy import entropy, entropy_and_logprob
 from entmin.core.impl import implementation
 
-__all__ = ["adaptive_temperature", "em_inf", "entropy", "entropy_and_logprob", "implementation", "solve_temperature"]
+__all__ = [
+    "Adjusted",
+    "adaptive_temperature",
+    "em_inf",
+    "em_inf_measured",
+    "entropy",
+    "entropy_and_logprob",
+    "implementation",
+    "solve_temperature",
+]

@@ -65,6 +65,7 @@ class Batch:
         self.rows: list[Row] = []
         self._cache: Any = None
         self._mask = torch.zeros(0, 0, dtype=torch.long)
+        self._scores: Tensor | None = None
         accepted = inspect.signature(loaded.model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
@@ -156,7 +157,7 @@ class Batch:
         live = [i for i, row in enumerate(rows) if not row.done]
         if len(live) < len(rows):
             logits = logits[torch.tensor(live, device=logits.device)]
-        drawn = draw(logits, [rows[i].request for i in live], [rows[i].uniform() for i in live])
+        drawn = draw(logits, [rows[i].request for i in live], [rows[i].uniform() for i in live], self._room(logits))
         tokens, before, after = drawn.tokens.tolist(), drawn.before.tolist(), drawn.after.tolist()
         finished = []
         for n, i in enumerate(live):
@@ -169,6 +170,14 @@ class Batch:
                 row.ended = time.monotonic()
                 finished.append(row)
         return finished
+
+    def _room(self, logits: Tensor) -> Tensor:
+        """Float32 memory of the logits' shape, kept between steps; the logits' own where they are float32."""
+        if logits.dtype == torch.float32:
+            return logits
+        if self._scores is None or self._scores.shape[0] < logits.shape[0]:
+            self._scores = torch.empty(logits.shape, dtype=torch.float32, device=logits.device)
+        return self._scores[: logits.shape[0]]
 
     def _judge(self, row: Row) -> None:
         """Decide whether the row goes on."""

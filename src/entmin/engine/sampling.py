@@ -28,34 +28,39 @@ class Draw(NamedTuple):
     """Entropy of the distribution drawn from, nats; 0 for greedy rows."""
 
 
-def draw(logits: Tensor, requests: list[Request], uniforms: list[float]) -> Draw:
+def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: Tensor | None = None) -> Draw:
     """Draw one token per row of ``[B, V]`` logits.
 
     A row without a finite distribution (NaN, +inf, or everything masked) gets NaN entropies and a token to ignore.
+
+    Args:
+        logits: ``[B, V]``, any floating dtype.
+        requests: one a row.
+        uniforms: one number in [0, 1) a row.
+        room: ``[B, V]`` float32 that may be written over, `logits` itself allowed; with it a step need not allocate.
     """
-    logits = logits.float()
     groups: dict[object, list[int]] = {}
     for row, request in enumerate(requests):
         groups.setdefault((request.method, request.sampling), []).append(row)
-    before = entropy(logits)
     if len(groups) == 1:
-        return Draw(*_draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), before))
-    tokens, after = torch.empty(len(requests), dtype=torch.long, device=logits.device), before.clone()
+        return _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room)
+    tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
+    before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
         u = torch.tensor([uniforms[row] for row in rows], dtype=torch.float64)
-        drawn = _draw_group(logits[index], requests[rows[0]], u, before[index])
-        tokens[index], after[index] = drawn.tokens, drawn.after
+        tokens[index], before[index], after[index] = _draw_group(logits[index], requests[rows[0]], u, None)
     return Draw(tokens, before, after)
 
 
-def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, before: Tensor) -> Draw:
-    adjusted = request.method.adjust(logits)
+def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None) -> Draw:
+    adjusted, before, after = request.method.adjust_measured(logits, room)
     sampling = request.sampling
     if sampling.temperature == 0:
         return Draw(adjusted.argmax(-1), before, torch.zeros_like(before))
     scores = temper_and_truncate(adjusted, sampling)
-    after = before if scores is logits else entropy(scores)
+    if scores is not adjusted:
+        after = entropy(scores)
     size = cache_rows(scores)
     tokens = [
         _invert(piece, u) for piece, u in zip(torch.split(scores, size), torch.split(uniforms, size), strict=True)

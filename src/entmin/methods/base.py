@@ -17,6 +17,8 @@ from entmin.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from entmin.core import Adjusted
+
 Scalar = str | int | float | bool
 
 PREFIX = "entmin_"
@@ -39,6 +41,26 @@ class Method:
     def adjust(self, logits: Tensor) -> Tensor:
         """Map raw logits ``[B, V]`` to adjusted ones; float32 (float64 for float64), ``-inf`` entries kept."""
         raise NotImplementedError
+
+    def adjust_measured(self, logits: Tensor, out: Tensor | None = None) -> Adjusted:
+        """Like `adjust`, with each row's entropy before and after; what a method knows already is not computed again.
+
+        Args:
+            logits: ``[B, V]``.
+            out: ``[B, V]`` float32 that may be written over, `logits` itself allowed; the result may or may not be in
+                it.
+        """
+        from entmin.core import Adjusted, entropy
+
+        source = logits.float() if out is None else out.copy_(logits)
+        adjusted = self.adjust(source)
+        before = entropy(source)
+        return Adjusted(adjusted, before, before if adjusted is source else entropy(adjusted))
+
+    def adjust_in_place(self, logits: Tensor) -> Tensor:
+        """Like `adjust`, into float32 ``[B, V]`` logits themselves, which are returned."""
+        adjusted = self.adjust(logits)
+        return adjusted if adjusted is logits else logits.copy_(adjusted)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -45,7 +45,7 @@ def em_inf(
         kl_weight: weight of KL(p0 || p).
         learning_rate: Adam's step, in logits.
         n_grad_steps: at most this many updates.
-        out: ``[B, V]`` contiguous float32 to write into; may be `logits` itself, and then rows under the threshold are
+        out: ``[B, V]`` float32 to write into; may be `logits` itself, and then rows under the threshold are
             read once and not written.
         workspace: memory kept by the caller; with it and `out` nothing is allocated.
 
@@ -57,6 +57,17 @@ def em_inf(
         ValueError: `logits` is not two-dimensional, or `out` does not fit.
     """
     rows = checked(logits)
+    if out is not None and not out.is_contiguous():
+        return out.copy_(
+            em_inf(
+                logits,
+                threshold=threshold,
+                kl_weight=kl_weight,
+                learning_rate=learning_rate,
+                n_grad_steps=n_grad_steps,
+                workspace=workspace,
+            )
+        )
     out = result(out, rows, tuple(rows.shape))
     cut = shape_of(rows)
     if rows.shape[0] == 0:
