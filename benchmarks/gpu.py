@@ -86,7 +86,9 @@ def copy_bandwidth(repeats: int) -> float:
     return 2 * source.numel() / (1e-3 * event_milliseconds(lambda: target.copy_(source), repeats))
 
 
-def measure(vocabulary: int, batch: int, share: float, dtype: torch.dtype, bandwidth: float, repeats: int) -> dict[str, Any]:
+def measure(
+    vocabulary: int, batch: int, share: float, dtype: torch.dtype, bandwidth: float, repeats: int
+) -> dict[str, Any]:
     """One line: milliseconds per row."""
     rows, workspace = rows_for(vocabulary, batch, share, dtype), Workspace()
     out = torch.empty(rows.shape, dtype=torch.float32, device="cuda")
@@ -114,7 +116,11 @@ def page(lines: list[dict[str, Any]], title: str) -> str:
     text = [f"# {title}", "", "| " + " | ".join(head) + " |", "|" + "---:|" * len(head)]
     for r in lines:
         times = [f"{1e3 * r[name]:.2f}" for name in names]
-        ratios = [f"{r['em_inf'] / r['floor']:.1f}", f"{r['autograd'] / r['em_inf']:.0f}", f"{r['total_variation']:.0e}"]
+        ratios = [
+            f"{r['em_inf'] / r['floor']:.1f}",
+            f"{r['autograd'] / r['em_inf']:.0f}",
+            f"{r['total_variation']:.0e}",
+        ]
         cell = [f"{r['vocabulary']:,}", str(r["batch"]), f"{r['above']:.0%}", r["dtype"]]
         text.append("| " + " | ".join(cell + times + ratios) + " |")
     return "\n".join(text) + "\n"
@@ -132,7 +138,9 @@ def main() -> None:
     bandwidth = copy_bandwidth(options.repeats)
     name, versions = torch.cuda.get_device_name(), f"torch {torch.__version__}"
     title = f"EM-INF on {name}, copy bandwidth {bandwidth / 1e12:.2f} TB/s, {versions}, median of {options.repeats}"
-    cells = [(v, b, s, d) for v in VOCABULARIES for b in BATCHES for s in SHARES for d in (torch.bfloat16, torch.float32)]
+    cells = [
+        (v, b, s, d) for v in VOCABULARIES for b in BATCHES for s in SHARES for d in (torch.bfloat16, torch.float32)
+    ]
     lines = [measure(*cell, bandwidth, options.repeats) for cell in cells]
     text = page(lines, title)
     print(text)

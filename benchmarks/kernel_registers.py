@@ -2,8 +2,8 @@
 
     python benchmarks/kernel_registers.py [--capability 90] [--json FILE]
 
-Registers decide how many programs a processor holds at once; spilled bytes are registers that did not fit. Triton brings
-the assembler along.
+Registers decide how many programs a processor holds at once; spilled bytes are registers that did not fit. Triton
+brings the assembler along.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many evaluations of a row's entropy does the temperature search need? On rows made to resist it, and on real ones.
+"""How many evaluations of a row's entropy the temperature search needs, on rows made to resist it and on real ones.
 
     python benchmarks/solver.py
 
@@ -27,7 +27,9 @@ def corpus() -> dict[str, list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
     between = lambda low, high: low + (high - low) * float(torch.rand((), generator=generator))  # noqa: E731
     size = lambda low, high: int(math.exp(between(math.log(low), math.log(high))))  # noqa: E731
-    rows: dict[str, list[Tensor]] = {name: [] for name in ("normal", "two levels", "three levels", "exponential", "zipf")}
+    rows: dict[str, list[Tensor]] = {
+        name: [] for name in ("normal", "two levels", "three levels", "exponential", "zipf")
+    }
     for _ in range(EACH):
         rows["normal"].append(torch.randn(size(2, 5000), generator=generator) * 10 ** between(-4, 2))
         n = size(3, 5000)

@@ -72,8 +72,8 @@ def entropy_and_logprob(logits: Tensor, ids: Tensor, *, impl: str = AUTO) -> tup
         impl: which implementation (see `entmin.core.impl`).
 
     Returns:
-        Entropies and log-probabilities, ``[N]`` each, in nats, in the dtype of `entropy`; both NaN for broken rows. On a
-        GPU an id out of range gives NaN as its log-probability, since raising would wait for the device.
+        Entropies and log-probabilities, ``[N]`` each, in nats, in the dtype of `entropy`; both NaN for broken rows. On
+        a GPU an id out of range gives NaN as its log-probability, since raising would wait for the device.
 
     Raises:
         TypeError: the dtype is not floating, or that of `ids` is not int64.
@@ -91,10 +91,10 @@ def entropy_and_logprob(logits: Tensor, ids: Tensor, *, impl: str = AUTO) -> tup
 
 def entropy_and_logprob_torch(rows: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """`entropy_and_logprob` in plain tensor operations."""
-    wide, dtype = sum_dtype(rows), compute_dtype(rows)
+    wide, dtype, size = sum_dtype(rows), compute_dtype(rows), cache_rows(rows)
     found: list[Tensor] = []
     logprobs: list[Tensor] = []
-    for piece, chosen in zip(rows.split(cache_rows(rows)), ids.split(cache_rows(rows)), strict=True):
+    for piece, chosen in zip(torch.split(rows, size), torch.split(ids, size), strict=True):
         top, log_total, h = _sums(piece)
         logit = piece.gather(-1, chosen[:, None]).squeeze(-1)
         found.append(h)

@@ -15,7 +15,6 @@ turns the sign into a full step.
 No `from __future__ import annotations` here: Triton reads the annotations.
 """
 
-import torch
 import triton
 import triton.language as tl
 from torch import Tensor
