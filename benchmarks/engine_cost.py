@@ -1,7 +1,7 @@
 """What EM-INF adds to decoding: the engine with and without it, taking turns in one process.
 
-    python benchmarks/engine_cost.py [--model FOLDER] [--requests 32] [--tokens 24] [--turns 6] [--threads N] [--json FILE]
-        [--write-docs]
+    python benchmarks/engine_cost.py [--model FOLDER] [--above 1.0] [--requests 32] [--tokens 48] [--turns 6]
+        [--threads N] [--json FILE] [--write-docs]
 
 Without --model: random weights in the shape of Qwen2.5-0.5B (V = 151,936), bfloat16 on a CPU that has instructions for
 it. Cost does not depend on what the weights say but for the share of tokens above the threshold, so the random model's
@@ -43,7 +43,7 @@ SHAPE = Qwen2Config(
     max_position_embeddings=32_768,
     tie_word_embeddings=False,
 )
-PROMPT = 64
+PROMPT = 16
 
 
 class NoTokenizer:
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--model", help="folder, alias or Hub id; without it, random weights")
     parser.add_argument("--above", type=float, default=1.0, help="share of tokens above the threshold, random weights")
     parser.add_argument("--requests", type=int, default=32)
-    parser.add_argument("--tokens", type=int, default=24)
+    parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path)

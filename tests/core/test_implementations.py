@@ -5,9 +5,13 @@ A new implementation adds its name to NAMES. One that cannot run on this machine
 
 from __future__ import annotations
 
+import math
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +19,7 @@ from hypothesis import strategies as st
 from reference import Settings, adam_rows, bisect_row, entropy_of, probability_error, total_variation
 from rows import KINDS, real_rows, rows_of_kind
 
-from entmin.core import adaptive_temperature, em_inf, entropy, implementation, solve_temperature
+from entmin.core import adaptive_temperature, em_inf, em_inf_measured, entropy, implementation, solve_temperature
 from entmin.core.impl import IMPLEMENTATIONS
 from entmin.errors import UsageError
 
@@ -158,6 +162,37 @@ def test_input_is_untouched_and_need_not_be_contiguous(impl, vocabulary):
     assert torch.equal(logits, before)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("vocabulary", [20, 5000])
+def test_results_written_to_given_memory_and_over_the_input_are_the_same(impl, vocabulary, dtype):
+    logits = torch.cat([rows_of_kind(kind, vocabulary) for kind in ("peaked", "random", "masked")]).to(dtype)
+    expected = em_inf(logits, impl=impl)
+    room = torch.full((len(logits), vocabulary + 3), 7.0)
+    out = em_inf(logits, impl=impl, out=room[:, :vocabulary])
+    assert out.data_ptr() == room.data_ptr()
+    assert torch.equal(out, expected)
+    assert (room[:, vocabulary:] == 7).all()
+    over = logits.float().clone()
+    assert em_inf(over, impl=impl, out=over) is over
+    assert torch.equal(over, expected)
+    for wrong in (torch.zeros(len(logits), vocabulary + 1), torch.zeros(len(logits), vocabulary, dtype=torch.float16)):
+        with pytest.raises(ValueError, match="out must be"):
+            em_inf(logits, impl=impl, out=wrong)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("vocabulary", [20, 5000])
+def test_entropies_met_on_the_way_are_those_of_the_rows(impl, vocabulary, bf16, steps):
+    logits = torch.cat([rows_of_kind(kind, vocabulary) for kind in KINDS])
+    logits[1] = torch.nan
+    logits = logits.bfloat16() if bf16 else logits
+    adjusted, before, after = em_inf_measured(logits, n_grad_steps=steps, impl=impl)
+    assert torch.equal(adjusted.nan_to_num(), em_inf(logits, n_grad_steps=steps, impl=impl).nan_to_num())
+    for found, rows in ((before, logits), (after, adjusted)):
+        torch.testing.assert_close(found, entropy(rows.float(), impl="torch"), rtol=1e-5, atol=2e-6, equal_nan=True)
+
+
 def test_an_empty_batch_stays_empty(impl):
     empty = torch.zeros(0, 300)
     assert em_inf(empty, impl=impl).shape == (0, 300)
@@ -269,3 +304,66 @@ def test_what_cannot_be_honoured_is_an_error_that_names_the_remedy(logits, impl,
 def test_triton_on_cpu_tensors_is_refused_without_the_interpreter():
     with pytest.raises(UsageError, match="triton"):
         em_inf(torch.zeros(2, 50), impl="triton")
+
+
+def test_the_compiled_exponentials_are_right_to_the_last_digits():
+    pytest.importorskip("numba")
+    from entmin.core.values.exponential import exp32, exp64
+
+    for s in torch.linspace(-87, 60, 5000, dtype=torch.float64).tolist():
+        single = np.float32(s)
+        assert abs(exp64(s) / math.exp(s) - 1) < 2 * 2**-52
+        assert abs(float(exp32(single)) / math.exp(float(single)) - 1) < 3 * 2**-23
+    assert 0 <= exp64(-1e4) < 1e-300
+    assert 0 <= exp32(np.float32(-1e4)) < 2e-38
+
+
+def in_a_process(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_without_a_working_compiler_auto_takes_torch_and_says_why():
+    out = in_a_process(
+        "import torch, entmin\n"
+        "from entmin.core.impl import implementation, states\n"
+        "z = torch.randn(2, 5000)\n"
+        "print(implementation(z), states()['values'])\n"
+        "assert torch.equal(entmin.em_inf(z), entmin.em_inf(z, impl='torch'))\n"
+        "try: entmin.em_inf(z, impl='values')\n"
+        "except entmin.errors.UsageError as error: print(error)\n",
+        NUMBA_DISABLE_JIT="1",
+    )
+    first, second = out.splitlines()
+    assert first.startswith("torch not available: Numba does not work here")
+    assert "NUMBA_DISABLE_JIT" in second
+    out = in_a_process(
+        "import sys; sys.modules['numba'] = None\n"
+        "import torch\nfrom entmin.core.impl import implementation, states\n"
+        "print(implementation(torch.zeros(2, 5000)), states()['values'])\n"
+    )
+    assert out.startswith("torch not available: Numba is not installed; pip install numba")
+
+
+def test_plain_torch_and_the_command_line_start_without_the_compiler():
+    in_a_process(
+        "import sys, torch, entmin\nentmin.entropy(torch.ones(2, 9), impl='torch')\nassert 'numba' not in sys.modules"
+    )
+    in_a_process(
+        "import sys\nfrom entmin.cli import main\nsys.argv = ['entmin', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\nassert not {'numba', 'torch'} & set(sys.modules)"
+    )
+
+
+def test_works_where_no_folder_can_keep_compiled_functions():
+    code = (
+        "import numba.core.caching as caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "import torch, entmin\n"
+        "print(entmin.entropy(torch.zeros(1, 5000), impl='values').item())"
+    )
+    out = in_a_process(code)
+    assert float(out) == pytest.approx(math.log(5000))
