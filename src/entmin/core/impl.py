@@ -2,7 +2,7 @@
 
     torch    plain tensor operations, any device and dtype: what the others are held against
     values   compiled for the CPU (Numba): rows that repeat few values are counted first, other rows go in fused sweeps
-    triton   one kernel per operation on a CUDA device; on a CPU only through Triton's interpreter, for tests
+    triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
 `auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
 ``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
