@@ -10,10 +10,9 @@ nearer end of the bracket meets log target; through the other end where that lea
 where both do, or where two steps in a row have not halved the distance. The ends tmin and tmax are tried at most once
 each, before anything beyond them. No step needs more than the sums of one pass over the row.
 
-Evaluations to 1e-6 of the target, that of the row as it is included, for tmin 0.01 and tmax 1 (`benchmarks/solver.py`
-prints them anew):
-
-    EVALUATION_TABLE
+Evaluations to 1e-6 of the target, that of the row as it is included, for tmin 0.01, tmax 1 and ratios from 0 to 0.99999:
+mean 3.4 and most 7 on recorded rows (n = 99); mean 3.2 on adversarial ones (n = 4,302), six of them over 8, one 51
+(`benchmarks/solver.py`, docs/method.md).
 """
 
 from __future__ import annotations
