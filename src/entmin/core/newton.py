@@ -7,12 +7,12 @@ With b = 1 / tau and central moments of b z under softmax(b z),
 so one evaluation gives log H, its slope and its bend. log H against b is close to a straight line where a few tokens
 compete (H falls like exp(-b gap)) and to a parabola where a row is flat: the next b is where the parabola through the
 nearer end of the bracket meets log target; through the other end where that leaves the bracket; the geometric middle
-where both do, or where two steps in a row have not halved the distance. The ends tmin and tmax are tried at most once
-each, before anything beyond them. No step needs more than the sums of one pass over the row.
+where both do, or where two steps in a row have not halved the least distance so far. The ends tmin and tmax are tried
+at most once each, before anything beyond them. No step needs more than the sums of one pass over the row.
 
-Evaluations to 1e-6 of the target, that of the row as it is included, for tmin 0.01, tmax 1 and ratios from 0 to 0.99999:
-mean 3.4 and most 7 on recorded rows (n = 99); mean 3.2 on adversarial ones (n = 4,302), six of them over 8, one 51
-(`benchmarks/solver.py`, docs/method.md).
+Evaluations to 1e-6 of the target, that of the row as it is included, for tmin 0.01, tmax 1 and ratios 0.3, 0.85, 0.99:
+mean 3.2 and most 5 on recorded rows (n = 33); mean 3.6 and most 10 on adversarial ones (n = 837, 23 of them over 8).
+`benchmarks/solver.py` counts them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def solve(
         above = here.gap > 0
         low, high = _where(above, here, low), _where(above, high, here)
         poor = torch.where(here.gap.abs() > distance / 2, poor + 1, 0)
-        distance = here.gap.abs()
+        distance = torch.minimum(distance, here.gap.abs())
         onwards = _next(low, high, poor >= 2, first, last)
         poor = torch.where(poor >= 2, 0, poor)
         met = (b >= first) & (b <= last) & ((found.entropy - target).abs() <= tol * target)

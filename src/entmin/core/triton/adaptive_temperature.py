@@ -158,7 +158,7 @@ def newton_row(
         hi, hi_f, hi_slope = tl.where(above, hi, b), tl.where(above, hi_f, f), tl.where(above, hi_slope, slope)
         lo_bend, hi_bend = tl.where(above, bend, lo_bend), tl.where(above, hi_bend, bend)
         poor = tl.where(tl.abs(f) > before / 2, poor + 1, 0)
-        before = tl.abs(f)
+        before = tl.minimum(before, tl.abs(f))
         a, c = tl.maximum(first, lo), tl.minimum(last, hi)
         middle = tl.sqrt(a * c)
         from_lo, from_hi = leap(lo, lo_f, lo_slope, lo_bend), leap(hi, hi_f, hi_slope, hi_bend)
