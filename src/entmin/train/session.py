@@ -9,6 +9,7 @@ README.md        model card                  evals/         every held-out answe
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -120,8 +121,11 @@ def _run(trainer: Any, newest: Path | None, folder: Path) -> None:
 
 
 def _open_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
-    """Claim the output folder; the checkpoint to resume from, if any."""
-    record = folder / "config.json"
+    """Claim the output folder, in the first of several processes; the checkpoint to resume from, if any."""
+    record, found = folder / "config.json", checkpoints(folder)
+    newest = found[-1] if resume and found else None
+    if int(os.environ.get("RANK", "0")):
+        return newest
     if not resume:
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(
@@ -138,8 +142,7 @@ def _open_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None
         raise UsageError(f"{folder} holds no run to resume; leave --resume out to start one")
     folder.mkdir(parents=True, exist_ok=True)
     record.write_text(config.model_dump_json(indent=2) + "\n")
-    found = checkpoints(folder)
-    return found[-1] if resume and found else None
+    return newest
 
 
 def _held_out(config: TrainConfig, trainer: Any, loaded: Any, place: Any, folder: Path) -> HeldOut:
