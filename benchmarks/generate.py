@@ -30,8 +30,8 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
+from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request
-from entmin.evals.provider import encode_chat
 from entmin.evals.tasks.arithmetic import make_problems
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import EmInf, Method, Normal

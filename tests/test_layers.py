@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,17 +47,30 @@ def layers(names):
 
 @pytest.mark.parametrize("path", under("core"), ids=lambda path: path.name)
 def test_core_imports_torch_and_itself_only(path):
-    standard = {"__future__", "math", "collections", "typing", "itertools", "functools", "dataclasses", "os"}
     roots = {name.split(".")[0] for name in imports(path)}
-    assert roots <= standard | {"torch", "entmin"}
-    assert layers(imports(path)) <= {"core"}
+    compiled = {"values": {"numba", "numpy"}, "triton": {"triton"}}.get(path.relative_to(PACKAGE).parts[1], set())
+    assert roots - sys.stdlib_module_names <= {"torch", "entmin"} | compiled
+    assert layers(imports(path)) <= {"core", "errors"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_compiled_implementations_are_imported_through_the_switch_only(path):
+    if path.relative_to(PACKAGE).parts[:2] not in {("core", "values"), ("core", "triton")}:
+        assert not reaches(imports(path), {"entmin.core.values", "entmin.core.triton"})
 
 
 @pytest.mark.parametrize("path", under("methods"), ids=lambda path: path.name)
 def test_methods_import_core_and_only_inside_functions(path):
-    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins"}
+    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins", "hyperparameters"}
     assert not reaches(imports(path), HOST_LIBRARIES)
     assert not reaches(imports(path, top_level_only=True), {"torch", "entmin.core"})
+
+
+def test_strategies_and_what_they_rest_on_need_no_library():
+    for name, allowed in (("hyperparameters", {"errors"}), ("strategies", {"errors", "hyperparameters", "methods"})):
+        path = PACKAGE / f"{name}.py"
+        assert layers(imports(path)) <= allowed
+        assert not reaches(imports(path), TORCH_WORLD | {"inspect_ai"})
 
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)
@@ -65,10 +79,26 @@ def test_a_host_imports_methods_and_one_host_library(path):
     assert len(reaches(imports(path), HOST_LIBRARIES)) == (0 if path.name == "__init__.py" else 1)
 
 
+@pytest.mark.parametrize("path", under("serve"), ids=lambda path: path.name)
+def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path):
+    assert layers(imports(path)) <= {"engine", "hosts", "methods", "errors", "serve"}
+    assert not reaches(imports(path), HOST_LIBRARIES)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_scorers_and_tasks_know_nothing_of_torch(path):
     parts = path.relative_to(PACKAGE).parts
     if parts[0] == "grading" or parts[:2] in (("evals", "scorers"), ("evals", "tasks")):
+        assert not reaches(imports(path), TORCH_WORLD)
+
+
+WITHOUT_TORCH = {"config.py", "figure.py", "plan.py", "rules.py", "shapes.py"}
+
+
+@pytest.mark.parametrize("path", under("train"), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_prompts_rules_and_planning_know_nothing_of_torch(path):
+    parts = path.relative_to(PACKAGE).parts
+    if parts[1] == "data" or parts[-1] in WITHOUT_TORCH:
         assert not reaches(imports(path), TORCH_WORLD)
 
 

@@ -38,6 +38,10 @@ CONFIGS = {
     "mistral-sliding": MistralConfig(**SMALL, sliding_window=16),
 }
 
+SERVED = {  # vLLM's CPU attention takes heads of 32 and up
+    "llama-wide-heads": LlamaConfig(**SMALL | {"hidden_size": 128}),
+}
+
 
 def tokenizer() -> PreTrainedTokenizerFast:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
@@ -51,12 +55,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return wrapped
 
 
-def save(folder: Path, kind: str = "llama", seed: int = 0, sharpness: float = 1.0) -> Path:
+def save(folder: Path, kind: str = "llama", seed: int = 0, sharpness: float = 1.0, dtype: str = "float32") -> Path:
     """Save a random model; `sharpness` scales its logits, so that entropies spread from sure to unsure."""
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(CONFIGS[kind]).float()
+    model = AutoModelForCausalLM.from_config((CONFIGS | SERVED)[kind]).float()
     with torch.no_grad():
         model.get_output_embeddings().weight.mul_(sharpness)
-    model.save_pretrained(folder)
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder

@@ -1,4 +1,8 @@
+import math
+import threading
 import time
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -225,6 +229,84 @@ def test_cancelled_requests_are_never_decoded(loaded):
     engine.close()
 
 
+def test_cancelling_takes_a_row_out_at_the_next_step_and_changes_no_other(loaded):
+    asked = [Request([3, 4, i], Normal(), Sampling(), 300, seed=i) for i in range(6)]
+    alone = [done.tokens for done in decode(loaded, asked)]
+    engine = Engine(loaded, batch_size=3)
+    drawn = {i: 0 for i in range(6)}
+    futures = [None] * 6
+
+    def heard(i, token):
+        drawn[i] += 1
+        if i == 1 and drawn[i] == 5:
+            futures[i].cancel()
+
+    for i, request in enumerate(asked):
+        futures[i] = engine.submit(request, partial(heard, i))
+    others = [future.result(timeout=60).tokens for i, future in enumerate(futures) if i != 1]
+    assert others == alone[:1] + alone[2:]
+    assert futures[1].cancelled()
+    assert drawn[1] == 5 < len(alone[1])
+    assert engine.stats.completed == 5
+    engine.close()
+
+
+def test_a_cancelled_batch_leaves_the_engine_idle_and_usable(loaded):
+    engine = Engine(loaded, batch_size=4)
+    started = threading.Event()
+    futures = [engine.submit(Request([3, 4], max_tokens=500, seed=i), lambda _: started.set()) for i in range(9)]
+    assert started.wait(30)
+    for future in futures:
+        future.cancel()
+    deadline = time.monotonic() + 10
+    while engine.decoding or engine.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert engine.submit(Request([3, 4], max_tokens=2)).result(timeout=30).tokens
+    engine.close()
+
+
+def test_closing_cancels_what_is_in_progress(loaded):
+    engine = Engine(loaded)
+    started = threading.Event()
+    future = engine.submit(Request([3, 4], max_tokens=500), lambda _: started.set())
+    assert started.wait(30)
+    engine.close()
+    assert future.cancelled() or future.result().tokens
+
+
+@pytest.mark.parametrize("limited", [False, True], ids=["memory enough", "memory short"])
+def test_every_token_is_told_once_and_before_the_answer(loaded, monkeypatch, limited):
+    asked = requests(loaded, n=8)
+    expected = [done.tokens for done in decode(loaded, asked)]
+    original = Batch._forward
+
+    def forward(self, ids, *rest):
+        if limited and ids.shape[0] > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory (injected: more than three rows)")
+        return original(self, ids, *rest)
+
+    monkeypatch.setattr(Batch, "_forward", forward)
+    engine = Engine(loaded, batch_size=8)
+    told, at_the_end = [[] for _ in asked], {}
+    futures = [engine.submit(request, told[i].append) for i, request in enumerate(asked)]
+    for i, future in enumerate(futures):
+        future.add_done_callback(lambda _, i=i: at_the_end.setdefault(i, list(told[i])))
+        future.result(timeout=60)
+    engine.close()
+    assert told == expected == [at_the_end[i] for i in range(8)]
+
+
+def test_a_stop_text_longer_than_the_usual_look_back_is_found(loaded):
+    prompt = loaded.tokenizer("stop")["input_ids"]
+    free = decode(loaded, [Request(prompt, Normal(), Sampling(temperature=0), max_tokens=300)])[0]
+    stop = free.text[20:180]
+    assert len(stop) > 100
+    cut = decode(loaded, [Request(prompt, Normal(), Sampling(temperature=0), max_tokens=300, stop=(stop,))])[0]
+    assert cut.stop_reason == "stop"
+    assert cut.text == free.text.split(stop)[0]
+
+
 def test_the_checkpoints_own_sampling_defaults_are_not_used(tiny_llama, tmp_path):
     import json
     import shutil
@@ -237,3 +319,22 @@ def test_the_checkpoints_own_sampling_defaults_are_not_used(tiny_llama, tmp_path
     plain, opinionated = (load(str(path), dtype="float32", device="cpu") for path in (tiny_llama, folder))
     asked = requests(plain)
     assert [d.tokens for d in decode(plain, asked)] == [d.tokens for d in decode(opinionated, asked)]
+
+
+def test_confidence_is_the_models_own_whatever_the_method_and_only_measured_when_asked(loaded):
+    asked = requests(loaded, n=6, method=EmInf(threshold=0.05), sampling=Sampling(0.7, top_k=5))
+    mixed = [replace(request, confidence=i % 2 == 0) for i, request in enumerate(asked)]
+    plain, measured = decode(loaded, asked), decode(loaded, mixed, batch_size=4)
+    assert [done.tokens for done in plain] == [done.tokens for done in measured]
+    for i, (request, done) in enumerate(zip(mixed, measured, strict=True)):
+        if i % 2:
+            assert (done.log_probability, done.self_certainty) == (None, None)
+            continue
+        sequence = torch.tensor([request.prompt + done.tokens])
+        with torch.no_grad():
+            logits = loaded.model(sequence).logits[0, len(request.prompt) - 1 : -1].double()
+        log_p = logits.log_softmax(-1)
+        taken = log_p.gather(-1, torch.tensor(done.tokens)[:, None]).mean().item()
+        certainty = (-math.log(log_p.shape[-1]) - log_p.mean(-1)).mean().item()
+        assert done.log_probability == pytest.approx(taken, abs=1e-3)
+        assert done.self_certainty == pytest.approx(certainty, abs=1e-3)

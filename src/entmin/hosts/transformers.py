@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from entmin.core import entropy
 from entmin.methods import Method
 
 
@@ -36,26 +35,30 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     that have already finished are recorded too (`generate` goes on computing them), so cut them by each row's length.
     """
 
-    def __init__(self, method: Method, *, record: bool = False) -> None:
+    def __init__(self, method: Method, *, record: bool = False, in_place: bool = False) -> None:
         """Build the processor.
 
         Args:
             method: what to do to the logits, such as ``EmInf()``.
             record: keep entropies for `entropies`.
+            in_place: write over the scores that `generate` passes, so that a step allocates nothing; not together with
+                ``output_logits=True``, which keeps those very scores.
         """
         self.method = method
         self.record = record
+        self.in_place = in_place
         self._before: list[Tensor] = []
         self._after: list[Tensor] = []
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Adjust ``[B, V]`` scores; called by `generate`."""
-        adjusted = self.method.adjust(scores)
-        if self.record:
-            before = entropy(scores)
-            self._before.append(before)
-            self._after.append(before if adjusted is scores else entropy(adjusted))
-        return adjusted  # type: ignore[return-value]
+        if not self.record:
+            run = self.method.adjust_in_place if self.in_place else self.method.adjust
+            return run(scores)  # type: ignore[return-value]
+        adjusted = self.method.adjust_measured(scores, scores if self.in_place else None)
+        self._before.append(adjusted.before)
+        self._after.append(adjusted.after)
+        return adjusted.logits  # type: ignore[return-value]
 
     def entropies(self) -> EntropyRecord:
         """What was recorded since the last `reset`; empty ``[0, 0]`` tensors when nothing was."""

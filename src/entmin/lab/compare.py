@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample
 
+from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.estimates import Estimate, avg_at_k
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
@@ -34,7 +34,10 @@ class Row:
     """Against the first arm; None for that arm itself."""
     p_holm: float
     """Corrected for all comparisons of the table."""
-    mean_tokens: float
+    strategy: dict[str, Any] | None
+    """The strategy's settings; None where each answer was one call."""
+    cost: Cost
+    """Mean cost of an answer, over all calls made for it."""
     entropy_before: float | None
     """Nats per token of the model's own distribution, over the tokens decoded; None where the engine reports none."""
     entropy_after: float | None
@@ -93,7 +96,8 @@ def _row(
         samples=shares["samples"],
         difference=difference,
         p_holm=math.nan,
-        mean_tokens=fmean(_written(sample) for sample in log.samples or []),
+        strategy=summary["settings"].get("strategy"),
+        cost=mean_cost(log.samples or []),
         entropy_before=before,
         entropy_after=after,
         tokens_per_second=summary["tokens_per_second"],

@@ -10,6 +10,8 @@ from entmin.methods.base import Method
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from entmin.core import Adjusted
+
 
 @dataclasses.dataclass(frozen=True)
 class EmInf(Method):
@@ -43,3 +45,15 @@ class EmInf(Method):
         from entmin.core import em_inf
 
         return em_inf(logits, **dataclasses.asdict(self))
+
+    def adjust_measured(self, logits: Tensor, out: Tensor | None = None) -> Adjusted:
+        """Run `entmin.core.em_inf_measured`, which knows the entropies from its steps, into `out` if given."""
+        from entmin.core import em_inf_measured
+
+        return em_inf_measured(logits, **dataclasses.asdict(self), out=out)
+
+    def adjust_in_place(self, logits: Tensor) -> Tensor:
+        """Run `entmin.core.em_inf` into the logits themselves."""
+        from entmin.core import em_inf
+
+        return em_inf(logits, **dataclasses.asdict(self), out=logits)

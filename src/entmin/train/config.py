@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from entmin.errors import UsageError
+from entmin.train.watch_settings import Amount, NonNegative, Positive, Share, WatchSettings
 
 Method = Literal["em-ft", "em-rl", "sft", "rloo", "grpo"]
 METHODS: dict[str, str] = {
@@ -37,16 +38,9 @@ REWARDS: dict[str, str] = {
     "format-only": "1 for an answer that can be extracted, a control",
 }
 
-Positive = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
 
-
-class TrainConfig(BaseModel):
+class TrainConfig(WatchSettings):
     """One run of ``entmin train``. Sizes are of one optimiser step over all processes together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     method: Method
     """em-ft, em-rl, sft, rloo or grpo."""
@@ -69,7 +63,7 @@ class TrainConfig(BaseModel):
     """Only this many prompts, drawn by `seed`."""
     decontaminate: tuple[str, ...] = ("at-hand",)
     """Evaluation tasks whose problems prompts must not share; at-hand: all that can be read without the network."""
-    data_options: dict[str, str | int | float | bool] = {}
+    data_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     """Options of the data source, such as `terms` and `digits` of arithmetic."""
     max_prompt_tokens: Positive = 1024
     """Longer prompts are left out and counted."""
@@ -162,31 +156,6 @@ class TrainConfig(BaseModel):
     """Where curves are shown besides curves.jsonl; empty for nowhere."""
     push_to_hub: str | None = None
     """Hub id that the final model is pushed to."""
-
-    watch: Literal["warn", "stop", "off"] = "warn"
-    """What the collapse watch does when a rule fires."""
-    entropy_floor: Amount | None = 0.05
-    """Collapse rule: mean token entropy, nats, below which the model is as good as deterministic; null: no rule."""
-    kl_cap: Amount | None = 0.5
-    """Collapse rule: KL to the initial model, nats per token; null: no rule."""
-    agreement_plateau: Positive | None = 20
-    """Collapse rule: steps without a rise in the agreement of samples; null: no rule."""
-    length_factor: Annotated[float, Field(gt=1)] | None = 3.0
-    """Collapse rule: mean length relative to the first step, longer or shorter; null: no rule."""
-    repetition_cap: Share | None = 0.3
-    """Collapse rule: share of 4-grams that repeat; null: no rule."""
-    distinct_factor: Annotated[float, Field(ge=1)] | None = 1.2
-    """Collapse rule: distinct answers per prompt, where 1 means that all n samples say the same; null: no rule."""
-    signal_steps: Positive | None = 10
-    """Collapse rule: steps in which no prompt's samples differed in reward; null: no rule."""
-    gradient_factor: Annotated[float, Field(gt=1)] | None = 100.0
-    """Collapse rule: gradient norm relative to the first step; null: no rule."""
-    watch_window: Positive = 5
-    """Steps in the median that smooths the watched curves."""
-    watch_save_every: NonNegative = 5
-    """Least steps between checkpoints made for the watch, so that one is from before a fall; 0: none."""
-    watch_actions: dict[str, Literal["warn", "stop", "off"]] = {}
-    """What single rules do, by name, such as {"kl-cap": "stop"}; `watch` is for all others."""
 
     @property
     def unsupervised(self) -> bool:

@@ -29,6 +29,7 @@ from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.data.named import NAMED
 from entmin.train.shapes import Shape, shape_of
+from entmin.train.watch_settings import WatchSettings
 
 _GIB = 1 << 30
 _HEAD_TILE = 1024
@@ -118,7 +119,9 @@ def _memory(config: TrainConfig, shape: Shape, trained: int, gpus: int) -> dict[
 def describe(config: TrainConfig, found: Plan, file: str | None = None) -> list[str]:
     """The plan as lines for a person: settings, data, memory, work, command."""
     config = config.resolved()
-    settings = [f"  {name}: {value}" for name, value in config.model_dump(mode="json").items()]
+    values = config.model_dump(mode="json")
+    order = sorted(values, key=lambda name: name in WatchSettings.model_fields)
+    settings = [f"  {name}: {values[name]}" for name in order]
     size = "not known before it is read" if found.prompts is None else f"{found.prompts:,} prompts"
     steps = "one pass over the data" if found.steps is None else f"{found.steps:,} steps"
     adapters = f", of which {found.trained / 1e6:,.1f} million train" if config.lora else ""

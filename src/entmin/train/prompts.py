@@ -19,6 +19,9 @@ from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
 
+PROMPT_OPTIONS = ("prompt", "kind", "system_prompt", "n_words", "data_dir")
+"""What `data_options` may hold for sources other than arithmetic."""
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -51,7 +54,10 @@ def load(
         return arithmetic.load(split=split, limit=limit, seed=config.seed, **config.data_options)
     from entmin.train.data import load_prompts
 
-    options: dict[str, Any] = config.data_options
+    options: dict[str, Any] = dict(config.data_options)
+    if unknown := sorted(set(options) - set(PROMPT_OPTIONS)):
+        raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(PROMPT_OPTIONS)}")
+
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
         limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **options,

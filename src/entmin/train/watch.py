@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from transformers import TrainerCallback
 
@@ -23,8 +23,8 @@ from entmin.train.config import TrainConfig
 from entmin.train.curves import read_rows
 from entmin.train.figure import CURVES, WATCH, draw
 from entmin.train.rules import RULES, Alarm, Limits, RuleEngine
+from entmin.train.watch_settings import Action
 
-Action = Literal["warn", "stop", "off"]
 _KEPT = "watch"
 _STATE = "kept.json"
 _FOR_RESUMING = ("optimizer", "scheduler", "rng_state", "scaler", "global_step", "training_args")

@@ -78,8 +78,10 @@ def _at_hand(source: Source, part: Part, mirror: str | None) -> bool:
         folder = Path(mirror) / source.folder
         return any(all((folder / name).is_file() for name in names) for names in part.files)
     from datasets import config
+    from datasets.naming import camelcase_to_snakecase
 
-    return (Path(config.HF_DATASETS_CACHE) / source.hub.replace("/", "___").lower()).is_dir()
+    owner, _, repository = source.hub.partition("/")
+    return (Path(config.HF_DATASETS_CACHE) / f"{owner}___{camelcase_to_snakecase(repository)}").is_dir()
 
 
 def _problems(name: str, mirror: str | None, parts: Sequence[str] | None) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from entmin.errors import UsageError
+from entmin.errors import EntminError, UsageError
 from entmin.evals.data import ENVIRONMENT
 from entmin.train.data.columns import Columns, example_of
 from entmin.train.data.example import Example, Kind, Table
@@ -106,7 +106,7 @@ def named_examples(
     """
     if source.held_out and split not in ("train", "test"):
         raise UsageError(f"{source.name} has no split {split!r}; splits: train, test")
-    tables = [_open(hub, "train" if source.held_out else split, data_dir) for hub in source.hubs]
+    tables = [_open(source, hub, "train" if source.held_out else split, data_dir) for hub in source.hubs]
     places = [(table, row) for table in range(len(tables)) for row in range(len(tables[table]))]
     if source.held_out:
         random.Random(_HELD_OUT_SEED).shuffle(places)
@@ -119,13 +119,21 @@ def named_examples(
             yield example
 
 
-def _open(hub: str, split: str, data_dir: str | None) -> Table:
+def _open(source: Named, hub: str, split: str, data_dir: str | None) -> Table:
     mirror = data_dir or os.environ.get(ENVIRONMENT)
-    for suffix in (".parquet", ".jsonl"):
-        path = Path(mirror or "") / hub.partition("/")[2] / f"{split}{suffix}"
-        if mirror and path.is_file():
-            return open_local(str(path), split)
-    return open_hub(hub, split)
+    paths = (
+        [Path(mirror) / hub.partition("/")[2] / f"{split}{kind}" for kind in (".parquet", ".jsonl")] if mirror else []
+    )
+    here = next((path for path in paths if path.is_file()), None)
+    table = open_local(str(here), split) if here else open_hub(hub, split)
+    needed = {name.partition(".")[0] for name in (source.columns.prompt, source.columns.answer) if name}
+    needed |= {"ability"} if source.ability else set()
+    if missing := sorted(needed - set(table.column_names)):
+        raise EntminError(
+            f"{source.name}: {here or hub} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}. "
+            f"If the data set has changed, give it as --data {hub} with prompt_column and answer_column"
+        )
+    return table
 
 
 def _example(source: Named, row: Mapping[str, Any], number: int, hub: str, prompt: Prompt) -> Example | None:
@@ -136,8 +144,7 @@ def _example(source: Named, row: Mapping[str, Any], number: int, hub: str, promp
         return None
     index = (row.get("extra_info") or {}).get("index")
     name = f"{hub.partition('/')[2]}-{number if index is None else index}"
-    # Answers are checked as their data set says, whatever a column of the row may be called.
-    found = replace(found, id=name, kind=source.kind if found.answer is not None else "none")
+    found = replace(found, id=name, kind=source.kind)
     if source.own_system:
         turns = tuple(turn for turn in found.turns if prompt == "paper" or turn[0] != "system")
     else:

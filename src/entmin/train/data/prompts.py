@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from entmin.errors import UsageError
 from entmin.train.data.columns import choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
-from entmin.train.data.example import Example
+from entmin.train.data.example import Example, Kind
 from entmin.train.data.named import NAMED, Prompt, named_examples
 from entmin.train.data.overlap import N_WORDS, Overlap
 from entmin.train.data.report import Report
@@ -26,6 +26,7 @@ def load_prompts(
     split: str = "train",
     prompt_column: str | None = None,
     answer_column: str | None = None,
+    kind: Kind | None = None,
     system_prompt: str | None = None,
     prompt: Prompt = "clean",
     chat: bool = True,
@@ -44,6 +45,8 @@ def load_prompts(
         split: Split of a named or Hub data set or of a folder.
         prompt_column: Column of texts or chat messages; by default the first of `columns.PROMPT_COLUMNS` there is.
         answer_column: Column of answers; by default the first of `columns.ANSWER_COLUMNS`, or none.
+        kind: How answers are compared, ``math`` or ``code``; by default as the rows say, else ``math`` for rows that
+            have an answer. Unlabelled mathematics needs it for the majority of samples to be known.
         system_prompt: Replaces the prompts' own system turn; an empty text removes it.
         prompt: For a named source: ``clean``, or ``paper`` for what the published runs sent.
         chat: Whether prompts are chat messages, sent through the model's chat template; False gives plain texts.
@@ -64,11 +67,18 @@ def load_prompts(
         UsageError: the source, a column or a row is not what it must be, or nothing is left.
         EntminError: the Hub cannot be reached, or an evaluation set asked for is missing.
     """
+    choices: tuple[tuple[str, str | None, tuple[str | None, ...]], ...] = (
+        ("prompt", prompt, ("clean", "paper")),
+        ("kind", kind, (None, "math", "code", "none")),
+    )
+    for option, value, allowed in choices:
+        if value not in allowed:
+            raise UsageError(f"{option} must be {' or '.join(map(str, filter(None, allowed)))}, not {value!r}")
     for name, number in (("limit", limit), ("n_words", n_words)):
         if number is not None and number < 1:
             raise UsageError(f"{name} must be at least 1, not {number}")
     if source in NAMED:
-        _refuse(source, {"prompt_column": prompt_column, "answer_column": answer_column})
+        _refuse(source, {"prompt_column": prompt_column, "answer_column": answer_column, "kind": kind})
         limit = limit or NAMED[source].size
         examples = named_examples(NAMED[source], split=split, prompt=prompt, seed=seed, data_dir=data_dir)
     else:
@@ -80,7 +90,7 @@ def load_prompts(
         report.write(report_to)
     if not kept:
         raise UsageError(f"{source}: no prompts are left to train on ({report.line()})")
-    return _dataset([_row(example, system_prompt, chat) for example in kept], chat)
+    return _dataset([_row(example, kind or example.kind, system_prompt, chat) for example in kept], chat)
 
 
 def _refuse(source: str, options: Mapping[str, Any]) -> None:
@@ -133,7 +143,7 @@ def _read(source: str, split: str, prompt: str | None, answer: str | None, seed:
             yield example
 
 
-def _row(example: Example, system_prompt: str | None, chat: bool) -> dict[str, Any]:
+def _row(example: Example, kind: Kind, system_prompt: str | None, chat: bool) -> dict[str, Any]:
     messages = example.messages(system_prompt)
     if not chat and [message["role"] for message in messages] != ["user"]:
         raise UsageError(
@@ -146,7 +156,7 @@ def _row(example: Example, system_prompt: str | None, chat: bool) -> dict[str, A
         "solution": example.solution,
         "source": example.source,
         "id": example.id,
-        "kind": example.kind,
+        "kind": kind,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -87,9 +88,12 @@ def _remedy() -> str:
 
 
 def _quiet() -> None:
+    """No progress bars, and no account by `datasets` of an error that we report ourselves."""
     from datasets import disable_progress_bars
+    from datasets.utils.logging import set_verbosity
 
     disable_progress_bars()
+    set_verbosity(logging.CRITICAL)
 
 
 def _filled(table: Table, source: str) -> Table:

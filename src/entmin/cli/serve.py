@@ -1,0 +1,111 @@
+"""``entmin serve``: an OpenAI-compatible server with a decoding method, on vLLM or on the in-process engine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from entmin.cli import options as shared
+from entmin.errors import UsageError
+
+if TYPE_CHECKING:
+    from entmin.methods import Method
+
+_LOCAL_ONLY = {
+    "device": "vLLM serves on the device it was built for",
+    "batch_size": "vLLM's is --max-num-seqs",
+    "threads": "vLLM's is the environment variable VLLM_CPU_OMP_THREADS_BIND",
+    "max_queue": "vLLM bounds no queue",
+    "max_tokens": "vLLM's is in --override-generation-config",
+    "grace": "vLLM's is --shutdown-timeout",
+}
+"""Options of the in-process engine, and what to say to those who give them to vLLM."""
+
+
+@click.command("serve", context_settings={"ignore_unknown_options": True})
+@click.argument("model")
+@click.argument("vllm_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- VLLM OPTIONS...]")
+@click.option("--engine", type=click.Choice(["vllm", "transformers"]), default="vllm", show_default=True)
+@click.option("--mode", default="em_inf", show_default=True, help="Method of requests that name none.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option("--api-key", envvar="ENTMIN_API_KEY", help="Bearer token that clients must send (env: ENTMIN_API_KEY).")
+@click.option("--served-model-name", "served_name", help="The model's name for clients (default: MODEL).")
+@click.option("--max-queue", default=256, show_default=True, type=click.IntRange(min=0), help="Most answers waiting.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Length of answers whose request gives none.")
+@click.option(
+    "--grace", default=30.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds for answers at the end."
+)
+@shared.method_options
+@shared.engine_options
+@click.pass_context
+def command(
+    ctx: click.Context, /, model: str, vllm_options: tuple[str, ...], engine: str, mode: str, **options: Any
+) -> int:
+    """Serve MODEL over the OpenAI API until Ctrl-C or SIGTERM.
+
+    Requests choose their own method with vllm_xargs, such as {"entmin_method": "normal"}.
+
+    With --engine vllm, options that are not listed here go to vLLM as they are, after MODEL or after --.
+    """
+    method = _default_method(ctx, mode, options)
+    if options["api_key"] == "":
+        raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
+    if not _is_loopback(options["host"]) and not options["api_key"]:
+        click.echo(
+            f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
+            "anybody there can use this server",
+            err=True,
+        )
+    common = {key: options.pop(key) for key in ("host", "port", "api_key", "served_name")}
+    if engine == "transformers":
+        if vllm_options:
+            raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
+        from entmin.serve.local import serve_local
+
+        own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace")}
+        decoding = {key: options.pop(key) for key in ("batch_size", "threads")}
+        return serve_local(model, method=method, **common, **own, loading=options, decoding=decoding)
+    _refuse_local_options(ctx)
+    from entmin.serve.vllm import serve_vllm
+
+    passed = [*vllm_options, *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name))]
+    serve_vllm(model, method=method, **common, options=passed)
+
+
+def _default_method(ctx: click.Context, mode: str, options: dict[str, Any]) -> Method:
+    """What the options say, else what the environment says, else the default mode."""
+    from entmin.methods import from_args
+    from entmin.methods.wire import DEFAULT_VARIABLE, from_text
+
+    method = shared.take_method(mode, options)
+    text = os.environ.get(DEFAULT_VARIABLE)
+    if text and not _given(ctx, "mode") and method == from_args({"method": mode}):
+        return from_text(text)
+    return method
+
+
+def _refuse_local_options(ctx: click.Context) -> None:
+    for name, instead in _LOCAL_ONLY.items():
+        if _given(ctx, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is for --engine transformers; {instead}")
+
+
+def _given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name; where it leads is not ours to say
+        return False

@@ -1,0 +1,173 @@
+"""Which implementation does the work: one registry, one rule for `auto`, one way to ask.
+
+    torch    plain tensor operations, any device and dtype: what the others are held against
+    values   compiled for the CPU (Numba): rows that repeat few values are counted first, other rows go in fused sweeps
+    triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
+
+`auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
+``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from entmin.errors import UsageError
+
+AUTO = "auto"
+VARIABLE = "ENTMIN_IMPL"
+OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob")
+_COMPILED_MIN_VOCABULARY = 1024
+_HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
+
+
+class Implementation(NamedTuple):
+    """One way of computing the operations."""
+
+    functions: dict[str, str]
+    """Operation to ``module:function``, imported at the first use."""
+    missing: Callable[[], str | None]
+    """Why it cannot run on this machine, with the remedy; None when it can."""
+    refuses: Callable[[Tensor], str | None]
+    """Why it cannot take these logits, with the remedy; None when it can."""
+
+
+def _nothing(*_: Any) -> str | None:
+    return None
+
+
+@functools.cache
+def _values_missing() -> str | None:
+    if find_spec("numba") is None:
+        return "Numba is not installed; pip install numba"
+    try:
+        importlib.import_module("entmin.core.values")
+    except Exception as error:  # a Numba that does not fit the installed NumPy or Python fails in many ways
+        return f"Numba does not work here ({type(error).__name__}: {error}); pip install --upgrade numba"
+    return None
+
+
+def _values_refuses(logits: Tensor) -> str | None:
+    if logits.device.type != "cpu":
+        return f"the logits are on {logits.device}; move them to the CPU or use impl='torch'"
+    if logits.dtype not in _HALF_OR_SINGLE:
+        return f"{str(logits.dtype).removeprefix('torch.')} logits need impl='torch'"
+    if logits.requires_grad and torch.is_grad_enabled():
+        return "it gives no gradients; detach the logits or use impl='torch'"
+    return None
+
+
+@functools.cache
+def _triton_missing() -> str | None:
+    if find_spec("triton") is None:
+        return "Triton is not installed; pip install triton"
+    if find_spec("entmin.core.triton") is None:
+        return "this build of entmin has no Triton kernels; use impl='torch'"
+    return None
+
+
+def _triton_refuses(logits: Tensor) -> str | None:
+    if logits.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        return f"the logits are on {logits.device}; move them to a CUDA device or use impl='auto'"
+    if logits.dtype not in _HALF_OR_SINGLE:
+        return f"{str(logits.dtype).removeprefix('torch.')} logits need impl='torch'"
+    if logits.requires_grad and torch.is_grad_enabled():
+        return "it gives no gradients; detach the logits or use impl='torch'"
+    return None
+
+
+def _in(package: str, operations: Iterable[str] = OPERATIONS, **other: str) -> dict[str, str]:
+    modules = {"solve_temperature": "adaptive_temperature", "entropy_and_logprob": "entropy"}
+    return {op: f"entmin.core.{package}{modules.get(op, op)}:{other.get(op, op)}" for op in operations}
+
+
+IMPLEMENTATIONS: dict[str, Implementation] = {
+    "torch": Implementation(_in("", **{op: f"{op}_torch" for op in OPERATIONS}), _nothing, _nothing),
+    "values": Implementation(_in("values.", OPERATIONS[:3]), _values_missing, _values_refuses),
+    "triton": Implementation(_in("triton."), _triton_missing, _triton_refuses),
+}
+"""By name, in the order they are listed to users."""
+
+
+def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
+    """The name of the implementation that would work on these logits.
+
+    Args:
+        logits: ``[..., V]``; only device, dtype, V and whether a gradient is wanted are looked at.
+        op: ``em_inf``, ``solve_temperature`` (adaptive temperature), ``entropy`` or ``entropy_and_logprob``.
+        impl: a name, or ``auto``, which ``ENTMIN_IMPL`` overrides.
+
+    Raises:
+        UsageError: unknown name, or an implementation that was asked for and cannot do it here; the message says what
+            would help.
+    """
+    if op not in OPERATIONS:
+        raise UsageError(f"unknown operation {op!r}; operations: {', '.join(OPERATIONS)}")
+    source = ""
+    if impl == AUTO and os.environ.get(VARIABLE, AUTO) != AUTO:
+        impl, source = os.environ[VARIABLE], f" (from {VARIABLE})"
+    if impl == AUTO:
+        return _automatic(logits, op)
+    if impl not in IMPLEMENTATIONS:
+        close = difflib.get_close_matches(impl, IMPLEMENTATIONS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise UsageError(
+            f"unknown implementation {impl!r}{source}{hint}; there are: {', '.join((AUTO, *IMPLEMENTATIONS))}"
+        )
+    why = _cannot(IMPLEMENTATIONS[impl], logits, op)
+    if why:
+        raise UsageError(f"implementation {impl!r}{source} cannot do this: {why}")
+    return impl
+
+
+def _cannot(chosen: Implementation, logits: Tensor, op: str) -> str | None:
+    if op not in chosen.functions:
+        return f"it has no {op}; use impl='torch'"
+    return chosen.refuses(logits) or chosen.missing()
+
+
+def _automatic(logits: Tensor, op: str) -> str:
+    candidate = {"cuda": "triton", "cpu": "values"}.get(logits.device.type, "torch")
+    if candidate == "values" and logits.shape[-1] < _COMPILED_MIN_VOCABULARY:
+        return "torch"
+    return "torch" if _cannot(IMPLEMENTATIONS[candidate], logits, op) else candidate
+
+
+def function(logits: Tensor, op: str, impl: str = AUTO) -> Callable[..., Any]:
+    """The function behind `implementation`, ready to call.
+
+    Raises:
+        UsageError: see `implementation`.
+    """
+    return _function(implementation(logits, op, impl), op)
+
+
+@functools.cache
+def _function(name: str, op: str) -> Callable[..., Any]:
+    module, _, attribute = IMPLEMENTATIONS[name].functions[op].partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def states() -> dict[str, str]:
+    """Every implementation's name and whether it can run on this machine; what `auto` would take goes first."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = {AUTO: f"{os.environ[VARIABLE]} (from {VARIABLE})"} if os.environ.get(VARIABLE, AUTO) != AUTO else {}
+    if not found:
+        large = torch.empty(1, _COMPILED_MIN_VOCABULARY, device=device)
+        found = {AUTO: f"{_automatic(large, OPERATIONS[0])} for float32 and half-precision logits on {device}"}
+    for name, chosen in IMPLEMENTATIONS.items():
+        why = chosen.missing()
+        if name == "triton" and not why and device == "cpu":
+            why = "no CUDA device"
+        found[name] = f"not available: {why}" if why else "available"
+    return found

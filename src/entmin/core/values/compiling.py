@@ -1,0 +1,32 @@
+"""How functions are compiled: at their first call, without the interpreter lock, kept on disk where a folder allows it.
+
+Numba looks for a cached function by the file it stands in. Who edits `exponential` alone must delete ``__pycache__``,
+or the functions that call it keep the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def elementwise(function: _Function) -> _Function:
+    """Compile; products and sums may fuse, nothing is reordered, so equal logits stay equal wherever they stand."""
+    return _compile(function, {"contract"})
+
+
+def reducing(function: _Function) -> _Function:
+    """Compile; sums and maxima may be reordered, or they could not run in vector registers. No NaN may come in."""
+    return _compile(function, {"contract", "reassoc", "nsz", "nnan"})
+
+
+def _compile(function: _Function, fastmath: set[str]) -> _Function:
+    try:
+        compiled = njit(nogil=True, fastmath=fastmath, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
+        compiled = njit(nogil=True, fastmath=fastmath, error_model="numpy")(function)
+    return compiled  # type: ignore[no-any-return]

@@ -1,0 +1,99 @@
+"""EM-INF row by row: over distinct values where a row holds bfloat16 numbers, in sweeps where it does not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entmin.core.values import counting, distinct, sweeps
+from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
+from entmin.errors import UsageError
+
+
+def em_inf(
+    logits: Tensor,
+    *,
+    threshold: float,
+    kl_weight: float,
+    learning_rate: float,
+    n_grad_steps: int,
+    out: Tensor | None = None,
+    entropies: Tensor | None = None,
+) -> Tensor:
+    """`entmin.core.em_inf` for float32 and half-precision logits on a CPU.
+
+    Args:
+        logits: ``[B, V]``.
+        threshold: see `entmin.core.em_inf`, as the other settings.
+        kl_weight: see there.
+        learning_rate: see there.
+        n_grad_steps: see there.
+        out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
+        entropies: ``[2, B]``, receives the entropies before and after.
+    """
+    rows = logits.float() if logits.dtype == torch.float16 else logits
+    result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
+    if result.shape[1] > 1 and result.stride(1) != 1:
+        raise UsageError("out must have neighbouring entries in its rows; pass a contiguous tensor")
+    bits, shift = bits_of(rows)
+    target = rows_of(result)
+    settings = np.array([threshold, kl_weight, learning_rate])
+    found = np.zeros((bits.number, 2))
+    counted = is_counted(bits)
+
+    def work(first: int, last: int) -> None:
+        workspace = WORKSPACE
+        for i in range(first, last):
+            row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
+            goal = target.memory[i * target.stride : i * target.stride + bits.length]
+            asked = settings, n_grad_steps, found[i], entropies is not None
+            if not (counted and _by_value(workspace, row, shift, goal, *asked)):
+                _by_sweeps(workspace, row, shift, goal, *asked)
+
+    for_each_share(bits, work)
+    if entropies is not None:
+        entropies.copy_(torch.from_numpy(found.T))
+    return result
+
+
+def _by_value(
+    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
+) -> bool:
+    """Adjust a row over its distinct values; False, with nothing done, where they are not bfloat16 numbers."""
+    if not counting.tally(bits, shift, w.tallies):
+        return False
+    n = counting.collect(w.tallies, w.codes, w.values, w.counts)
+    if n < 0:
+        out[:] = found[:] = np.nan
+    elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found, want_after) or shift == 0:
+        counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
+    else:
+        _copy(bits, out)
+    return True
+
+
+def _by_sweeps(
+    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
+) -> None:
+    """Adjust a row without counting."""
+    state = w.state_of(bits.shape[0])
+    top = sweeps.load(bits, shift, state)
+    if math.isnan(top):
+        out[:] = found[:] = np.nan
+        return
+    n = sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
+    head = w.values, n, w.ones, w.work
+    if sweeps.adam(state, w.scratch, w.sums, top, *head, settings, steps, found, want_after) or shift == 0:
+        sweeps.store(state, w.where, w.values, n, out)
+    else:
+        _copy(bits, out)
+
+
+def _copy(bits: Any, out: Any) -> None:
+    """Write a row of float32 bits out as they are; nothing to do where `out` is the row."""
+    if out.ctypes.data != bits.ctypes.data:
+        out.view(np.uint32)[:] = bits

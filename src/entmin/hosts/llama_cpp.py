@@ -1,0 +1,40 @@
+"""Host for llama-cpp-python: a `LogitsProcessorList` for any GGUF model.
+
+    llm.create_chat_completion(messages, logits_processor=logits_processors(EmInf()), top_k=0, top_p=1, min_p=0)
+
+llama.cpp runs the caller's processors first, on the model's own logits, then its penalties, grammar, top-k, top-p,
+min-p and, unlike the other hosts, the temperature last. Its defaults truncate (top-k 40, top-p 0.95, min-p 0.05); with
+the values above, sampling is exactly adjust, then temperature. Rows come one at a time.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from llama_cpp import LogitsProcessorList
+from numpy.typing import NDArray
+
+from entmin.methods import Method
+
+
+def logits_processors(method: Method) -> LogitsProcessorList:
+    """What llama-cpp-python takes as ``logits_processor``, with this method in it."""
+    return LogitsProcessorList([partial(adjust_row, method)])
+
+
+def adjust_row(method: Method, input_ids: NDArray[np.intc], scores: NDArray[np.single]) -> NDArray[np.single]:
+    """Adjust one row.
+
+    Args:
+        method: what to do to the logits.
+        input_ids: ``[T]`` tokens so far; not used.
+        scores: ``[V]`` logits, a view with gaps into llama.cpp's own memory.
+
+    Returns:
+        ``[V]`` adjusted logits, float32, in memory of their own.
+    """
+    with torch.inference_mode():
+        adjusted = method.adjust(torch.tensor(scores, dtype=torch.float32)[None])[0]
+    return adjusted.numpy()

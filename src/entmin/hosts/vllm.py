@@ -1,0 +1,214 @@
+"""Host for vLLM: one logits processor for its V1 and its V2 model runner.
+
+    vllm serve MODEL --logits-processors entmin.hosts.vllm:EntropyMinimizer
+    LLM(MODEL, logits_processors=["entmin.hosts.vllm:EntropyMinimizer"])
+
+A request says what it wants in flat scalars, `Method.to_args`, such as ``{"entmin_method": "em_inf"}``: in
+``SamplingParams(extra_args=...)``, or over HTTP in ``vllm_xargs``. The environment variable ``ENTMIN_DEFAULT_METHOD``
+says it for requests that do not.
+
+The V1 runner tells a processor which row of the batch holds which request (`update_state`); the V2 runner gives each
+request a slot (`add_request`) and says at every step which slot a row belongs to, several rows to one slot under
+speculative decoding. Both come to a plan here, rows by method, whose index tensors are rebuilt only when it changes.
+
+Not registered as an entry point on purpose: see docs/serving.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+import torch
+import vllm
+from torch import Tensor
+
+from entmin.errors import UsageError
+from entmin.hosts import VLLM_VERSIONS
+from entmin.methods import Method
+from entmin.methods.wire import DEFAULT_VARIABLE, from_text, requested
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.config import VllmConfig
+    from vllm.v1.sample.logits_processor import BatchUpdate
+    from vllm.v1.worker.gpu.sample.logits_processor import LogitsContext, LogitsProcRequestState
+
+_V2_SINCE = (0, 31)
+
+
+def bases(version: tuple[int | str, ...]) -> tuple[type, ...]:
+    """The interfaces that this version of vLLM has for logits processors.
+
+    Raises:
+        UsageError: the version is outside the range that this host was written for.
+    """
+    release = version[:2]
+    oldest, newest = VLLM_VERSIONS
+    if not oldest <= release <= newest:
+        found, low, high = (".".join(map(str, numbers)) for numbers in (version, oldest, newest))
+        raise UsageError(f"entmin works with vLLM {low} to {high}, and this is {found}: pip install 'entmin[vllm]'")
+    from vllm.v1.sample.logits_processor import LogitsProcessor as V1Processor
+
+    if release < _V2_SINCE:
+        return (V1Processor,)
+    from vllm.v1.worker.gpu.sample.logits_processor import LogitsProcessor as V2Processor
+
+    return V1Processor, V2Processor
+
+
+Plan = list[tuple[Method, Tensor | None]]
+"""Methods and the rows they adjust; None stands for every row."""
+
+
+class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
+    """Applies each request's `Method` to its rows of the logits; rows of requests without one are not touched."""
+
+    def __init__(
+        self,
+        vllm_config: VllmConfig,
+        states: torch.device | LogitsProcRequestState,
+        is_pin_memory: bool | None = None,
+    ) -> None:
+        """Built by vLLM: ``(config, device, is_pin_memory)`` on V1, ``(config, request states)`` on V2.
+
+        Raises:
+            UsageError: a malformed default method, or speculative decoding on the V1 runner, which has no rows of its
+                own for drafts.
+        """
+        v1 = is_pin_memory is not None
+        if v1 and vllm_config.speculative_config:
+            raise UsageError(
+                "vLLM's V1 model runner takes no logits processor under speculative decoding: leave it out, or use "
+                "vLLM 0.31 or newer on a GPU without VLLM_USE_V2_MODEL_RUNNER=0"
+            )
+        self._device: torch.device = torch.device(states if v1 else states.device)  # type: ignore[union-attr]
+        self._default = _default()
+        self._asked: dict[int, Method] = {}
+        """By row on V1, by slot on V2."""
+        self._rows: list[Method | None] = []
+        self._plan: Plan = []
+        self._slots = 0 if v1 else states.max_num_reqs  # type: ignore[union-attr]
+        self._group: tuple[bytes, Tensor] | None = None
+        """V2: number of the method in each slot, and the batch that it was made for."""
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Refuse a request with a wrong method, option or value; over HTTP this is a 400.
+
+        Raises:
+            ValueError: what is wrong, and the right names.
+        """
+        try:
+            requested(sampling_params.extra_args, _default())
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    def is_argmax_invariant(self) -> bool:
+        """No: V1 would run an invariant processor after temperature, and not at all in a greedy batch."""
+        return False
+
+    def update_state(self, batch_update: BatchUpdate | None) -> None:
+        """V1: follow the rows that were removed, added and moved, in that order."""
+        if batch_update is None:
+            return
+        from vllm.v1.sample.logits_processor import MoveDirectionality
+
+        for row in batch_update.removed:
+            self._asked.pop(row, None)
+        for row, params, *_ in batch_update.added:
+            self._ask(row, params)
+        for source, target, direction in batch_update.moved:
+            moving, there = self._asked.pop(source, None), self._asked.pop(target, None)
+            if moving is not None:
+                self._asked[target] = moving
+            if there is not None and direction is MoveDirectionality.SWAP:
+                self._asked[source] = there
+        self._arrange([self._asked.get(row) for row in range(batch_update.batch_size)])
+
+    def add_request(self, req_idx: int, sampling_params: SamplingParams) -> bool:
+        """V2: a request takes a slot, whatever was in it before."""
+        return self._ask(req_idx, sampling_params)
+
+    def apply(self, logits: Tensor, ctx: LogitsContext | None = None) -> Tensor:
+        """Adjust ``[rows, V]`` float32 logits before temperature and truncation; in place where rows are picked out."""
+        if ctx is not None:
+            self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
+        if not self._plan:
+            return logits
+        if self._plan[0][1] is None:
+            return self._plan[0][0].adjust(logits)
+        if logits.shape[0] == len(self._rows):  # every request owns at least one row, so here exactly one
+            for method, index in self._plan:
+                logits.index_copy_(0, index, method.adjust(logits.index_select(0, index)))  # type: ignore[arg-type]
+            return logits
+        if ctx is None:
+            raise RuntimeError(f"{logits.shape[0]} rows of logits for {len(self._rows)} requests on the V1 runner")
+        return self._apply_to_drafts(logits, ctx)
+
+    def _apply_to_drafts(self, logits: Tensor, ctx: LogitsContext) -> Tensor:
+        """Speculative decoding: only the device knows how many rows each request owns, and it is not asked.
+
+        A method's rows are found there and put first. Every other request owns at least one row, which bounds their
+        number; rows of others within that bound are written back as they were.
+        """
+        batch = ctx.idx_mapping_np.tobytes()
+        if self._group is None or self._group[0] != batch:
+            self._group = batch, self._put(self._group_of_slot(ctx.idx_mapping_np.tolist()))
+        group = self._group[1][ctx.expanded_idx_mapping.long()]
+        for number, (method, index) in enumerate(self._plan):
+            others = len(self._rows) - index.numel()  # type: ignore[union-attr]
+            mine = group == number
+            rows = mine.int().topk(logits.shape[0] - others, sorted=False).indices
+            picked = logits.index_select(0, rows)
+            adjusted = torch.where(mine[rows, None], method.adjust(picked), picked)
+            logits.index_copy_(0, rows, adjusted)
+        return logits
+
+    def _group_of_slot(self, slots: list[int]) -> list[int]:
+        numbers = {method: number for number, (method, _) in enumerate(self._plan)}
+        groups = [-1] * self._slots
+        for slot, method in zip(slots, self._rows, strict=True):
+            groups[slot] = -1 if method is None else numbers[method]
+        return groups
+
+    def _ask(self, key: int, params: SamplingParams) -> bool:
+        method = requested(params.extra_args, self._default)
+        if method is None:
+            self._asked.pop(key, None)
+        else:
+            self._asked[key] = method
+        return method is not None
+
+    def _arrange(self, rows: list[Method | None]) -> None:
+        """Make the plan for these methods by row (by request on V2), unless it stands already."""
+        if rows == self._rows:
+            return
+        found: dict[Method, list[int]] = {}
+        for row, method in enumerate(rows):
+            if method is not None:
+                found.setdefault(method, []).append(row)
+        self._rows, self._group = rows, None
+        if any(len(index) == len(rows) for index in found.values()):
+            self._plan = [(method, None) for method in found]
+        else:
+            self._plan = [(method, self._put(index)) for method, index in found.items()]
+
+    def _put(self, numbers: list[int]) -> Tensor:
+        """Integers on the device, without waiting for it."""
+        pinned = self._device.type == "cuda"
+        return torch.tensor(numbers, dtype=torch.long, pin_memory=pinned).to(self._device, non_blocking=True)
+
+
+@functools.cache
+def _read(text: str) -> Method:
+    try:
+        return from_text(text)
+    except UsageError as error:
+        raise UsageError(f"{DEFAULT_VARIABLE}: {error}") from None
+
+
+def _default() -> Method | None:
+    text: Any = os.environ.get(DEFAULT_VARIABLE)
+    return _read(text) if text else None

@@ -1,0 +1,1 @@
+"""OpenAI-compatible servers with a decoding method: vLLM's own, or one on the in-process engine."""

@@ -1,0 +1,266 @@
+"""The ASGI application: the OpenAI API's routes on the in-process engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from entmin.engine.engine import Engine
+from entmin.engine.requests import Completion
+from entmin.engine.text import TextStream
+from entmin.errors import EntminError
+from entmin.serve.answers import Answer
+from entmin.serve.fields import RequestError
+from entmin.serve.protocol import Ask, Served, read_chat, read_completion
+
+_LARGEST_BODY = 8 << 20
+_CLIENT_GONE = 499
+
+Reader = Callable[[Any, Served], Ask]
+Events = asyncio.Queue[tuple[int, int | Future[Completion]]]
+"""What the engine's thread reports of a request's choices: tokens as they come, at last the finished future."""
+
+
+class Service:
+    """The handlers and what they share."""
+
+    def __init__(self, engine: Engine, served: Served, *, api_key: str | None, max_queue: int) -> None:
+        """Build the service.
+
+        Args:
+            engine: decodes; closed by the caller.
+            served: the model's name and what requests that do not say get.
+            api_key: what clients must send as bearer token; None lets everybody in.
+            max_queue: most answers that may wait for a place in the engine's batch.
+        """
+        self.engine, self.served, self.max_queue = engine, served, max_queue
+        self._key = api_key.encode() if api_key else None
+        self._open: set[Future[Completion]] = set()
+        self._reading = asyncio.Lock()
+
+    def app(self) -> Starlette:
+        """The application."""
+        routes = [
+            Route("/health", self.health),
+            Route("/v1/models", self.models),
+            Route("/v1/models/{name:path}", self.model),
+            Route("/v1/chat/completions", partial(self.complete, read_chat), methods=["POST"]),
+            Route("/v1/completions", partial(self.complete, read_completion), methods=["POST"]),
+        ]
+        handlers: dict[Any, Any] = {EntminError: _failed, HTTPException: _refused, Exception: _broken}
+        return Starlette(routes=routes, exception_handlers=handlers)
+
+    async def health(self, request: HTTPRequest) -> Response:
+        """Rows in progress and waiting; open to everybody."""
+        engine = self.engine
+        state = {"decoding": engine.decoding, "waiting": engine.waiting, "batch_size": engine.batch_size}
+        return JSONResponse({"status": "ok", **state, "notices": engine.notices})
+
+    async def models(self, request: HTTPRequest) -> Response:
+        """The one model."""
+        self._authorize(request)
+        return JSONResponse({"object": "list", "data": [self._card()]})
+
+    async def model(self, request: HTTPRequest) -> Response:
+        """The one model, by its name."""
+        self._authorize(request)
+        if request.path_params["name"] != self.served.name:
+            raise RequestError(
+                f"this server has the model {self.served.name!r}", "model", status=404, code="model_not_found"
+            )
+        return JSONResponse(self._card())
+
+    async def complete(self, read: Reader, request: HTTPRequest) -> Response:
+        """Answer a chat or a completion."""
+        self._authorize(request)
+        body = await _json(request)
+        async with self._reading:  # off the event loop, for a long prompt takes long to encode; one after another
+            ask = await asyncio.to_thread(read, body, self.served)
+        self._admit(len(ask.requests))
+        answer = Answer(ask, self.served.name, chat=read is read_chat)
+        if ask.stream:
+            return self._stream(answer)
+        return await self._wait(request, answer)
+
+    def _authorize(self, request: HTTPRequest) -> None:
+        if self._key is None:
+            return
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._key):
+            raise RequestError("this server wants its API key as bearer token", status=401, code="invalid_api_key")
+
+    def _admit(self, rows: int) -> None:
+        """Refuse what the queue has no room for; rows leave it as their futures are done."""
+        room = self.engine.batch_size + self.max_queue
+        if rows > room:
+            raise RequestError(f"{rows} answers at once are more than this server takes ({room}); ask for fewer")
+        if len(self._open) + rows > room:
+            message = f"the queue is full: {len(self._open)} answers in progress or waiting; try again later"
+            raise RequestError(message, status=503, code="queue_full", retry=1)
+
+    def stop(self) -> None:
+        """Give up every answer that is not finished; their clients are told."""
+        for future in list(self._open):
+            future.cancel()
+
+    def _submit(self, answer: Answer, on_token: Callable[[int, int], None] | None = None) -> list[Future[Completion]]:
+        futures = [
+            self.engine.submit(request, on_token and partial(on_token, i))
+            for i, request in enumerate(answer.ask.requests)
+        ]
+        self._open.update(futures)
+        loop = asyncio.get_running_loop()
+        for future in futures:
+            future.add_done_callback(partial(_post, loop, self._open.discard))
+        return futures
+
+    async def _wait(self, request: HTTPRequest, answer: Answer) -> Response:
+        futures = self._submit(answer)
+        done: asyncio.Future[Any] = asyncio.gather(*map(asyncio.wrap_future, futures))
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnect(request))
+        try:
+            await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                return Response(status_code=_CLIENT_GONE)
+            if any(future.cancelled() for future in futures):
+                raise _stopping()
+            return JSONResponse(answer.whole(done.result()))
+        finally:
+            gone.cancel()
+            done.cancel()
+            for future in futures:  # the others of a failed request
+                future.cancel()
+
+    def _stream(self, answer: Answer) -> Response:
+        events: Events = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        futures = self._submit(answer, lambda i, token: _post(loop, events.put_nowait, (i, token)))
+        for i, future in enumerate(futures):
+            future.add_done_callback(lambda done, i=i: _post(loop, events.put_nowait, (i, done)))  # type: ignore[misc]
+        return _EventStream(self._events(answer, events), futures)
+
+    async def _events(self, answer: Answer, events: Events) -> AsyncIterator[str]:
+        try:
+            async for chunk in self._chunks(answer, events):
+                yield _event(chunk)
+            yield "data: [DONE]\n\n"
+        except CancelledError:
+            yield _event(_stopping().body())
+        except EntminError as error:
+            yield _event(_as_request_error(error).body())
+
+    async def _chunks(self, answer: Answer, events: Events) -> AsyncIterator[dict[str, Any]]:
+        texts = [TextStream(self.served.loaded.tokenizer, request.stop) for request in answer.ask.requests]
+        finished: dict[int, Completion] = {}
+        for chunk in answer.opening():
+            yield chunk
+        while len(finished) < len(texts):
+            index, event = await events.get()
+            if isinstance(event, int):
+                piece = texts[index].feed(event)
+            else:
+                done = finished[index] = event.result()
+                piece = texts[index].finish(done.text)
+            if piece:
+                yield answer.piece(index, piece)
+            if index in finished:
+                yield answer.last(index, finished[index])
+        for chunk in answer.closing([finished[i] for i in range(len(texts))]):
+            yield chunk
+
+    def _card(self) -> dict[str, Any]:
+        loaded = self.served.loaded
+        return {
+            "id": self.served.name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "entmin",
+            "max_model_len": loaded.max_length,
+            "entmin": {"revision": loaded.revision, **self.served.method.to_args()},
+        }
+
+
+class _EventStream(StreamingResponse):  # type: ignore[misc]
+    """Server-sent events whose rows leave the engine when the response ends, in whatever way."""
+
+    def __init__(self, events: AsyncIterator[str], futures: list[Future[Completion]]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._futures = futures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for future in self._futures:
+                future.cancel()
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], value: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        loop.call_soon_threadsafe(call, value)
+
+
+async def _json(request: HTTPRequest) -> Any:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":  # which a web page cannot send here unasked, so no site drives a local server
+        raise RequestError("send the body with Content-Type: application/json", status=415)
+    body = bytearray()
+    async for block in request.stream():
+        body += block
+        if len(body) > _LARGEST_BODY:
+            raise RequestError(f"the body is larger than {_LARGEST_BODY >> 20} MiB", status=413)
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the body is not valid JSON: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+async def _disconnect(request: HTTPRequest) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+
+
+def _stopping() -> RequestError:
+    return RequestError("the server is stopping", status=503, code="stopping", retry=5)
+
+
+def _as_request_error(error: EntminError) -> RequestError:
+    return error if isinstance(error, RequestError) else RequestError(str(error), status=500)
+
+
+async def _failed(request: HTTPRequest, error: EntminError) -> Response:
+    told = _as_request_error(error)
+    headers = {"Retry-After": str(told.retry)} if told.retry else {}
+    if told.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(told.body(), told.status, headers)
+
+
+async def _refused(request: HTTPRequest, error: HTTPException) -> Response:
+    told = RequestError(f"{request.method} {request.url.path}: {error.detail}", status=error.status_code)
+    return JSONResponse(told.body(), error.status_code, error.headers)
+
+
+async def _broken(request: HTTPRequest, error: Exception) -> Response:
+    return JSONResponse(RequestError("the server failed; its log says more", status=500).body(), 500)

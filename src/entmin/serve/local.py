@@ -1,0 +1,133 @@
+"""The in-process server as a process: a port, an engine, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from entmin.engine.engine import Engine
+from entmin.engine.loading import load
+from entmin.engine.prompts import encode_text
+from entmin.errors import EntminError
+from entmin.methods import Method
+from entmin.serve.app import Service
+from entmin.serve.protocol import Served
+
+_BACKLOG = 1024
+
+
+def serve_local(
+    model: str,
+    *,
+    method: Method,
+    host: str,
+    port: int,
+    api_key: str | None,
+    served_name: str | None,
+    max_queue: int,
+    max_tokens: int | None,
+    grace: float,
+    loading: dict[str, Any],
+    decoding: dict[str, Any],
+) -> int:
+    """Serve a model until SIGTERM or SIGINT; returns the exit code.
+
+    Args:
+        model: alias, folder or Hub id.
+        method: of requests that name none.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
+        api_key: bearer token that clients must send; None lets everybody in.
+        served_name: the model's name for clients; default `model`.
+        max_queue: most answers that wait for a place in the batch.
+        max_tokens: length of answers whose request gives none.
+        grace: seconds that answers in progress have left after the signal.
+        loading: options of `entmin.engine.loading.load`.
+        decoding: options of `Engine`.
+
+    Raises:
+        EntminError: the port cannot be had, or the model cannot be loaded.
+    """
+    with _bound(host, port) as listener:  # before the model is loaded, which takes long
+        engine = Engine(load(model, **loading), **decoding)
+        encode_text(engine.loaded, "a")  # the first call changes a tokenizer's settings, later ones only read them
+        served = Served(engine.loaded, served_name or model, method, max_tokens)
+        service = Service(engine, served, api_key=api_key, max_queue=max_queue)
+        _listen(listener, host, port)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listener.getsockname()[1]}/v1"
+        print(f"serving {served.name} at {address} with {method.describe()}", file=sys.stderr, flush=True)
+        config = uvicorn.Config(
+            service.app(),
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_seconds(grace),
+        )
+        _Server(config, service, grace).run([listener])
+        engine.close()
+    return 0
+
+
+class _Server(uvicorn.Server):  # type: ignore[misc]
+    """uvicorn with an end of our own: told answers at the end of the grace time, and exit code 0."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, grace: float) -> None:
+        super().__init__(config)
+        self._service, self._grace = service, grace
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM; unlike uvicorn's own, do not die of the signal afterwards."""
+        before = {name: signal.signal(name, self.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for name, handler in before.items():
+                signal.signal(name, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, and give answers in progress their time."""
+        timer = asyncio.get_running_loop().call_later(self._grace, self._service.stop)
+        await super().shutdown(sockets)
+        timer.cancel()
+
+
+def _seconds(grace: float) -> int:
+    return int(grace) + 3  # a little later than our own end, for clients that do not read what they are told
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise EntminError(f"cannot listen on {host!r}: {error}; give this machine's address with --host") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _refused(error, host, port) from error
+    return listener
+
+
+def _listen(listener: socket.socket, host: str, port: int) -> None:
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:  # somebody bound the port at the same time and was first to listen
+        raise _refused(error, host, port) from error
+
+
+def _refused(error: OSError, host: str, port: int) -> EntminError:
+    if error.errno == errno.EADDRINUSE:
+        return EntminError(f"port {port} on {host} is in use; stop the server there, or give another one with --port")
+    return EntminError(f"cannot listen on {host}:{port}: {error.strerror}; give another --host or --port")

