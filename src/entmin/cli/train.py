@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from entmin.train.config import METHODS, REWARDS, load_config, parse_settings
+from entmin.train.config import METHODS, load_config, parse_settings
+from entmin.train.rewards import reward_summaries
 
 
 @click.command("train")
@@ -15,7 +16,7 @@ from entmin.train.config import METHODS, REWARDS, load_config, parse_settings
 @click.option("--data", help="Named source, local file or folder, or Hub id. [default: arithmetic]")
 @click.option("--output", help="Folder for checkpoints, curves and the trained model. [default: out]")
 @click.option("--max-steps", type=int, help="Optimiser steps (default: one pass over the prompts).")
-@click.option("--reward", type=click.Choice(list(REWARDS)), help="Reward of em-rl. [default: token-entropy]")
+@click.option("--reward", type=click.Choice(list(reward_summaries())), help="Reward of em-rl. [default: token-entropy]")
 @click.option("--advantage", type=click.Choice(["rloo", "grpo"]), help="Advantage of em-rl. [default: rloo]")
 @click.option("--reduction", type=click.Choice(["mean", "sum"]), help="Over a completion's tokens. [default: mean]")
 @click.option("--learning-rate", "--lr", type=float, help="[default: 1e-6]")

@@ -16,6 +16,7 @@ from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place, Twin
 from entmin.train.prompts import Prompts, in_order
+from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
 
 
@@ -120,7 +121,7 @@ def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str,
 
     trainer, arguments = (IntrinsicGRPO, GRPOConfig) if config.advantages == "grpo" else (IntrinsicRLOO, RLOOConfig)
     if config.method == "em-rl":
-        common["intrinsic"] = Intrinsic(config.reward, config.reduction, config.rent_share, config.seed)
+        common["intrinsic"] = Intrinsic(config.reward, reward_function(config))
     else:
         common["reward_funcs"] = [_verified(answers)]
     settings = arguments(**online_arguments(config, place, steps))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from entmin import __version__
-from entmin.train.config import METHODS, REWARDS, TrainConfig
+from entmin.train.config import METHODS, TrainConfig
 from entmin.train.curves import read_rows
+from entmin.train.rewards import reward_summaries
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 _SHOWN = ("loss", "reward", "entropy", "kl", "length", "agreement", "distinct", "repetition", "clipped")
@@ -72,7 +73,7 @@ def _objective(config: TrainConfig) -> str:
         return f"Loss: full-vocabulary entropy per {over} of {samples}{kl}."
     if config.method == "sft":
         return "Loss: cross-entropy of the answers."
-    reward = f"{config.reward}: {REWARDS[config.reward]}" if config.method == "em-rl" else "verified answers"
+    reward = f"{config.reward}: {reward_summaries()[config.reward]}" if config.method == "em-rl" else "verified answers"
     return f"Reward: {reward}, {config.reduction} over tokens where it has tokens; {config.advantages} advantages{kl}."
 
 

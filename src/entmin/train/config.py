@@ -28,15 +28,6 @@ METHODS: dict[str, str] = {
 }
 UNSUPERVISED = ("em-ft", "em-rl")
 """Methods that never see a label."""
-REWARDS: dict[str, str] = {
-    "token-entropy": "minus the entropy of every token (EM-RL token)",
-    "sequence-logprob": "log-probability of the answer (EM-RL sequence)",
-    "self-certainty": "KL from the uniform distribution (Intuitor)",
-    "rent": "minus the entropy of the last tokens (RENT)",
-    "majority": "share of samples with the same answer (self-consistency)",
-    "random": "uniform numbers, a control",
-    "format-only": "1 for an answer that can be extracted, a control",
-}
 
 
 class TrainConfig(WatchSettings):
@@ -103,7 +94,7 @@ class TrainConfig(WatchSettings):
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Clip range of the probability ratio."""
     reward: str = "token-entropy"
-    """Reward of em-rl: see `REWARDS`."""
+    """Reward of em-rl: see `entmin.train.rewards`."""
     reduction: Literal["mean", "sum"] = "mean"
     """Over the tokens of a completion, in the em-ft loss and the em-rl reward (published code: mean; paper: sum)."""
     advantage: Literal["rloo", "grpo"] = "rloo"
@@ -185,10 +176,12 @@ class TrainConfig(WatchSettings):
         Raises:
             UsageError: one was found.
         """
-        rows = self.batch_size * (self.n or 1)
+        from entmin.train.rewards import reward_summaries
+
+        rows, rewards = self.batch_size * (self.n or 1), reward_summaries()
         problems = {
-            f"unknown reward {self.reward!r}{suggestion(self.reward, REWARDS)}; rewards: {', '.join(REWARDS)}": (
-                self.reward not in REWARDS
+            f"unknown reward {self.reward!r}{suggestion(self.reward, rewards)}; rewards: {', '.join(rewards)}": (
+                self.reward not in rewards
             ),
             f"{self.method} compares samples of one prompt, so n must be 2 or more": (
                 self.method in ("em-rl", "rloo", "grpo") and self.n == 1

@@ -7,31 +7,26 @@ one. Columns other than the prompt are never looked at.
 
 from __future__ import annotations
 
-import random as stdlib_random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 from trl import GRPOTrainer, RLOOTrainer
 
-from entmin.core import rewards
 from entmin.hosts.trl.checkpoints import CheckpointTrainer
-from entmin.hosts.trl.samples import SampleTrainer, answer_ids
+from entmin.hosts.trl.samples import SampleTrainer, Scores, answer_ids
 
 
 @dataclass(frozen=True)
 class Intrinsic:
-    """Which reward, and its options."""
+    """A reward that needs no labels."""
 
     name: str
-    """token-entropy, sequence-logprob, self-certainty, rent, majority, random or format-only."""
-    reduction: Literal["mean", "sum"] = "mean"
-    """Of token-entropy and sequence-logprob."""
-    share: float = 0.2
-    """Of a completion's tokens that rent looks at."""
-    seed: int = 0
-    """Of random."""
+    function: Callable[[Any], Tensor]
+    """Takes a `Samples`, gives one number per sample, ``[B]``."""
 
     def __call__(self, **_: Any) -> list[float]:
         """Stands where TRL wants a reward function; the trainer never calls it."""
@@ -41,6 +36,31 @@ class Intrinsic:
     def __name__(self) -> str:
         """What TRL calls the reward in its logs."""
         return self.name
+
+
+class Samples:
+    """The samples of this process as a reward sees them; forward passes happen when their result is read."""
+
+    def __init__(self, trainer: IntrinsicTrainer, completions: list[list[int]]) -> None:
+        self._trainer, self._completions = trainer, completions
+        self.n: int = trainer.num_generations
+        self.answers = trainer._keys
+        self.streams = trainer._streams(len(completions))
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The policy's log-probabilities, entropies and mask, each ``[B, C]``."""
+        return self._trainer._score(self._trainer._prompt_ids, self._completions)
+
+    @cached_property
+    def mean_logprobs(self) -> tuple[Tensor, int]:
+        """``[B, C]`` means over the vocabulary of log p, and its size."""
+        return self._trainer._mean_logprobs(self._trainer._prompt_ids, self._completions)
+
+    @property
+    def answer_ids(self) -> Tensor:
+        """``[B]`` integers, equal where answers are equal; -1 without an answer."""
+        return answer_ids(self.answers)
 
 
 class IntrinsicTrainer(SampleTrainer):
@@ -66,31 +86,9 @@ class IntrinsicTrainer(SampleTrainer):
         if self._intrinsic is None:
             found: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
             return found
-        local = self._reward(self._intrinsic, completion_ids_list).float()
+        local = self._intrinsic.function(Samples(self, completion_ids_list)).float()
         gathered: Tensor = self.accelerator.gather(local.to(self.accelerator.device))
         return gathered[:, None]
-
-    def _reward(self, intrinsic: Intrinsic, completions: list[list[int]]) -> Tensor:
-        if intrinsic.name == "majority":
-            return rewards.majority(answer_ids(self._keys), self.num_generations)
-        if intrinsic.name == "format-only":
-            return torch.tensor([float(key is not None) for key in self._keys])
-        if intrinsic.name == "random":
-            streams = self._streams(len(completions))
-            return torch.tensor([stdlib_random.Random(f"{intrinsic.seed}:reward:{s}").random() for s in streams])
-        logprobs, entropies, mask = self._score(self._prompt_ids, completions)
-        if intrinsic.name == "token-entropy":
-            return rewards.token_entropy(entropies, logprobs, mask, reduction=intrinsic.reduction)
-        if intrinsic.name == "sequence-logprob":
-            return rewards.sequence_logprob(entropies, logprobs, mask, reduction=intrinsic.reduction)
-        if intrinsic.name == "rent":
-            return rewards.rent(entropies, logprobs, mask, share=intrinsic.share)
-        if intrinsic.name == "self-certainty":
-            means, vocabulary = self._mean_logprobs(self._prompt_ids, completions)
-            return rewards.self_certainty(
-                entropies, logprobs, mask, mean_logprobs=means.to(mask.device), vocabulary=vocabulary
-            )
-        raise ValueError(f"unknown intrinsic reward {intrinsic.name!r}")
 
     @torch.no_grad()
     def _mean_logprobs(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[Tensor, int]:
