@@ -50,7 +50,7 @@ import numpy as np
 from entmin.core.values.compiling import elementwise, reducing
 from entmin.core.values.exponential import exp64
 
-ARRAYS = 11
+ARRAYS, TAIL = 9, 9
 LARGEST_MOVE = 5.0
 """Logits that could move further (in all steps) are not followed: no bound worth having is left."""
 NONE = np.inf
@@ -59,7 +59,8 @@ NONE = np.inf
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
 _SLACK, _TAIL_SLACK, _ROUNDING = 1e-12, 1e-4, 6e-8
 _TINY = 1e-290
-_WEIGHTS, _EXPA, _A, _P0, _M, _V, _DD, _U, _B, _S, _KEPT = range(ARRAYS)
+_WEIGHTS, _EXPA, _A, _P0, _M, _V, _DD, _U, _B = range(ARRAYS)
+_TOTAL, _EXPECTED, _FROM, _TO, _LOW, _HIGH, _SHIFT, _REACH, _FALLS = range(TAIL)
 
 
 @elementwise
@@ -115,11 +116,11 @@ def _entropy_terms(x: Any, top: float, offset: float, b: float, inverse: float, 
 
 
 @elementwise
-def _gradients(x: Any, top: float, row: Any, pull: float, first: bool, work: Any, g: Any, d: Any) -> None:
+def _gradients(x: Any, top: float, row: Any, b0: float, pull: float, first: bool, work: Any, g: Any, d: Any) -> None:
     """One step's gradients on the cut path, and (3)."""
     n = x.shape[0]
     weights, expa, a, p0 = work[_WEIGHTS][:n], work[_EXPA][:n], work[_A][:n], work[_P0][:n]
-    log_total, h, b, dh, b0 = row[0], row[1], row[2], row[3], row[4]
+    log_total, h, b, dh = row[0], row[1], row[2], row[3]
     inverse, offset, expb, lost0 = math.exp(-log_total), h - log_total, math.exp(b), abs(pull) * (math.exp(b0) - 1)
     kl, size = (0.0, 0.0) if first else (pull, abs(pull))
     for i in range(n):
@@ -158,71 +159,122 @@ def _update(x: Any, rate: float, t: int, w: Any, o: Any, c: float, work: Any, g:
 
 
 @elementwise
-def _tail_falls(tail: Any, row: Any, log_total0: float, pull: float, t: int) -> bool:
-    """Whether the gradient of every tail token is proven positive at step t."""
-    likeliest, low, high = tail[2], tail[3], tail[4]
-    log_total, h, b, dh, b0 = row[0], row[1], row[2], row[3], row[4]
-    away = max(-low, high) + abs(log_total - log_total0) + b + b0
-    back = 0.0 if t == 1 else abs(pull) * (math.exp(away) - 1)
-    return likeliest + high - log_total + b + h + dh + back < -_TAIL_SLACK
+def _follow_tail(tail: Any, ratios: Any, row: Any, first: Any, pull: float, rate: float, t: int, w: Any, o: Any, c: float) -> None:
+    """Step t of the tail: widen the interval of each band's moves by (4), or by c_t both ways where that fails."""
+    shrunk = row[0] - first[0]
+    unsure = row[2] + first[2]
+    for k in range(tail.shape[0]):
+        band, low, high = tail[k], ratios[0, k], ratios[1, k]
+        least = -(band[_TO] - first[0] + first[1] + first[2] + first[3] + _TAIL_SLACK)  # of -(log p + H) at the start
+        most = -(band[_FROM] - first[0] + first[1] - first[2] - first[3] - _TAIL_SLACK)
+        y_low, y_high = band[_LOW] - shrunk - unsure, band[_HIGH] - shrunk + unsure  # of log p'_t / p'_1
+        cooled, doubt = row[1] - first[1], row[3] + first[3]
+        pulls = pull * (1 - math.exp(-y_low)), pull * (1 - math.exp(-y_high))
+        more_low = -y_high - cooled - doubt + min(pulls[0], pulls[1])
+        more_high = -y_low - cooled + doubt + max(pulls[0], pulls[1])
+        falls = band[_FALLS] > 0 and least > 0 and 1 + more_low / least > 0
+        band[_FALLS] = 1.0 if falls else 0.0
+        u_low, u_high = -c, c
+        if falls:
+            low[t - 1], high[t - 1] = 1.0, 1.0
+            if t > 1:
+                low[t - 1] = math.exp(y_low) * (1 + more_low / (least if more_low < 0 else most))
+                high[t - 1] = math.exp(y_high) * (1 + more_high / (most if more_high < 0 else least))
+            smallest = math.exp(band[_FROM] - first[0] - first[2]) * least
+            m_low, m_high, v_low, v_high = 0.0, 0.0, 0.0, 0.0
+            for s in range(t):
+                m_low, m_high = m_low + w[s] * low[s], m_high + w[s] * high[s]
+                v_low, v_high = v_low + o[s] * low[s] ** 2, v_high + o[s] * high[s] ** 2
+            u_low = m_low / (math.sqrt(v_high) + _EPS / smallest) * (1 - _SLACK) if smallest > 0 else 0.0
+            u_high = min(c, m_high / math.sqrt(v_low) * (1 + _SLACK))
+        band[_LOW] -= rate * u_high
+        band[_HIGH] -= rate * u_low
+    for k in range(tail.shape[0]):
+        tail[k, _SHIFT] = (tail[k, _LOW] + tail[k, _HIGH]) / 2
+        tail[k, _REACH] = (tail[k, _HIGH] - tail[k, _LOW]) / 2 + _TAIL_SLACK
+
+
+@elementwise
+def _settle(tail: Any) -> float:
+    """Give all bands one shift, that of the band for which mass times reach comes out least; returns it."""
+    best, chosen = np.inf, 0.0
+    for i in range(tail.shape[0]):
+        total, shift = 0.0, tail[i, _SHIFT]
+        for k in range(tail.shape[0]):
+            total += tail[k, _TOTAL] * math.exp(tail[k, _SHIFT]) * max(shift - tail[k, _LOW], tail[k, _HIGH] - shift)
+        if total < best:
+            best, chosen = total, shift
+    for k in range(tail.shape[0]):
+        tail[k, _REACH] = max(chosen - tail[k, _LOW], tail[k, _HIGH] - chosen) + _TAIL_SLACK
+        tail[k, _SHIFT] = chosen
+    return chosen
 
 
 @elementwise
 def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> float:
     """Fill `row` with log Z, H, b, h; returns sum p (e^q - 1) over head and tail, `NONE` where there are no bounds."""
-    shift, at = (tail[3] + tail[4]) / 2, (tail[4] - tail[3]) / 2 + _TAIL_SLACK
     _row_sums(x, top, work, found)
-    tail_total = tail[0] * math.exp(shift)
-    total = found[0] + tail_total
-    tail_expected = (tail[1] * math.exp(shift) + shift * tail_total) / total
-    log_total, mass = math.log(total), tail_total / total
-    h = max(log_total - found[1] / total - tail_expected, 0.0)  # as H' >= 0, this only brings it nearer
-    b = math.log1p((found[2] + tail_total * (math.exp(at) - 1)) / total) + _SLACK
+    total, expected, growth, beyond = found[0], found[1], found[2], 0.0
+    for k in range(tail.shape[0]):
+        weight = tail[k, _TOTAL] * math.exp(tail[k, _SHIFT])
+        moment = tail[k, _EXPECTED] * math.exp(tail[k, _SHIFT]) + tail[k, _SHIFT] * weight
+        total, expected, beyond = total + weight, expected + moment, beyond + abs(moment)
+        growth += weight * (math.exp(tail[k, _REACH]) - 1)
+    log_total = math.log(total)
+    h = max(log_total - expected / total, 0.0)  # as H' >= 0, this only brings it nearer
+    b = math.log1p(growth / total) + _SLACK
     if not b < LARGEST_MOVE:
         return NONE
     _entropy_terms(x, top, h - log_total, b, 1 / total, work, found)
-    under = tail[2] + shift - log_total + h < -_TAIL_SLACK  # then |log p + H| = -log p - H in all of the tail
-    distance = mass * (log_total - h if under else log_total + h) - tail_expected
-    grown = math.exp(at + b)
-    spread = found[0] + at * grown * (distance + mass * (at + b))
-    slope = found[1] + at * grown * mass
+    spread, slope, change = found[0], found[1], found[2]
+    for k in range(tail.shape[0]):
+        shift, reach = tail[k, _SHIFT], tail[k, _REACH]
+        mass = tail[k, _TOTAL] * math.exp(shift) / total
+        surprise = mass * log_total - (tail[k, _EXPECTED] * math.exp(shift) / total + shift * mass)  # sum -p log p
+        under = tail[k, _TO] + shift - log_total + h < -_TAIL_SLACK  # then |log p + H| = -log p - H
+        grown = math.exp(reach + b)
+        spread += reach * grown * ((surprise - mass * h if under else surprise + mass * h) + mass * (reach + b))
+        slope += reach * grown * mass
+        change += mass * (grown - 1)
     if not slope < 0.5:
         return NONE
     row[0], row[1], row[2] = log_total, h, b
-    row[3] = spread / (1 - slope) + _SLACK + _TAIL_SLACK * abs(tail_expected)
-    return found[2] + mass * (grown - 1)
+    row[3] = spread / (1 - slope) + _SLACK + _TAIL_SLACK * beyond / total
+    return change
 
 
 @elementwise
 def follow(
-    x: Any, top: float, tail: Any, work: Any, g: Any, d: Any, w: Any, o: Any, settings: Any, steps: int, row: Any,
+    x: Any, top: float, tail: Any, work: Any, g: Any, d: Any, ratios: Any, w: Any, o: Any, settings: Any, steps: int,
+    done: Any,
 ) -> float:  # fmt: skip
     """Run EM-INF in place on a row's head.
 
     Args:
         x: ``[n]`` logits of the head, float64.
         top: the row's largest logit.
-        tail: sum of exp(x - top) and of (x - top) exp(x - top) over the tail, its largest x - top, and room for the two
-            ends of the interval in which its moves lie.
+        tail: ``[K, TAIL]`` bands of the tail: sum of exp(x - top) and of (x - top) exp(x - top), the ends of the
+            interval in which x - top lies, and room.
         work: ``[ARRAYS, >= n]`` float64.
         g: ``[>= steps, >= n]`` float64, room for the gradients.
         d: the same for their bounds.
+        ratios: ``[2, >= K, >= steps]`` float64, room for the tail's.
         w: ``[>= steps]`` float64, room for Adam's weights.
         o: the same.
         settings: threshold, kl_weight, learning_rate.
         steps: at most this many updates.
-        row: receives log Z, H, b, h, b at the start, the number of updates, and the tail's shift.
+        done: receives the number of updates, and the tail's shift.
 
     Returns:
         A bound on the total variation distance between the softmax of the head, rounded to float32 after the tail's
         shift was taken off, beside the untouched tail, and the exact path's result; `NONE` where there is none.
     """
-    threshold, pull, rate, found = settings[0], settings[1], settings[2], np.zeros(3)
+    threshold, pull, rate, found, row, first = settings[0], settings[1], settings[2], np.zeros(3), np.zeros(4), np.zeros(4)
     work[_A][: x.shape[0]] = 0.0
-    tail[3], tail[4], log_total0, t, falls = 0.0, 0.0, 0.0, 0, True
+    tail[:, _LOW], tail[:, _HIGH], tail[:, _SHIFT], tail[:, _REACH], tail[:, _FALLS] = 0.0, 0.0, 0.0, _TAIL_SLACK, 1.0
+    t = 0
     while True:
-        change = _measure(x, top, tail, work, row, found)
-        if change == NONE:
+        if _measure(x, top, tail, work, row, found) == NONE:
             return NONE
         if t == steps or (threshold > 0 and row[1] + row[3] < threshold):
             break
@@ -230,17 +282,15 @@ def follow(
             return NONE
         t += 1
         if t == 1:
-            log_total0, row[4] = row[0], row[2]
+            first[:] = row
         c = adam_weights(t, w, o)
-        falls = falls and _tail_falls(tail, row, log_total0, pull, t)
-        tail[3] -= rate * c
-        tail[4] += 0.0 if falls else rate * c
-        _gradients(x, top, row, pull, t == 1, work, g[t - 1], d[t - 1])
+        _follow_tail(tail, ratios, row, first, pull, rate, t, w, o, c)
+        _gradients(x, top, row, first[2], pull, t == 1, work, g[t - 1], d[t - 1])
         _update(x, rate, t, w, o, c, work, g, d)
-    row[5], row[6] = t, (tail[3] + tail[4]) / 2
+    done[0], done[1] = t, _settle(tail)
     if t == 0:
         return 0.0
-    furthest = 0.0
+    change, furthest = _measure(x, top, tail, work, row, found), 0.0
     for i in range(x.shape[0]):
-        furthest = max(furthest, abs(x[i] - row[6]))
+        furthest = max(furthest, abs(x[i] - done[1]))
     return ((1 + change) * math.exp(2 * _ROUNDING * furthest) - 1) / 2

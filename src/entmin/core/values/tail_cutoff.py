@@ -16,23 +16,24 @@ from entmin.core.values import certificate, sweeps
 from entmin.core.values.compiling import elementwise, reducing
 from entmin.core.values.sweeps import BLOCK, HEAD_LARGEST, STATE
 
-_CUTS = (-5.0, -7.0, -9.0, -11.0, -13.0, -15.0)
+_EDGES = (-4.0, -6.0, -8.0, -11.0, -14.0, -16.0, -18.0, -20.0)
 _GROUP = 64
 _TAIL_SHARE = 1 / 3
-_HEAD_SHARE, _HEAD_SMALL = 8, 2048
+_HEAD_SHARE, _HEAD_SMALL = 16, 2048
 
 
 class Room(threading.local):
     """One thread's scratch memory; grows, never shrinks."""
 
     def __init__(self) -> None:
-        self.cuts = np.array(_CUTS, np.float32)
-        self.sums = np.zeros((len(_CUTS) + 1, 3))
-        self.tail = np.zeros(5)
-        self.row = np.zeros(7)
+        bands = len(_EDGES)
+        self.edges = np.array((*_EDGES, -np.inf), np.float32)
+        self.tail = np.zeros((bands, certificate.TAIL))
+        self.sums = np.zeros((bands + 1, 2))
+        self.done = np.zeros(2)
         self.work = np.zeros((certificate.ARRAYS, 0))
         self.history = np.zeros((2, 0, 0))
-        self.weights = np.zeros((2, 0))
+        self.steps = np.zeros((2 + 2 * bands, 0))
 
     def reserve(self, n: int, steps: int) -> None:
         """Room for a head of n tokens and so many steps."""
@@ -40,43 +41,41 @@ class Room(threading.local):
             self.work = np.zeros((certificate.ARRAYS, n))
         if self.history.shape[1] < steps or self.history.shape[2] < n:
             self.history = np.zeros((2, max(steps, self.history.shape[1]), max(n, self.history.shape[2])))
-        if self.weights.shape[1] < steps:
-            self.weights = np.zeros((2, steps))
+        if self.steps.shape[1] < steps:
+            self.steps = np.zeros((self.steps.shape[0], steps))
 
 
 ROOM = Room()
 
 
 @reducing
-def _add_up_under(scratch: Any, cut: np.float32, sums: Any) -> None:
-    """Add the weights whose exponents are at or under the cut, their products with these, and their number."""
+def _add_up_between(scratch: Any, low: np.float32, high: np.float32, sums: Any) -> None:
+    """Add the weights whose exponents lie in (low, high], and their products with these."""
     zero = np.float32(0.0)
-    total, expected, number = zero, zero, zero
+    total, expected = zero, zero
     for i in range(BLOCK):
         s = scratch[BLOCK + i]
-        weight = scratch[i] if s <= cut else zero
+        weight = scratch[i] if (s <= high) & (s > low) else zero
         total += weight
         expected += weight * s
-        number += np.float32(1.0) if s <= cut else zero
     sums[0] += total
     sums[1] += expected
-    sums[2] += number
 
 
 @elementwise
-def _take_all_sums(state: Any, top: np.float32, cuts: Any, scratch: Any, sums: Any) -> None:
-    """Sums over the whole row (first) and under each cut, in one read."""
+def _take_all_sums(state: Any, top: np.float32, edges: Any, scratch: Any, sums: Any) -> None:
+    """Sums over the entries above all edges (first) and of each band between two of them, in one read."""
     sums[:] = 0.0
     for b in range(state.shape[0] // STATE):
         sweeps._exponentials(state[b * STATE : (b + 1) * STATE], top, scratch)
-        _add_up_under(scratch, np.float32(np.inf), sums[0])
-        for k in range(cuts.shape[0]):
-            _add_up_under(scratch, cuts[k], sums[k + 1])
+        _add_up_between(scratch, edges[0], np.float32(np.inf), sums[0])
+        for k in range(edges.shape[0] - 1):
+            _add_up_between(scratch, edges[k + 1], edges[k], sums[k + 1])
 
 
 @elementwise
-def _take_head(state: Any, top: np.float32, cut: np.float32, where: Any, values: Any) -> int:
-    """Collect the entries over the cut, compared as `_add_up_under` does; returns how many there are."""
+def _take_head(state: Any, top: np.float32, cut: np.float32, most: int, where: Any, values: Any) -> int:
+    """Collect the entries over the cut, compared as `_add_up_between` does; how many, -1 if more than `most`."""
     n = 0
     for b in range(state.shape[0] // STATE):
         block = state[b * STATE : b * STATE + BLOCK]
@@ -84,6 +83,8 @@ def _take_head(state: Any, top: np.float32, cut: np.float32, where: Any, values:
             found = 0
             for i in range(_GROUP):
                 found += block[start + i] - top > cut
+            if n + found > most:
+                return -1
             if found:
                 for i in range(start, start + _GROUP):
                     if block[i] - top > cut:
@@ -92,17 +93,25 @@ def _take_head(state: Any, top: np.float32, cut: np.float32, where: Any, values:
     return n
 
 
-def choose(sums: Any, length: int, largest_move: float, budget: float) -> int:
-    """Which cut to make: the highest with a tail that uses at most its share of the budget; -1 where there is none."""
-    room = min(HEAD_LARGEST, max(_HEAD_SMALL, length // _HEAD_SHARE))
-    padding = (-length) % BLOCK
-    for k in range(sums.shape[0] - 1):
-        mass, size = sums[k + 1, 0] / sums[0, 0], length + padding - sums[k + 1, 2]
-        if size > room:
-            return -1
-        if mass * math.expm1(largest_move / 2) <= budget * _TAIL_SHARE:
-            return k
-    return -1
+@elementwise
+def choose(sums: Any, edges: Any, largest_move: float, budget: float) -> int:
+    """Which edge to cut at: the highest with a tail that uses about its share of the budget; -1 where there is none.
+
+    What a band costs is guessed here: half of the largest move where gradients drown in Adam's eps, far less above.
+    """
+    total = sums[:, 0].sum()
+    log_total = math.log(total)
+    h, cost, k = log_total - sums[:, 1].sum() / total, 0.0, edges.shape[0] - 2
+    while k >= 0:
+        log_p = (edges[k + 1] if k + 2 < edges.shape[0] else edges[k] - 3) - log_total
+        gradient = math.exp(log_p) * -(edges[k] - log_total + h)
+        if gradient <= 0:
+            break
+        cost += sums[k + 1, 0] / total * largest_move * (0.02 + 0.5e-8 / (gradient + 1e-8))
+        if cost > budget * _TAIL_SHARE:
+            break
+        k -= 1
+    return k + 1 if k + 2 < edges.shape[0] else -1
 
 
 def adjust(w: Any, state: Any, top: float, settings: Any, steps: int, budget: float, length: int) -> tuple[float, int]:
@@ -118,17 +127,22 @@ def adjust(w: Any, state: Any, top: float, settings: Any, steps: int, budget: fl
     largest_move = certificate.largest_move(settings[2], steps)
     if largest_move > certificate.LARGEST_MOVE:
         return refused
-    _take_all_sums(state, np.float32(top), room.cuts, w.scratch, room.sums)
-    k = choose(room.sums, length, largest_move, budget)
+    _take_all_sums(state, np.float32(top), room.edges, w.scratch, room.sums)
+    k = choose(room.sums, room.edges, largest_move, budget)
     if k < 0:
         return refused
-    n = _take_head(state, np.float32(top), room.cuts[k], w.where, w.values)
+    most = min(HEAD_LARGEST, max(_HEAD_SMALL, length // _HEAD_SHARE))
+    n = _take_head(state, np.float32(top), room.edges[k], most, w.where, w.values)
+    if n < 0:
+        return refused
     room.reserve(n, steps)
-    head, (g, d), (first, second) = w.values[:n], room.history, room.weights
-    room.tail[:3] = room.sums[k + 1, 0], room.sums[k + 1, 1], room.cuts[k]
-    bound = certificate.follow(head, top, room.tail, room.work, g, d, first, second, settings, steps, room.row)
+    tail, head = room.tail[k:], w.values[:n]
+    tail[:, :2], tail[:, 2], tail[:, 3] = room.sums[k + 1 :], room.edges[k + 1 :], room.edges[k:-1]
+    (g, d), (first, second), bands = room.history, room.steps[:2], len(_EDGES)
+    ratios = room.steps[2:].reshape(2, bands, -1)
+    bound = certificate.follow(head, top, tail, room.work, g, d, ratios, first, second, settings, steps, room.done)
     if not bound <= budget:
         return refused
-    updates, shift = room.row[5], room.row[6]
+    updates, shift = room.done
     head -= shift
     return bound, n if updates else 0
