@@ -1,18 +1,26 @@
 r"""EM-INF on a row's head, with a proven bound on how far that is from EM-INF on the whole row.
 
 The *exact path* is Adam on all logits in real arithmetic; primes mark its quantities. The *cut path* runs the same
-updates on the head only and moves the whole tail by one shift s_t per step. What is kept, for every step t:
+updates on the head only and moves each band of the tail by one shift s_t per step. What is kept, for every step t:
 
     |x'_i - x_i| <= a_i  (head, one bound a token),   |x'_j - (x_j + s_t)| <= a_T  (tail)                          (1)
 
 **Steps.** Adam's update is u = m / (sqrt(v) + eps) with m = sum_s w_s g_s, v = sum_s o_s g_s^2, the weights of each
 summing to one after the bias correction. By Cauchy-Schwarz |u| <= c_t = sqrt(sum_s w_s^2 / o_s) (1, 1.0008, 1.003...).
 
-**Tail.** So a tail token's move lies in [-D_t, D_t], D_t = lr sum_s c_s, and in [-D_t, 0] while every gradient it met
-was positive: g'_j / p'_j = -(log p'_j + H') + kl (1 - p0_j / p'_j), and both terms are bounded at the likeliest tail
-token. The shift is the middle of that interval, a_T half its width plus `_TAIL_SLACK`.
+**Tail.** A tail token's move lies in [-D_t, D_t], D_t = lr sum_s c_s. Far less is needed where the gradient keeps its
+sign. With K'_j = -(log p'_j + H') + kl (1 - p0_j / p'_j), g'_j = p'_j K'_j, so the ratio of its gradients at steps s
+and 1 is e^y (1 + dK / K'_1), where y = log(p'_s / p'_1) = move - log(Z'_s / Z'_1) and dK = -y - (H'_s - H'_1) +
+kl (1 - e^-y). Over a band of logits each factor lies in an interval, hence the ratio rho_s; while all are positive
 
-**Row.** Let b = log sum_k p_k exp(a_k), the tail as one term. Then |log Z' - log Z| <= b (the other side follows from
+    sum_s w_s min rho_s / (sqrt(sum_s o_s max rho_s^2) + eps / min g'_1) <= u                                      (4)
+    u <= min(c_t, sum_s w_s max rho_s / sqrt(sum_s o_s min rho_s^2))
+
+and the interval of a band's moves widens by lr times that, by lr c_t both ways where signs are not proven. The tail is
+cut into a few bands; s_t is the middle of a band's interval, a_T half its width plus `_TAIL_SLACK`. At the end all
+bands are given one shift, so that the tail can keep its logits and the head move against it.
+
+**Row.** Let b = log sum_k p_k exp(a_k), each band as one term. Then |log Z' - log Z| <= b (the other side follows from
 Jensen), and |log p'_k - log p_k| <= q_k = a_k + b, on the whole segment between the two points as well. As
 dH/dx_k = -p_k (log p_k + H), the largest |H' - H| on the segment, h, obeys
 
@@ -22,8 +30,8 @@ dH/dx_k = -p_k (log p_k + H), the largest |H' - H| on the segment, h, obeys
 
     |g' - g| <= d = p [(e^q - 1) (|log p + H| + |kl|) + e^q (q + h)] + |kl| p0 (e^b0 - 1).                         (3)
 
-**Updates.** With r = sqrt(v) and sqrt(v') = r + sum_s o_s g_s (g'_s - g_s) / r + Q, where 0 <= Q <= sum_s o_s d_s^2 / 2r
-(convexity of the norm; sqrt(1 + y) <= 1 + y/2), and m = u (r + eps),
+**Updates.** With r = sqrt(v) and sqrt(v') = r + sum_s o_s g_s (g'_s - g_s) / r + Q, where 0 <= Q <= sum_s o_s d_s^2 /
+2r (convexity of the norm; sqrt(1 + y) <= 1 + y/2), and m = u (r + eps),
 
     |u' - u| <= [sum_s |w_s - u o_s g_s / r| d_s + |u| sum_s o_s d_s^2 / 2r] / (max(r - sqrt(sum_s o_s d_s^2), 0) + eps)
 
@@ -37,7 +45,7 @@ whose sign is in doubt, gets |u| + c_t and weighs in b and h accordingly.
 
 Rounding: the head is in float64, where `_SLACK` in b and h is far more than it can lose; the tail's two sums are taken
 in float32, 1024 terms at a time, and are good to 7e-5 (1024 roundings of 6e-8, and an exponential to 3 units in the
-last place of an argument over -87), for which `_TAIL_SLACK` stands.
+last place of an argument over -87), for which `_TAIL_SLACK` stands, twice where both sums meet.
 """
 
 from __future__ import annotations
@@ -159,7 +167,9 @@ def _update(x: Any, rate: float, t: int, w: Any, o: Any, c: float, work: Any, g:
 
 
 @elementwise
-def _follow_tail(tail: Any, ratios: Any, row: Any, first: Any, pull: float, rate: float, t: int, w: Any, o: Any, c: float) -> None:
+def _follow_tail(
+    tail: Any, ratios: Any, row: Any, first: Any, pull: float, rate: float, t: int, w: Any, o: Any, c: float
+) -> None:
     """Step t of the tail: widen the interval of each band's moves by (4), or by c_t both ways where that fails."""
     shrunk = row[0] - first[0]
     unsure = row[2] + first[2]
@@ -180,7 +190,7 @@ def _follow_tail(tail: Any, ratios: Any, row: Any, first: Any, pull: float, rate
             if t > 1:
                 low[t - 1] = math.exp(y_low) * (1 + more_low / (least if more_low < 0 else most))
                 high[t - 1] = math.exp(y_high) * (1 + more_high / (most if more_high < 0 else least))
-            smallest = math.exp(band[_FROM] - first[0] - first[2]) * least
+            smallest = math.exp(band[_FROM] - first[0] - first[2] - _TAIL_SLACK) * least
             m_low, m_high, v_low, v_high = 0.0, 0.0, 0.0, 0.0
             for s in range(t):
                 m_low, m_high = m_low + w[s] * low[s], m_high + w[s] * high[s]
@@ -218,7 +228,8 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
     for k in range(tail.shape[0]):
         weight = tail[k, _TOTAL] * math.exp(tail[k, _SHIFT])
         moment = tail[k, _EXPECTED] * math.exp(tail[k, _SHIFT]) + tail[k, _SHIFT] * weight
-        total, expected, beyond = total + weight, expected + moment, beyond + abs(moment)
+        total, expected = total + weight, expected + moment
+        beyond += abs(tail[k, _EXPECTED]) * math.exp(tail[k, _SHIFT])
         growth += weight * (math.exp(tail[k, _REACH]) - 1)
     log_total = math.log(total)
     h = max(log_total - expected / total, 0.0)  # as H' >= 0, this only brings it nearer
@@ -230,7 +241,8 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
     for k in range(tail.shape[0]):
         shift, reach = tail[k, _SHIFT], tail[k, _REACH]
         mass = tail[k, _TOTAL] * math.exp(shift) / total
-        surprise = mass * log_total - (tail[k, _EXPECTED] * math.exp(shift) / total + shift * mass)  # sum -p log p
+        moment = tail[k, _EXPECTED] * math.exp(shift) / total
+        surprise = mass * (log_total - shift) - moment + 2 * _TAIL_SLACK * abs(moment)  # sum -p log p
         under = tail[k, _TO] + shift - log_total + h < -_TAIL_SLACK  # then |log p + H| = -log p - H
         grown = math.exp(reach + b)
         spread += reach * grown * ((surprise - mass * h if under else surprise + mass * h) + mass * (reach + b))
@@ -239,7 +251,7 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
     if not slope < 0.5:
         return NONE
     row[0], row[1], row[2] = log_total, h, b
-    row[3] = spread / (1 - slope) + _SLACK + _TAIL_SLACK * beyond / total
+    row[3] = spread / (1 - slope) + _SLACK + 2 * _TAIL_SLACK * beyond / total
     return change
 
 
@@ -269,7 +281,14 @@ def follow(
         A bound on the total variation distance between the softmax of the head, rounded to float32 after the tail's
         shift was taken off, beside the untouched tail, and the exact path's result; `NONE` where there is none.
     """
-    threshold, pull, rate, found, row, first = settings[0], settings[1], settings[2], np.zeros(3), np.zeros(4), np.zeros(4)
+    threshold, pull, rate, found, row, first = (
+        settings[0],
+        settings[1],
+        settings[2],
+        np.zeros(3),
+        np.zeros(4),
+        np.zeros(4),
+    )
     work[_A][: x.shape[0]] = 0.0
     tail[:, _LOW], tail[:, _HIGH], tail[:, _SHIFT], tail[:, _REACH], tail[:, _FALLS] = 0.0, 0.0, 0.0, _TAIL_SLACK, 1.0
     t = 0
@@ -293,4 +312,4 @@ def follow(
     change, furthest = _measure(x, top, tail, work, row, found), 0.0
     for i in range(x.shape[0]):
         furthest = max(furthest, abs(x[i] - done[1]))
-    return ((1 + change) * math.exp(2 * _ROUNDING * furthest) - 1) / 2
+    return float(((1 + change) * math.exp(2 * _ROUNDING * furthest) - 1) / 2)

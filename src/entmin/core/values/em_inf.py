@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from entmin.core.values import counting, distinct, sweeps, tail_cutoff as cutoff
+from entmin.core.values import counting, distinct, sweeps
+from entmin.core.values import tail_cutoff as cutoff
 from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
 from entmin.errors import UsageError
 
@@ -106,7 +107,7 @@ def _by_sweeps(
 
 
 def _by_head(w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, budget: float) -> float:
-    """Adjust a row's head where the result is proven close enough; the proven bound, NaN with nothing done elsewhere."""
+    """Adjust a row's head where the result is proven close enough; the bound, NaN with nothing done elsewhere."""
     state = w.state_of(bits.shape[0])
     top = sweeps.load(bits, shift, state)
     bound, n = (math.nan, 0) if math.isnan(top) else cutoff.adjust(w, state, top, settings, steps, budget, len(bits))

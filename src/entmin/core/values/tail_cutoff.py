@@ -1,7 +1,7 @@
 """EM-INF on a row's head alone, where `certificate` proves the result close enough; nothing is written where it cannot.
 
 One read of the row finds the sums of the tail under each of a few cuts. The head is what lies over the highest cut that
-leaves a tail of small enough mass, its tail the rest: it keeps its logits, and the head moves against it.
+leaves a tail of small enough effect, its tail the rest: it keeps its logits, and the head moves against it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from entmin.core.values.sweeps import BLOCK, HEAD_LARGEST, STATE
 
 _EDGES = (-4.0, -6.0, -8.0, -11.0, -14.0, -16.0, -18.0, -20.0)
 _GROUP = 64
-_TAIL_SHARE = 1 / 3
+_TAIL_SHARE, _TRIES = 0.8, 2
 _HEAD_SHARE, _HEAD_SMALL = 16, 2048
 
 
@@ -95,9 +95,9 @@ def _take_head(state: Any, top: np.float32, cut: np.float32, most: int, where: A
 
 @elementwise
 def choose(sums: Any, edges: Any, largest_move: float, budget: float) -> int:
-    """Which edge to cut at: the highest with a tail that uses about its share of the budget; -1 where there is none.
+    """Which edge to cut at: the highest with a tail that uses about its share of the budget, else the lowest.
 
-    What a band costs is guessed here: half of the largest move where gradients drown in Adam's eps, far less above.
+    What a band costs is only guessed: half of the largest move where gradients drown in Adam's eps, far less above.
     """
     total = sums[:, 0].sum()
     log_total = math.log(total)
@@ -107,11 +107,11 @@ def choose(sums: Any, edges: Any, largest_move: float, budget: float) -> int:
         gradient = math.exp(log_p) * -(edges[k] - log_total + h)
         if gradient <= 0:
             break
-        cost += sums[k + 1, 0] / total * largest_move * (0.02 + 0.5e-8 / (gradient + 1e-8))
+        cost += sums[k + 1, 0] / total * largest_move * (0.01 + 0.5e-8 / (gradient + 1e-8))
         if cost > budget * _TAIL_SHARE:
             break
         k -= 1
-    return k + 1 if k + 2 < edges.shape[0] else -1
+    return int(min(k + 1, edges.shape[0] - 2))
 
 
 def adjust(w: Any, state: Any, top: float, settings: Any, steps: int, budget: float, length: int) -> tuple[float, int]:
@@ -121,28 +121,32 @@ def adjust(w: Any, state: Any, top: float, settings: Any, steps: int, budget: fl
         The certified bound, NaN where there is none within the budget; the size n of the head, whose logits, relative
         to an untouched tail, are then in ``w.values[:n]`` and belong to ``w.where[:n]``.
     """
-    room, refused = ROOM, (math.nan, 0)
+    room = ROOM
     if not (np.isfinite(settings).all() and settings[2] >= 0):
-        return refused
+        return math.nan, 0
     largest_move = certificate.largest_move(settings[2], steps)
     if largest_move > certificate.LARGEST_MOVE:
-        return refused
+        return math.nan, 0
     _take_all_sums(state, np.float32(top), room.edges, w.scratch, room.sums)
-    k = choose(room.sums, room.edges, largest_move, budget)
-    if k < 0:
-        return refused
     most = min(HEAD_LARGEST, max(_HEAD_SMALL, length // _HEAD_SHARE))
-    n = _take_head(state, np.float32(top), room.edges[k], most, w.where, w.values)
-    if n < 0:
-        return refused
-    room.reserve(n, steps)
-    tail, head = room.tail[k:], w.values[:n]
+    guess = choose(room.sums, room.edges, largest_move, budget)
+    for k in range(guess, min(guess + _TRIES, len(_EDGES))):
+        n = _take_head(state, np.float32(top), room.edges[k], most, w.where, w.values)
+        if n < 0:
+            break
+        bound = _follow(room, w.values[:n], k, top, settings, steps)
+        if bound <= budget:
+            updates, shift = room.done
+            w.values[:n] -= shift
+            return bound, n if updates else 0
+    return math.nan, 0
+
+
+def _follow(room: Room, head: Any, k: int, top: float, settings: Any, steps: int) -> float:
+    """`certificate.follow` with everything under edge k as the tail."""
+    room.reserve(len(head), steps)
+    tail, (g, d), (w, o) = room.tail[k:], room.history, room.steps[:2]
     tail[:, :2], tail[:, 2], tail[:, 3] = room.sums[k + 1 :], room.edges[k + 1 :], room.edges[k:-1]
-    (g, d), (first, second), bands = room.history, room.steps[:2], len(_EDGES)
-    ratios = room.steps[2:].reshape(2, bands, -1)
-    bound = certificate.follow(head, top, tail, room.work, g, d, ratios, first, second, settings, steps, room.done)
-    if not bound <= budget:
-        return refused
-    updates, shift = room.done
-    head -= shift
-    return bound, n if updates else 0
+    ratios = room.steps[2:].reshape(2, len(_EDGES), -1)
+    bound: float = certificate.follow(head, top, tail, room.work, g, d, ratios, w, o, settings, steps, room.done)
+    return bound
