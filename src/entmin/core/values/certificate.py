@@ -17,7 +17,7 @@ kl (1 - e^-y). Over a band of logits each factor lies in an interval, hence the 
     u <= min(c_t, sum_s w_s max rho_s / sqrt(sum_s o_s min rho_s^2))
 
 and the interval of a band's moves widens by lr times that, by lr c_t both ways where signs are not proven. The tail is
-cut into a few bands; s_t is the middle of a band's interval, a_T half its width plus `_TAIL_SLACK`. At the end all
+cut into a few bands; s_t is the middle of a band's interval, a_T half its width plus `TAIL_SLACK`. At the end all
 bands are given one shift, so that the tail can keep its logits and the head move against it.
 
 **Row.** Let b = log sum_k p_k exp(a_k), each band as one term. Then |log Z' - log Z| <= b (the other side follows from
@@ -43,9 +43,9 @@ whose sign is in doubt, gets |u| + c_t and weighs in b and h accordingly.
 
 **Result.** Total variation <= 1/2 sum_k p_k (e^q_k - 1), rounding of the head to float32 included in a_i.
 
-Rounding: the head is in float64, where `_SLACK` in b and h is far more than it can lose; the tail's two sums are taken
+Rounding: the head is in float64, where `SLACK` in b and h is far more than it can lose; the tail's two sums are taken
 in float32, 1024 terms at a time, and are good to 7e-5 (1024 roundings of 6e-8, and an exponential to 3 units in the
-last place of an argument over -87), for which `_TAIL_SLACK` stands, twice where both sums meet.
+last place of an argument over -87), for which `TAIL_SLACK` stands, twice where both sums meet.
 """
 
 from __future__ import annotations
@@ -55,31 +55,34 @@ from typing import Any
 
 import numpy as np
 
+from entmin.core.values.bands import (
+    EPS,
+    EXPECTED,
+    FALLS,
+    HIGH,
+    LOW,
+    REACH,
+    SHIFT,
+    SLACK,
+    TAIL_SLACK,
+    TO,
+    TOTAL,
+    adam_weights,
+    follow_tail,
+    settle,
+)  # fmt: skip
 from entmin.core.values.compiling import elementwise, reducing
 from entmin.core.values.exponential import exp64
 
-ARRAYS, TAIL = 9, 9
+ARRAYS = 9
 LARGEST_MOVE = 5.0
 """Logits that could move further (in all steps) are not followed: no bound worth having is left."""
 NONE = np.inf
 """The bound of a row that is not certified."""
 
-_BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
-_SLACK, _TAIL_SLACK, _ROUNDING = 1e-12, 1e-4, 6e-8
+_ROUNDING = 6e-8
 _TINY = 1e-290
 _WEIGHTS, _EXPA, _A, _P0, _M, _V, _DD, _U, _B = range(ARRAYS)
-_TOTAL, _EXPECTED, _FROM, _TO, _LOW, _HIGH, _SHIFT, _REACH, _FALLS = range(TAIL)
-
-
-@elementwise
-def adam_weights(t: int, w: Any, o: Any) -> float:
-    """The weights of gradients 1..t in Adam's two means, bias correction included; returns c_t."""
-    squares = 0.0
-    for s in range(t):
-        w[s] = (1 - _BETA1) * _BETA1 ** (t - 1 - s) / (1 - _BETA1**t)
-        o[s] = (1 - _BETA2) * _BETA2 ** (t - 1 - s) / (1 - _BETA2**t)
-        squares += w[s] * w[s] / o[s]
-    return math.sqrt(squares) * (1 + 1e-12)
 
 
 @elementwise
@@ -153,7 +156,7 @@ def _update(x: Any, rate: float, t: int, w: Any, o: Any, c: float, work: Any, g:
             dd[i] += os * ds[i] * ds[i]
     for i in range(n):
         v[i] = np.sqrt(v[i])
-        u[i] = m[i] / (v[i] + _EPS)
+        u[i] = m[i] / (v[i] + EPS)
         m[i] = u[i] / (v[i] + _TINY)
     for s in range(t):
         gs, ds, ws, os = g[s][:n], d[s][:n], w[s], o[s]
@@ -161,63 +164,9 @@ def _update(x: Any, rate: float, t: int, w: Any, o: Any, c: float, work: Any, g:
             first[i] += abs(ws - m[i] * os * gs[i]) * ds[i]
     for i in range(n):
         change = first[i] + abs(u[i]) * dd[i] / (2 * v[i] + _TINY)
-        change /= max(v[i] - np.sqrt(dd[i]), 0.0) + _EPS
+        change /= max(v[i] - np.sqrt(dd[i]), 0.0) + EPS
         x[i] -= rate * u[i]
         a[i] += rate * min(change, abs(u[i]) + c)
-
-
-@elementwise
-def _follow_tail(
-    tail: Any, ratios: Any, row: Any, first: Any, pull: float, rate: float, t: int, w: Any, o: Any, c: float
-) -> None:
-    """Step t of the tail: widen the interval of each band's moves by (4), or by c_t both ways where that fails."""
-    shrunk = row[0] - first[0]
-    unsure = row[2] + first[2]
-    for k in range(tail.shape[0]):
-        band, low, high = tail[k], ratios[0, k], ratios[1, k]
-        least = -(band[_TO] - first[0] + first[1] + first[2] + first[3] + _TAIL_SLACK)  # of -(log p + H) at the start
-        most = -(band[_FROM] - first[0] + first[1] - first[2] - first[3] - _TAIL_SLACK)
-        y_low, y_high = band[_LOW] - shrunk - unsure, band[_HIGH] - shrunk + unsure  # of log p'_t / p'_1
-        cooled, doubt = row[1] - first[1], row[3] + first[3]
-        pulls = pull * (1 - math.exp(-y_low)), pull * (1 - math.exp(-y_high))
-        more_low = -y_high - cooled - doubt + min(pulls[0], pulls[1])
-        more_high = -y_low - cooled + doubt + max(pulls[0], pulls[1])
-        falls = band[_FALLS] > 0 and least > 0 and 1 + more_low / least > 0
-        band[_FALLS] = 1.0 if falls else 0.0
-        u_low, u_high = -c, c
-        if falls:
-            low[t - 1], high[t - 1] = 1.0, 1.0
-            if t > 1:
-                low[t - 1] = math.exp(y_low) * (1 + more_low / (least if more_low < 0 else most))
-                high[t - 1] = math.exp(y_high) * (1 + more_high / (most if more_high < 0 else least))
-            smallest = math.exp(band[_FROM] - first[0] - first[2] - _TAIL_SLACK) * least
-            m_low, m_high, v_low, v_high = 0.0, 0.0, 0.0, 0.0
-            for s in range(t):
-                m_low, m_high = m_low + w[s] * low[s], m_high + w[s] * high[s]
-                v_low, v_high = v_low + o[s] * low[s] ** 2, v_high + o[s] * high[s] ** 2
-            u_low = m_low / (math.sqrt(v_high) + _EPS / smallest) * (1 - _SLACK) if smallest > 0 else 0.0
-            u_high = min(c, m_high / math.sqrt(v_low) * (1 + _SLACK))
-        band[_LOW] -= rate * u_high
-        band[_HIGH] -= rate * u_low
-    for k in range(tail.shape[0]):
-        tail[k, _SHIFT] = (tail[k, _LOW] + tail[k, _HIGH]) / 2
-        tail[k, _REACH] = (tail[k, _HIGH] - tail[k, _LOW]) / 2 + _TAIL_SLACK
-
-
-@elementwise
-def _settle(tail: Any) -> float:
-    """Give all bands one shift, that of the band for which mass times reach comes out least; returns it."""
-    best, chosen = np.inf, 0.0
-    for i in range(tail.shape[0]):
-        total, shift = 0.0, tail[i, _SHIFT]
-        for k in range(tail.shape[0]):
-            total += tail[k, _TOTAL] * math.exp(tail[k, _SHIFT]) * max(shift - tail[k, _LOW], tail[k, _HIGH] - shift)
-        if total < best:
-            best, chosen = total, shift
-    for k in range(tail.shape[0]):
-        tail[k, _REACH] = max(chosen - tail[k, _LOW], tail[k, _HIGH] - chosen) + _TAIL_SLACK
-        tail[k, _SHIFT] = chosen
-    return chosen
 
 
 @elementwise
@@ -226,24 +175,24 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
     _row_sums(x, top, work, found)
     total, expected, growth, beyond = found[0], found[1], found[2], 0.0
     for k in range(tail.shape[0]):
-        weight = tail[k, _TOTAL] * math.exp(tail[k, _SHIFT])
-        moment = tail[k, _EXPECTED] * math.exp(tail[k, _SHIFT]) + tail[k, _SHIFT] * weight
+        weight = tail[k, TOTAL] * math.exp(tail[k, SHIFT])
+        moment = tail[k, EXPECTED] * math.exp(tail[k, SHIFT]) + tail[k, SHIFT] * weight
         total, expected = total + weight, expected + moment
-        beyond += abs(tail[k, _EXPECTED]) * math.exp(tail[k, _SHIFT])
-        growth += weight * (math.exp(tail[k, _REACH]) - 1)
+        beyond += abs(tail[k, EXPECTED]) * math.exp(tail[k, SHIFT])
+        growth += weight * (math.exp(tail[k, REACH]) - 1)
     log_total = math.log(total)
     h = max(log_total - expected / total, 0.0)  # as H' >= 0, this only brings it nearer
-    b = math.log1p(growth / total) + _SLACK
+    b = math.log1p(growth / total) + SLACK
     if not b < LARGEST_MOVE:
         return NONE
     _entropy_terms(x, top, h - log_total, b, 1 / total, work, found)
     spread, slope, change = found[0], found[1], found[2]
     for k in range(tail.shape[0]):
-        shift, reach = tail[k, _SHIFT], tail[k, _REACH]
-        mass = tail[k, _TOTAL] * math.exp(shift) / total
-        moment = tail[k, _EXPECTED] * math.exp(shift) / total
-        surprise = mass * (log_total - shift) - moment + 2 * _TAIL_SLACK * abs(moment)  # sum -p log p
-        under = tail[k, _TO] + shift - log_total + h < -_TAIL_SLACK  # then |log p + H| = -log p - H
+        shift, reach = tail[k, SHIFT], tail[k, REACH]
+        mass = tail[k, TOTAL] * math.exp(shift) / total
+        moment = tail[k, EXPECTED] * math.exp(shift) / total
+        surprise = mass * (log_total - shift) - moment + 2 * TAIL_SLACK * abs(moment)  # sum -p log p
+        under = tail[k, TO] + shift - log_total + h < -TAIL_SLACK  # then |log p + H| = -log p - H
         grown = math.exp(reach + b)
         spread += reach * grown * ((surprise - mass * h if under else surprise + mass * h) + mass * (reach + b))
         slope += reach * grown * mass
@@ -251,7 +200,7 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
     if not slope < 0.5:
         return NONE
     row[0], row[1], row[2] = log_total, h, b
-    row[3] = spread / (1 - slope) + _SLACK + 2 * _TAIL_SLACK * beyond / total
+    row[3] = spread / (1 - slope) + SLACK + 2 * TAIL_SLACK * beyond / total
     return change
 
 
@@ -290,7 +239,7 @@ def follow(
         np.zeros(4),
     )
     work[_A][: x.shape[0]] = 0.0
-    tail[:, _LOW], tail[:, _HIGH], tail[:, _SHIFT], tail[:, _REACH], tail[:, _FALLS] = 0.0, 0.0, 0.0, _TAIL_SLACK, 1.0
+    tail[:, LOW], tail[:, HIGH], tail[:, SHIFT], tail[:, REACH], tail[:, FALLS] = 0.0, 0.0, 0.0, TAIL_SLACK, 1.0
     t = 0
     while True:
         if _measure(x, top, tail, work, row, found) == NONE:
@@ -303,10 +252,10 @@ def follow(
         if t == 1:
             first[:] = row
         c = adam_weights(t, w, o)
-        _follow_tail(tail, ratios, row, first, pull, rate, t, w, o, c)
+        follow_tail(tail, ratios, row, first, pull, rate, t, w, o, c)
         _gradients(x, top, row, first[2], pull, t == 1, work, g[t - 1], d[t - 1])
         _update(x, rate, t, w, o, c, work, g, d)
-    done[0], done[1] = t, _settle(tail)
+    done[0], done[1] = t, settle(tail)
     if t == 0:
         return 0.0
     change, furthest = _measure(x, top, tail, work, row, found), 0.0

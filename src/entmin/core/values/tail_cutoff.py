@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from entmin.core.values import certificate, sweeps
+from entmin.core.values import bands, certificate, sweeps
 from entmin.core.values.compiling import elementwise, reducing
 from entmin.core.values.sweeps import BLOCK, HEAD_LARGEST, STATE
 
@@ -26,14 +26,14 @@ class Room(threading.local):
     """One thread's scratch memory; grows, never shrinks."""
 
     def __init__(self) -> None:
-        bands = len(_EDGES)
+        count = len(_EDGES)
         self.edges = np.array((*_EDGES, -np.inf), np.float32)
-        self.tail = np.zeros((bands, certificate.TAIL))
-        self.sums = np.zeros((bands + 1, 2))
+        self.tail = np.zeros((count, bands.COLUMNS))
+        self.sums = np.zeros((count + 1, 2))
         self.done = np.zeros(2)
         self.work = np.zeros((certificate.ARRAYS, 0))
         self.history = np.zeros((2, 0, 0))
-        self.steps = np.zeros((2 + 2 * bands, 0))
+        self.steps = np.zeros((2 + 2 * count, 0))
 
     def reserve(self, n: int, steps: int) -> None:
         """Room for a head of n tokens and so many steps."""
