@@ -201,7 +201,7 @@ def _measure(x: Any, top: float, tail: Any, work: Any, row: Any, found: Any) -> 
         return NONE
     row[0], row[1], row[2] = log_total, h, b
     row[3] = spread / (1 - slope) + SLACK + 2 * TAIL_SLACK * beyond / total
-    return change
+    return float(change)
 
 
 @elementwise
