@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,17 +32,30 @@ def arithmetic_questions(count: int, seed: int) -> list[str]:
 
 class _Keep(LogitsProcessor):  # type: ignore[misc]
     def __init__(self, prompt_length: int, stop: int) -> None:
-        self.prompt_length, self.stop, self.rows = prompt_length, stop, list[Tensor]()
+        self.prompt_length, self.stop = prompt_length, stop
+        self.rows, self.prompts = list[Tensor](), list[Tensor]()
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         unfinished = ~(input_ids[:, self.prompt_length :] == self.stop).any(-1)
         self.rows.append(scores[unfinished].bfloat16())
+        self.prompts.append(unfinished.nonzero().squeeze(-1))
         return scores
 
 
+def decoding_rows(folder: str, **options: Any) -> Tensor:
+    """The rows of `decoding_steps`."""
+    return decoding_steps(folder, **options)[0]
+
+
 @torch.inference_mode()
-def decoding_rows(folder: str, *, temperature: float, prompts: int = 32, new_tokens: int = 64, seed: int = 0) -> Tensor:
-    """``[steps, V]`` bf16 logits (before the temperature) met while sampling, over all unfinished answers."""
+def decoding_steps(
+    folder: str, *, temperature: float, prompts: int = 32, new_tokens: int = 64, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """What is met while sampling, over all unfinished answers.
+
+    Returns:
+        ``[steps, V]`` bf16 logits before the temperature, and ``[steps]`` the number of the prompt each belongs to.
+    """
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     questions = QUESTIONS + arithmetic_questions(prompts - len(QUESTIONS), seed)
@@ -62,4 +76,4 @@ def decoding_rows(folder: str, *, temperature: float, prompts: int = 32, new_tok
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.eos_token_id,
     )
-    return torch.cat(keep.rows)
+    return torch.cat(keep.rows), torch.cat(keep.prompts)

@@ -61,9 +61,16 @@ def test_compiled_implementations_are_imported_through_the_switch_only(path):
 
 @pytest.mark.parametrize("path", under("methods"), ids=lambda path: path.name)
 def test_methods_import_core_and_only_inside_functions(path):
-    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins"}
+    assert layers(imports(path)) <= {"core", "methods", "errors", "plugins", "hyperparameters"}
     assert not reaches(imports(path), HOST_LIBRARIES)
     assert not reaches(imports(path, top_level_only=True), {"torch", "entmin.core"})
+
+
+def test_strategies_and_what_they_rest_on_need_no_library():
+    for name, allowed in (("hyperparameters", {"errors"}), ("strategies", {"errors", "hyperparameters", "methods"})):
+        path = PACKAGE / f"{name}.py"
+        assert layers(imports(path)) <= allowed
+        assert not reaches(imports(path), TORCH_WORLD | {"inspect_ai"})
 
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)
@@ -82,6 +89,16 @@ def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path
 def test_scorers_and_tasks_know_nothing_of_torch(path):
     parts = path.relative_to(PACKAGE).parts
     if parts[0] == "grading" or parts[:2] in (("evals", "scorers"), ("evals", "tasks")):
+        assert not reaches(imports(path), TORCH_WORLD)
+
+
+WITHOUT_TORCH = {"config.py", "figure.py", "plan.py", "rules.py", "shapes.py"}
+
+
+@pytest.mark.parametrize("path", under("train"), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_prompts_rules_and_planning_know_nothing_of_torch(path):
+    parts = path.relative_to(PACKAGE).parts
+    if parts[1] == "data" or parts[-1] in WITHOUT_TORCH:
         assert not reaches(imports(path), TORCH_WORLD)
 
 

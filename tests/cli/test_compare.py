@@ -1,6 +1,8 @@
 import json
+import shutil
 
 import pytest
+from tests import tiny
 
 SMALL = ("--limit", "12", "--max-tokens", "16", "--threads", "1", "--quiet")
 
@@ -61,3 +63,52 @@ def test_bad_input_costs_nothing(entmin_here, tiny_llama, arguments, message):
     done = entmin_here("compare", tiny_llama, *arguments, code=2)
     assert message in done.stderr
     assert not (entmin_here.folder / "results").exists()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_llama):
+    """A copy of the tiny model with sharper logits, as save_pretrained writes it, with a model card."""
+    folder = tiny.save(tmp_path_factory.mktemp("trained") / "checkpoint-3", sharpness=60.0)
+    (folder / "README.md").write_text(f"---\nbase_model: {tiny_llama}\n---\n")
+    return folder
+
+
+def test_a_trained_checkpoint_is_paired_with_its_base_by_pass_at_1_and_pass_at_k(entmin_here, tiny_llama, trained):
+    run = ("--samples", "3", "-T", "digits=1")
+    done = entmin_here("compare", tiny_llama, "--against", trained, *SMALL, *run)
+    assert "pass@3" in done.stdout
+    assert "checkpoint-3" in done.stdout
+    (folder,) = (entmin_here.folder / "results/tiny-llama/compare").iterdir()
+    document = json.loads((folder / "comparison.json").read_text())
+    assert [row["label"] for row in document["rows"]] == ["tiny-llama", "checkpoint-3"]
+    assert document["rows"][1]["difference"]["n"] == 12
+    assert document["rows"][1]["entropy_before"] < document["rows"][0]["entropy_before"]
+    base, after = document["diversity"]
+    assert (base["k"], base["any_difference"]) == (3, None)
+    assert after["any_difference"]["n"] == 12
+    assert after["any_difference"]["low"] <= after["any_difference"]["high"]
+    # The card names the base: the same comparison, from the same runs, without naming it.
+    again = entmin_here("compare", trained, "--with-base", *SMALL, *run, "--json")
+    assert json.loads(again.stdout) == document
+
+
+def test_a_copy_of_the_model_shows_no_difference(entmin_here, tiny_llama, tmp_path):
+    shutil.copytree(tiny_llama, tmp_path / "copy")
+    arguments = ("--against", tmp_path / "copy", "--methods", "normal,em_inf")
+    done = entmin_here("compare", tiny_llama, *SMALL, *arguments, "--json")
+    rows = {row["label"]: row for row in json.loads(done.stdout)["rows"]}
+    assert list(rows) == ["tiny-llama normal", "tiny-llama em_inf", "copy normal", "copy em_inf"]
+    assert rows["copy normal"]["difference"]["difference"] == 0
+    assert rows["copy normal"]["entropy_after"] == rows["tiny-llama normal"]["entropy_after"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--against", " , "], 2, "names no model"),
+        (["--with-base"], 1, "does not say which model it was trained from"),
+        (["--against", "nowhere"], 1, "no model 'nowhere'"),
+    ],
+)
+def test_models_that_are_not_there(entmin_here, tiny_llama, arguments, code, message):
+    assert message in entmin_here("compare", tiny_llama, *SMALL, *arguments, code=code).stderr

@@ -1,5 +1,7 @@
+import math
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -317,3 +319,22 @@ def test_the_checkpoints_own_sampling_defaults_are_not_used(tiny_llama, tmp_path
     plain, opinionated = (load(str(path), dtype="float32", device="cpu") for path in (tiny_llama, folder))
     asked = requests(plain)
     assert [d.tokens for d in decode(plain, asked)] == [d.tokens for d in decode(opinionated, asked)]
+
+
+def test_confidence_is_the_models_own_whatever_the_method_and_only_measured_when_asked(loaded):
+    asked = requests(loaded, n=6, method=EmInf(threshold=0.05), sampling=Sampling(0.7, top_k=5))
+    mixed = [replace(request, confidence=i % 2 == 0) for i, request in enumerate(asked)]
+    plain, measured = decode(loaded, asked), decode(loaded, mixed, batch_size=4)
+    assert [done.tokens for done in plain] == [done.tokens for done in measured]
+    for i, (request, done) in enumerate(zip(mixed, measured, strict=True)):
+        if i % 2:
+            assert (done.log_probability, done.self_certainty) == (None, None)
+            continue
+        sequence = torch.tensor([request.prompt + done.tokens])
+        with torch.no_grad():
+            logits = loaded.model(sequence).logits[0, len(request.prompt) - 1 : -1].double()
+        log_p = logits.log_softmax(-1)
+        taken = log_p.gather(-1, torch.tensor(done.tokens)[:, None]).mean().item()
+        certainty = (-math.log(log_p.shape[-1]) - log_p.mean(-1)).mean().item()
+        assert done.log_probability == pytest.approx(taken, abs=1e-3)
+        assert done.self_certainty == pytest.approx(certainty, abs=1e-3)

@@ -2,7 +2,7 @@ import pytest
 
 from entmin.engine.requests import Sampling
 from entmin.errors import UsageError
-from entmin.lab.arms import DEFAULT_ARMS, parse_arms
+from entmin.lab.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
 
 
@@ -40,3 +40,14 @@ def test_presets_work_in_arms():
 def test_malformed_arms_say_what_is_wrong(text, message):
     with pytest.raises(UsageError, match=message):
         parse_arms(text, Sampling())
+
+
+def test_arms_of_several_models_are_named_by_what_differs():
+    arms = parse_arms("normal", Sampling())
+    found = of_models(["owner/base", "out/checkpoint-20", "out2/checkpoint-20/"], arms)
+    assert [arm.label for arm in found] == ["owner/base", "out/checkpoint-20", "out2/checkpoint-20"]
+    assert [arm.model for arm in found] == ["owner/base", "out/checkpoint-20", "out2/checkpoint-20/"]
+    two = of_models(["owner/base", "out"], parse_arms("normal,greedy", Sampling()))
+    assert [arm.label for arm in two] == ["base normal", "base greedy", "out normal", "out greedy"]
+    with pytest.raises(UsageError, match="named twice"):
+        of_models(["base", "base/"], arms)

@@ -92,3 +92,16 @@ def test_holm_by_hand():
     assert holm([0.01, math.nan, 0.04, 0.03])[0] == pytest.approx(0.03)
     assert holm([0.01, 0.04, 0.03])[1:] == pytest.approx([0.06, 0.06])
     assert math.isnan(holm([0.01, math.nan])[1])
+
+
+def test_several_samples_without_any_difference_do_not_claim_certainty():
+    same = {f"p{i}": [i % 2 == 0, False, None] for i in range(12)}
+    found = paired_difference(same, same)
+    assert (found.difference, found.p_value) == (0, 1)
+    assert found.low < -0.1 < 0.1 < found.high
+
+
+def test_equal_differences_of_several_samples_keep_the_estimate_inside_the_interval():
+    run, base = ({f"p{i}": [right, False] for i in range(12)} for right in (True, False))
+    found = paired_difference(run, base)
+    assert 0 < found.low < found.difference == 0.5 <= found.high

@@ -1,5 +1,6 @@
 import math
 
+from entmin.evals.cost import Cost
 from entmin.evals.estimates import avg_at_k, pass_at_k
 from entmin.lab.compare import Row
 from entmin.lab.paired import paired_difference
@@ -11,7 +12,8 @@ def row(gained: int, lost: int, p: float) -> Row:
     base = {str(i): [gained <= i < gained + lost] for i in range(40)}
     return Row(
         task="t", label="m", temperature=1, method={}, accuracy=avg_at_k(run), problems=40, samples=40,
-        difference=paired_difference(run, base), p_holm=p, mean_tokens=1, entropy_before=None, entropy_after=None,
+        difference=paired_difference(run, base), p_holm=p,
+        strategy=None, cost=Cost(1, 9, 1, 0.5), entropy_before=None, entropy_after=None,
         tokens_per_second=None, truncated=0, unanswered=0, not_judged=0, log="",
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ VERBS = {
     "ask": ("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "serve": ("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API."),
     "grade": ("entmin.cli.grade:command", "Grade existing answers from a JSONL file."),
+    "train": ("entmin.cli.train:command", "Train with an entropy objective or a baseline."),
     "check": ("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model."),
     "list": ("entmin.cli.listing:command", "List tasks, methods or model aliases."),
     "doctor": ("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),

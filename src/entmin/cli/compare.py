@@ -1,4 +1,4 @@
-"""``entmin compare``: decoding methods on the same problems and samples, paired."""
+"""``entmin compare``: decoding methods, or trained models, on the same problems and samples, paired."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.program_options import unsafe_option, with_sandbox
-from entmin.lab.arms import DEFAULT_ARMS, Arm, parse_arms
+from entmin.errors import UsageError
+from entmin.lab.arms import DEFAULT_ARMS, Arm, of_models, parse_arms
 
 if TYPE_CHECKING:
     from entmin.evals.registry import TaskInfo
     from entmin.evals.run import RunResult
     from entmin.lab.compare import Row
+    from entmin.lab.diversity import Spread
 
 
 @click.command("compare")
@@ -26,50 +28,85 @@ if TYPE_CHECKING:
     "--methods",
     default=DEFAULT_ARMS,
     show_default=True,
-    help="Arms, separated by commas; the first is the baseline. Settings after colons, a temperature after @: "
-    "em_inf:threshold=0.1:n_grad_steps=5@0.5.",
+    help="Arms, separated by commas; the first is the baseline. Settings after colons, a strategy after +, a "
+    "temperature after @: em_inf:threshold=0.1+self_consistency:n=8@0.5.",
 )
+@click.option(
+    "--against",
+    help="Trained checkpoints or adapter folders, separated by commas, to compare with MODEL, which is the baseline; "
+    "--methods is then `normal` unless given.",
+)
+@click.option("--with-base", is_flag=True, help="MODEL is a trained checkpoint: compare it with the model it is from.")
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@shared.server_options
 @unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
-def command(model: str, task: str, methods: str, as_json: bool, **options: Any) -> None:
-    """Compare decoding methods of MODEL on the same problems and samples.
+def command(
+    model: str, task: str, methods: str, against: str | None, with_base: bool, as_json: bool, **options: Any
+) -> None:
+    """Compare decoding methods of MODEL, or trained models with it, on the same problems and samples.
 
     Every method sees the same problems, seeds and temperature, so differences are paired: per problem, with a 95 %
     interval and a p-value corrected for the number of comparisons (Holm). Without --limit the `arithmetic` task runs
     on 128 problems. The table, comparison.json and comparison.png go to results/MODEL/compare/.
+
+    With several samples per problem (--samples) pass@k stands beside pass@1, so that lost diversity shows.
     """
     from entmin.evals.registry import resolve
 
     infos = resolve(task)
+    models = _models(model, against, with_base)
+    if len(models) > 1 and _is_default("methods"):
+        methods = "normal"
     arms = parse_arms(methods, shared.take_sampling(options))
+    if len(models) > 1:
+        model, arms = models[0], of_models(models, arms)
     if options["limit"] is None and task == "arithmetic":
         options["limit"] = 128
     from entmin.lab.compare import compare, correct
+    from entmin.lab.diversity import diversity
 
     runs = _run(model, infos, arms, options)
     rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])
-    folder = _write(model, Path(options["results"]), rows, runs)
+    spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
+    folder = _write(model, Path(options["results"]), rows, spread, runs)
     if as_json:
         click.echo((folder / "comparison.json").read_text())
     else:
-        _print(model, rows, runs)
+        _print(model, rows, spread, runs)
     for notice in {notice for arm in runs.values() for _, r in arm for notice in r.summary["notices"]}:
         click.echo(f"note: {notice}", err=True)
     click.echo(f"written to {folder}", err=True)
 
 
+def _is_default(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
+
+
+def _models(model: str, against: str | None, with_base: bool) -> list[str]:
+    """The models to compare, the baseline first."""
+    others = [name.strip() for name in (against or "").split(",") if name.strip()]
+    if against is not None and not others:
+        raise UsageError("--against names no model")
+    if not with_base:
+        return [model, *others]
+    from entmin.engine.adapters import base_of
+
+    return [base_of(model), model, *others]
+
+
 def _run(
     model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
 ) -> dict[str, list[tuple[str, RunResult]]]:
+    from entmin.evals.engines import close_engines
     from entmin.evals.run import RunSpec, require_data, run_task
 
-    engine, task_options = shared.take_engine(options), with_sandbox(options)
+    engine, task_options = shared.take_choice(options), with_sandbox(options)
     specs = [
         RunSpec(
-            model,
+            arm.model or model,
             arm.method,
             arm.sampling,
             limit=options["limit"],
@@ -77,21 +114,26 @@ def _run(
             seed=options["seed"],
             max_tokens=options["max_tokens"],
             task_options=task_options,
-            engine_options=engine,
+            engine=engine,
+            strategy=arm.strategy,
         )
         for arm in arms
     ]
-    require_data(specs[0], infos)
+    require_data(specs[0], infos, [spec.strategy for spec in specs])
     results, quiet = Path(options["results"]), options["quiet"]
-    return {
-        info.name: [
-            (arm.label, run_task(spec, info, results, quiet=quiet)) for arm, spec in zip(arms, specs, strict=True)
-        ]
-        for info in infos
-    }
+    runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}
+    for i, (arm, spec) in enumerate(zip(arms, specs, strict=True)):
+        if i and spec.model != specs[i - 1].model:
+            # One model at a time in memory.
+            close_engines()
+        for info in infos:
+            runs[info.name].append((arm.label, run_task(spec, info, results, quiet=quiet)))
+    return runs
 
 
-def _write(model: str, results: Path, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> Path:
+def _write(
+    model: str, results: Path, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]
+) -> Path:
     from entmin.evals.run import model_folder
     from entmin.lab.compare import write_json
     from entmin.lab.figure import draw
@@ -104,15 +146,18 @@ def _write(model: str, results: Path, rows: list[Row], runs: dict[str, list[tupl
     about = {key: first[key] for key in ("versions", "hardware", "git_revision", "dtype_used")}
     trivial = {task: arms[0][1].summary["task"].get("trivial") for task, arms in runs.items()}
     settings = [summary["settings"] for summary in summaries]
-    write_json(folder / "comparison.json", rows, {"model": model, **about, "trivial": trivial, "settings": settings})
+    about |= {"trivial": trivial, "settings": settings, "diversity": [one.to_dict() for one in spread]}
+    write_json(folder / "comparison.json", rows, {"model": model, **about})
     draw(rows, folder / "comparison.png", f"{model} on {', '.join(runs)}, n = {rows[0].problems} problems")
     return folder
 
 
-def _print(model: str, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+def _print(model: str, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+    from entmin.lab.diversity import print_spread
     from entmin.lab.table import print_rows, trivial_line, verdict_lines
 
     print_rows(rows, f"{model}: paired comparison, baseline {rows[0].label}")
+    print_spread(spread)
     for line in verdict_lines(rows):
         click.echo(line)
     for task, arms in runs.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,22 @@ from entmin.cli.program_options import unsafe_option, with_sandbox
 @click.command("eval")
 @click.argument("model")
 @click.option("--task", default="arithmetic", show_default=True, help="Task or group names, separated by commas.")
-@click.option("--mode", default="normal", show_default=True, help="Decoding method: see `entmin list methods`.")
+@click.option(
+    "--mode",
+    default="normal",
+    show_default=True,
+    help="Decoding method, strategy, or both as METHOD+STRATEGY: see `entmin list methods`.",
+)
 @shared.method_options
+@shared.strategy_options
 @shared.sampling_options
 @shared.run_options
 @shared.engine_options
+@shared.server_options
 @unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summaries as JSON on standard output.")
 def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> None:
-    """Run one decoding method of MODEL on benchmarks.
+    """Run one decoding method or strategy of MODEL on benchmarks.
 
     MODEL is an alias (`entmin list models`), a local folder or a Hub id. Results go to
     results/MODEL/MODE/TASK-DIGEST/: Inspect logs, settings.json and summary.json. The same command continues where an
@@ -32,20 +40,23 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     from entmin.evals.registry import resolve
 
     infos = resolve(task)
-    method, sampling = shared.take_method(mode, options), shared.take_sampling(options)
-    engine, task_options = shared.take_engine(options), with_sandbox(options)
+    chosen, sampling = shared.take_mode(mode, options), shared.take_sampling(options)
+    if chosen.greedy:
+        sampling = replace(sampling, temperature=0.0)
+    engine, task_options = shared.take_choice(options), with_sandbox(options)
     from entmin.evals.run import RunSpec, require_data, run_task
 
     spec = RunSpec(
         model,
-        method,
+        chosen.method,
         sampling,
         limit=options["limit"],
         epochs=options["epochs"],
         seed=options["seed"],
         max_tokens=options["max_tokens"],
         task_options=task_options,
-        engine_options=engine,
+        engine=engine,
+        strategy=chosen.strategy,
     )
     require_data(spec, infos)
     results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
@@ -55,8 +66,8 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     from entmin.lab.compare import compare, correct
     from entmin.lab.table import detail_lines, print_rows
 
-    rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(method.name, r)])]
-    print_rows(correct(rows), f"{model}: {method.describe()}")
+    rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(chosen.name, r)])]
+    print_rows(correct(rows), f"{model}: {chosen.describe()}")
     for info, result in zip(infos, results, strict=True):
         for line in detail_lines(info.name, result.summary["results"]):
             click.echo(line)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from entmin.hyperparameters import Hyperparameters
 
 
 @click.command("list")
 @click.argument("what", type=click.Choice(["tasks", "methods", "models"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(what: str, as_json: bool) -> None:
-    """List tasks (benchmarks and groups), methods (with options and defaults), or model aliases."""
+    """List tasks (benchmarks and groups), methods and strategies (with options and defaults), or model aliases."""
     rows: list[dict[str, Any]] = {"tasks": _tasks, "methods": _methods, "models": _models}[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -33,16 +36,21 @@ def _tasks() -> list[dict[str, Any]]:
 
 def _methods() -> list[dict[str, Any]]:
     from entmin.methods import METHODS, method_names
+    from entmin.strategies import STRATEGIES
 
-    rows = []
-    for name in method_names():
-        cls = METHODS[name]
-        defaults = {option: cls.__dataclass_fields__[option].default for option in cls.options()}
-        details = [", ".join(f"{option}={value}" for option, value in defaults.items())] if defaults else []
-        if cls.presets:
-            details.append(f"presets: {', '.join(cls.presets)}")
-        rows.append({"name": name, "summary": cls.summary, "options": defaults, "details": details})
-    return rows
+    found = [_described(METHODS[name], "method") for name in method_names()]
+    return found + [_described(cls, "strategy") for cls in STRATEGIES.values()]
+
+
+def _described(cls: type[Hyperparameters], kind: str) -> dict[str, Any]:
+    defaults = {option: cls.__dataclass_fields__[option].default for option in cls.options()}
+    details = [", ".join(f"{option}={value}" for option, value in defaults.items())] if defaults else []
+    details += [f"{option}: {', '.join(words)}" for option, words in cls.choices.items()]
+    if cls.presets:
+        details.append(f"presets: {', '.join(cls.presets)}")
+    if kind == "strategy":
+        details.append(f"with a method: em_inf+{cls.name}")
+    return {"name": cls.name, "kind": kind, "summary": cls.summary, "options": defaults, "details": details}
 
 
 def _models() -> list[dict[str, Any]]:

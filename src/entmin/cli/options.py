@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from entmin.engine.requests import Sampling
 from entmin.errors import UsageError
 from entmin.methods import METHODS, Method, from_args
+from entmin.strategies import STRATEGIES, Mode, parse_mode
+
+if TYPE_CHECKING:
+    from entmin.evals.engines import EngineChoice
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-_ENGINE = ("device", "dtype", "revision", "batch_size", "threads")
+_ENGINE = ("device", "dtype", "revision", "batch_size", "threads", "vllm_args")
 
 
 def _all(*decorators: Decorator) -> Decorator:
@@ -37,6 +41,24 @@ def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which engine answers, and where it is."""
+    return _all(
+        click.option(
+            "--engine",
+            default="transformers",
+            show_default=True,
+            help="What answers: transformers (in this process), vllm (started here, or at --base-url), "
+            "openai (any OpenAI-compatible server).",
+        ),
+        click.option("--base-url", metavar="URL[,URL...]", help="Servers to use; requests are spread over several."),
+        click.option(
+            "--api-key", envvar="ENTMIN_API_KEY", help="Key of the servers (better: the variable ENTMIN_API_KEY)."
+        ),
+        click.option("--vllm-args", help="Options of a vLLM server that is started here, as one text."),
+    )(function)
+
+
 def sampling_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """How tokens are drawn. Nothing is taken from the checkpoint's own generation config."""
     return _all(
@@ -53,7 +75,15 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What is evaluated, and where it is written."""
     return _all(
         click.option("--limit", type=click.IntRange(min=1), help="Only the first N problems of each task."),
-        click.option("--epochs", default=1, show_default=True, type=click.IntRange(min=1), help="Samples per problem."),
+        click.option(
+            "--epochs",
+            "--samples",
+            "epochs",
+            default=1,
+            show_default=True,
+            type=click.IntRange(min=1),
+            help="Samples per problem.",
+        ),
         click.option("--prompt", help="Prompt profile of the tasks, such as clean or paper."),
         click.option("--data-dir", envvar="ENTMIN_DATA", help="Mirror folder of data sets, instead of the Hub."),
         click.option("--grader", help="Rules that judge answers: entmin or paper."),
@@ -86,12 +116,44 @@ def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Every setting of every strategy."""
+    return _all(
+        click.option("--n", "--n-trajs", "--n_trajs", "n", type=int, help=_strategy_help("n")),
+        click.option("--vote", help=_strategy_help("vote")),
+        click.option("--by", help=_strategy_help("by")),
+        click.option("--style", help=_strategy_help("style")),
+    )(function)
+
+
+def _strategy_help(name: str) -> str:
+    """What strategies have the option, with their defaults and, where there are few, its values."""
+    having = [cls for cls in STRATEGIES.values() if name in cls.options()]
+    defaults = ", ".join(f"{cls.name} {cls.__dataclass_fields__[name].default}" for cls in having)
+    words = having[0].choices.get(name)
+    return f"Strategies: {' or '.join(words) if words else 'answers or rounds'}; default: {defaults}."
+
+
+def take_mode(mode: str, options: dict[str, Any]) -> Mode:
+    """Build method and strategy from ``--mode`` and the options of both decorators, removing them.
+
+    Raises:
+        UsageError: an option that neither has, or a value out of range.
+    """
+    return parse_mode(mode, _given_settings(options))
+
+
 def take_method(mode: str, options: dict[str, Any]) -> Method:
     """Build the method from the options of `method_options`, removing them from `options`.
 
     Raises:
         UsageError: an option that the method does not have, or a value out of range.
     """
+    return from_args({"method": mode, **_given_settings(options)})
+
+
+def _given_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, by name, removed from `options`."""
     given: dict[str, Any] = {}
     text = options.pop("hyperparameters", None)
     if text:
@@ -102,14 +164,31 @@ def take_method(mode: str, options: dict[str, Any]) -> Method:
                 f"--hyperparameters must be a JSON object like '{{\"threshold\": 0.3}}': {error}"
             ) from None
     given.update(pairs(options.pop("settings", ()), "--set"))
-    names = {name for cls in METHODS.values() for name in cls.options()} | {"preset"}
+    kinds = [*METHODS.values(), *STRATEGIES.values()]
+    names = {name for cls in kinds for name in cls.options()} | {"preset"}
     given.update({name: value for name in names if (value := options.pop(name, None)) is not None})
-    return from_args({"method": mode, **given})
+    return given
 
 
 def take_sampling(options: dict[str, Any]) -> Sampling:
     """Build the sampling settings, removing them from `options`."""
     return Sampling(options.pop("temp"), options.pop("top_p"), options.pop("top_k"), options.pop("min_p"))
+
+
+def take_choice(options: dict[str, Any]) -> EngineChoice:
+    """The engine with all its options, removed from `options`.
+
+    Raises:
+        UsageError: an option that the engine cannot honour.
+    """
+    from entmin.evals.engines import EngineChoice
+
+    urls = tuple(url.strip() for url in (options.pop("base_url") or "").split(",") if url.strip())
+    name = options.pop("engine").strip().lower()
+    key = options.pop("api_key")
+    # The key may come from the environment, where it stands for other runs too.
+    given = tuple((option, value) for option, value in take_engine(options).items() if value != "auto")
+    return EngineChoice(name, urls, None if name == "transformers" else key, given)
 
 
 def take_engine(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Pure functions on tensors. Imports torch, and Numba or Triton only where they are used; the mathematics is here.
 
-- `entropy`: H(softmax(z)) of each row.
+- `entropy`: H(softmax(z)) of each row; `entropy_and_logprob`: with the log-probability of one token.
 - `em_inf`: EM-INF, a few Adam steps on the row's own logits (paper section 4).
 - `adaptive_temperature`: the temperature at which the row's entropy meets a target (paper Algorithm 1).
+- `newton`: how the temperature is found.
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
+- `log_probability`, `self_certainty`: how sure a row is of a token, and at all.
 - `parts`: how a row is cut into pieces small or coarse enough to be summed exactly and cheaply.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
+from entmin.core.certainty import log_probability, self_certainty
 from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
-from entmin.core.entropy import entropy
+from entmin.core.entropy import entropy, entropy_and_logprob
 from entmin.core.impl import implementation
 
 __all__ = [
@@ -18,6 +21,9 @@ __all__ = [
     "em_inf",
     "em_inf_measured",
     "entropy",
+    "entropy_and_logprob",
     "implementation",
+    "log_probability",
+    "self_certainty",
     "solve_temperature",
 ]

@@ -2,20 +2,24 @@
 
     H0 = H(softmax z),  target = max(threshold, target_ratio * H0),  H(softmax(z / tau)) = target, tau in [tmin, tmax]
 
-Rows with H0 <= threshold are left alone. H is increasing in tau, so bisection finds the root. The published search
-accepts any midpoint within 0.1 nat of the target; on an easy token everything is, so the first midpoint, tau = 0.505,
-is taken there whatever the target was (docs/deviations.md). Here the tolerance is a fraction of the target unless
-`absolute_tol` asks for the published reading.
+Rows with H0 <= threshold are left alone. H is increasing in tau; `entmin.core.newton` finds the root in a few
+evaluations. The published search is a bisection that accepts any midpoint within 0.1 nat of the target; on an easy
+token everything is, so the first midpoint, tau = 0.505, is taken there whatever the target was (docs/deviations.md).
+Here the tolerance is a fraction of the target unless `absolute_tol` asks for the published search.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from entmin.core import newton
 from entmin.core.entropy import compute_dtype
 from entmin.core.impl import AUTO, function
-from entmin.core.parts import Part, moments, pieces
+from entmin.core.parts import Part, pieces
 
 
 def adaptive_temperature(
@@ -36,11 +40,11 @@ def adaptive_temperature(
         logits: ``[B, V]``, any floating dtype; ``-inf`` stays ``-inf``.
         tmax: upper end of the search.
         tmin: lower end of the search; a row whose entropy at `tmin` still exceeds the target (exact ties) ends there.
-        max_iter: at most this many bisections.
+        max_iter: at most this many evaluations of a row's entropy, that at temperature 1 not counted.
         tol: accepted distance to the target, as a fraction of it.
         target_ratio: wanted entropy as a fraction of the row's own.
         threshold: rows at or below this entropy (nats) are left alone; no target is below it.
-        absolute_tol: read `tol` in nats instead, as the published code does.
+        absolute_tol: the published search: bisection, `tol` in nats.
         impl: which implementation (see `entmin.core.impl`).
 
     Returns:
@@ -112,11 +116,13 @@ def solve_temperature_torch(
 ) -> Tensor:
     """`solve_temperature` in plain tensor operations, over the parts of `entmin.core.parts`."""
     rows = logits.to(compute_dtype(logits))
-    search = (tmax, tmin, max_iter, tol, target_ratio, threshold, absolute_tol)
-    return torch.cat([_bisect(piece.parts, *search) for piece in pieces(rows)] or [rows.new_ones(0)])
+    found = [
+        _solve(piece.parts, tmax, tmin, max_iter, tol, target_ratio, threshold, absolute_tol) for piece in pieces(rows)
+    ]
+    return torch.cat(found or [rows.new_ones(0)])
 
 
-def _bisect(
+def _solve(
     parts: list[Part],
     tmax: float,
     tmin: float,
@@ -126,18 +132,38 @@ def _bisect(
     threshold: float,
     absolute_tol: bool,
 ) -> Tensor:
-    values, counts = [part.values for part in parts], [part.counts for part in parts]
-    before = moments(values, counts).entropy
-    target = (before * target_ratio).clamp(min=threshold)
-    accepted = torch.full_like(target, tol) if absolute_tol else target * tol
+    before = newton.statistics(parts)
+    target = (before.entropy * target_ratio).clamp(min=threshold)
+    wanted = before.entropy > threshold
+    evaluate = functools.partial(newton.statistics, parts)
+    if absolute_tol:
+        tau = bisect(evaluate, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
+    else:
+        tau = newton.solve(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
+    return torch.where(before.entropy.isnan(), torch.nan, tau).squeeze(-1)
+
+
+def bisect(
+    evaluate: Callable[[Tensor], newton.Statistics],
+    target: Tensor,
+    wanted: Tensor,
+    *,
+    tmax: float,
+    tmin: float,
+    max_iter: int,
+    tol: float,
+) -> Tensor:
+    """The published search, `tol` in nats: temperatures ``[A, 1]``, 1 where `wanted` is False.
+
+    Arguments are those of `newton.solve`, for which this is the reference.
+    """
     low, high = torch.full_like(target, tmin), torch.full_like(target, tmax)
-    tau = torch.where(before.isnan(), before, torch.ones_like(before))
-    done = ~(before > threshold)
+    tau, done = torch.ones_like(target), ~wanted
     for _ in range(max_iter):
         if done.device.type == "cpu" and done.all():
             break
         tau = torch.where(done, tau, (low + high) / 2)
-        gap = moments(values, counts, 1 / tau).entropy - target
-        done = done | (gap.abs() < accepted)
+        gap = evaluate(1 / tau).entropy - target
+        done = done | (gap.abs() < tol)
         low, high = torch.where(gap < 0, tau, low), torch.where(gap < 0, high, tau)
-    return tau.squeeze(-1)
+    return tau

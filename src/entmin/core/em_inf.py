@@ -26,8 +26,10 @@ from entmin.core.parts import Part, moments, pieces
 from entmin.errors import UsageError
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
-WRITES_IN_PLACE = "values"
-"""The implementation whose `em_inf` takes ``out`` and ``entropies`` too."""
+WRITES_IN_PLACE = frozenset({"values", "triton"})
+"""The implementations whose `em_inf` takes ``out`` too."""
+MEASURES = "values"
+"""The one that also takes ``entropies``."""
 
 
 def em_inf(
@@ -75,7 +77,7 @@ def em_inf(
     if out is None:
         result: Tensor = run(logits, **settings, n_grad_steps=n_grad_steps)
         return result
-    if implementation(logits, "em_inf", impl) == WRITES_IN_PLACE:
+    if implementation(logits, "em_inf", impl) in WRITES_IN_PLACE:
         run(logits, **settings, n_grad_steps=n_grad_steps, out=out)
     else:
         out.copy_(run(logits, **settings, n_grad_steps=n_grad_steps))
@@ -109,7 +111,7 @@ def em_inf_measured(
     """
     _check(logits, out)
     settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
-    if implementation(logits, "em_inf", impl) == WRITES_IN_PLACE:
+    if implementation(logits, "em_inf", impl) == MEASURES:
         found = torch.empty(2, logits.shape[0])
         run = function(logits, "em_inf", impl)
         return Adjusted(run(logits, **settings, n_grad_steps=n_grad_steps, out=out, entropies=found), *found)

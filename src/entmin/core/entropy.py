@@ -59,8 +59,47 @@ def entropy(logits: Tensor, *, impl: str = AUTO) -> Tensor:
 
 def entropy_torch(rows: Tensor) -> Tensor:
     """`entropy` of ``[N, V]`` rows in plain tensor operations."""
-    found = [_entropy(piece) for piece in torch.split(rows, cache_rows(rows))]
+    found = [_sums(piece)[2] for piece in torch.split(rows, cache_rows(rows))]
     return (torch.cat(found) if found else rows.new_empty(0)).to(compute_dtype(rows))
+
+
+def entropy_and_logprob(logits: Tensor, ids: Tensor, *, impl: str = AUTO) -> tuple[Tensor, Tensor]:
+    """Entropy of each row, and the log-probability of one token of it, from one pass over the logits.
+
+    Args:
+        logits: ``[N, V]``, any floating dtype; ``-inf`` masks an entry.
+        ids: ``[N]`` int64, each in 0 to V - 1.
+        impl: which implementation (see `entmin.core.impl`).
+
+    Returns:
+        Entropies and log-probabilities, ``[N]`` each, in nats, in the dtype of `entropy`; both NaN for broken rows. On
+        a GPU an id out of range gives NaN as its log-probability, since raising would wait for the device.
+
+    Raises:
+        TypeError: the dtype is not floating, or that of `ids` is not int64.
+        ValueError: the shapes do not fit.
+        UsageError: the implementation asked for is unknown or cannot do it here.
+    """
+    compute_dtype(logits)
+    if ids.dtype != torch.int64:
+        raise TypeError(f"ids must be int64, not {ids.dtype}")
+    if logits.dim() != 2 or ids.shape != logits.shape[:1]:
+        raise ValueError(f"logits must be [N, V] and ids [N], not {tuple(logits.shape)} and {tuple(ids.shape)}")
+    found: tuple[Tensor, Tensor] = function(logits, "entropy_and_logprob", impl)(logits, ids)
+    return found
+
+
+def entropy_and_logprob_torch(rows: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """`entropy_and_logprob` in plain tensor operations."""
+    wide, dtype, size = sum_dtype(rows), compute_dtype(rows), cache_rows(rows)
+    found: list[Tensor] = []
+    logprobs: list[Tensor] = []
+    for piece, chosen in zip(torch.split(rows, size), torch.split(ids, size), strict=True):
+        top, log_total, h = _sums(piece)
+        logit = piece.gather(-1, chosen[:, None]).squeeze(-1)
+        found.append(h)
+        logprobs.append(logit.to(wide) - top.to(wide) - log_total)
+    return torch.cat(found).to(dtype), torch.cat(logprobs).to(dtype)
 
 
 def cache_rows(rows: Tensor) -> int:
@@ -72,11 +111,13 @@ def cache_rows(rows: Tensor) -> int:
     return max(1, rows.shape[0] if rows.device.type != "cpu" else CACHE_ELEMENTS // max(1, rows.shape[1]))
 
 
-def _entropy(rows: Tensor) -> Tensor:
+def _sums(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Largest logit, log of the sum of exp(logit - largest), entropy: ``[N]`` each."""
     dtype = compute_dtype(rows)
-    shifted = (rows.to(dtype) - rows.to(dtype).amax(-1, keepdim=True)).clamp_(min=FLOOR)
+    top = rows.to(dtype).amax(-1, keepdim=True)
+    shifted = (rows.to(dtype) - top).clamp_(min=FLOOR)
     weights = shifted.exp()
     wide = sum_dtype(rows)
     total = weights.sum(-1, dtype=wide)
     expected = weights.mul_(shifted).sum(-1, dtype=wide)
-    return total.log() - expected / total
+    return top.squeeze(-1), total.log(), total.log() - expected / total

@@ -2,7 +2,7 @@
 
     torch    plain tensor operations, any device and dtype: what the others are held against
     values   compiled for the CPU (Numba): rows that repeat few values are counted first, other rows go in fused sweeps
-    triton   one kernel per operation on a CUDA device; on a CPU only through Triton's interpreter, for tests
+    triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
 `auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
 ``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
@@ -14,7 +14,7 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from entmin.errors import UsageError
 
 AUTO = "auto"
 VARIABLE = "ENTMIN_IMPL"
-OPERATIONS = ("em_inf", "solve_temperature", "entropy")
+OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob")
 _COMPILED_MIN_VOCABULARY = 1024
 _HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -85,14 +85,14 @@ def _triton_refuses(logits: Tensor) -> str | None:
     return None
 
 
-def _in(package: str, **other: str) -> dict[str, str]:
-    modules = {"solve_temperature": "adaptive_temperature"}
-    return {op: f"entmin.core.{package}{modules.get(op, op)}:{other.get(op, op)}" for op in OPERATIONS}
+def _in(package: str, operations: Iterable[str] = OPERATIONS, **other: str) -> dict[str, str]:
+    modules = {"solve_temperature": "adaptive_temperature", "entropy_and_logprob": "entropy"}
+    return {op: f"entmin.core.{package}{modules.get(op, op)}:{other.get(op, op)}" for op in operations}
 
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
     "torch": Implementation(_in("", **{op: f"{op}_torch" for op in OPERATIONS}), _nothing, _nothing),
-    "values": Implementation(_in("values."), _values_missing, _values_refuses),
+    "values": Implementation(_in("values.", OPERATIONS[:3]), _values_missing, _values_refuses),
     "triton": Implementation(_in("triton."), _triton_missing, _triton_refuses),
 }
 """By name, in the order they are listed to users."""
@@ -103,7 +103,7 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
 
     Args:
         logits: ``[..., V]``; only device, dtype, V and whether a gradient is wanted are looked at.
-        op: ``em_inf``, ``solve_temperature`` (adaptive temperature) or ``entropy``.
+        op: ``em_inf``, ``solve_temperature`` (adaptive temperature), ``entropy`` or ``entropy_and_logprob``.
         impl: a name, or ``auto``, which ``ENTMIN_IMPL`` overrides.
 
     Raises:
@@ -116,26 +116,30 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
     if impl == AUTO and os.environ.get(VARIABLE, AUTO) != AUTO:
         impl, source = os.environ[VARIABLE], f" (from {VARIABLE})"
     if impl == AUTO:
-        return _automatic(logits)
+        return _automatic(logits, op)
     if impl not in IMPLEMENTATIONS:
         close = difflib.get_close_matches(impl, IMPLEMENTATIONS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UsageError(
             f"unknown implementation {impl!r}{source}{hint}; there are: {', '.join((AUTO, *IMPLEMENTATIONS))}"
         )
-    chosen = IMPLEMENTATIONS[impl]
-    why = chosen.missing() or chosen.refuses(logits)
+    why = _cannot(IMPLEMENTATIONS[impl], logits, op)
     if why:
         raise UsageError(f"implementation {impl!r}{source} cannot do this: {why}")
     return impl
 
 
-def _automatic(logits: Tensor) -> str:
+def _cannot(chosen: Implementation, logits: Tensor, op: str) -> str | None:
+    if op not in chosen.functions:
+        return f"it has no {op}; use impl='torch'"
+    return chosen.refuses(logits) or chosen.missing()
+
+
+def _automatic(logits: Tensor, op: str) -> str:
     candidate = {"cuda": "triton", "cpu": "values"}.get(logits.device.type, "torch")
     if candidate == "values" and logits.shape[-1] < _COMPILED_MIN_VOCABULARY:
         return "torch"
-    chosen = IMPLEMENTATIONS[candidate]
-    return "torch" if chosen.refuses(logits) or chosen.missing() else candidate
+    return "torch" if _cannot(IMPLEMENTATIONS[candidate], logits, op) else candidate
 
 
 def function(logits: Tensor, op: str, impl: str = AUTO) -> Callable[..., Any]:
@@ -160,7 +164,7 @@ def states() -> dict[str, str]:
     found = {AUTO: f"{os.environ[VARIABLE]} (from {VARIABLE})"} if os.environ.get(VARIABLE, AUTO) != AUTO else {}
     if not found:
         large = torch.empty(1, _COMPILED_MIN_VOCABULARY, device=device)
-        found = {AUTO: f"{_automatic(large)} for float32 and half-precision logits on {device}"}
+        found = {AUTO: f"{_automatic(large, OPERATIONS[0])} for float32 and half-precision logits on {device}"}
     for name, chosen in IMPLEMENTATIONS.items():
         why = chosen.missing()
         if name == "triton" and not why and device == "cpu":

@@ -7,30 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import torch
 
 from entmin.engine.batch import Batch, Row
 from entmin.engine.loading import LoadedModel
-from entmin.engine.requests import Completion, Request
+from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
 from entmin.errors import EntminError, UsageError
 
 _LINGER = 0.02
 _PREFILL_TOKENS = 16_384
-
-
-@dataclass
-class EngineStats:
-    """Counters since the engine started; subtract two snapshots for an interval."""
-
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-    completed: int = 0
-    busy_seconds: float = 0.0
-    """Time with at least one row in progress."""
-    shrinks: int = 0
-    """How often the batch was made smaller because memory ran out."""
 
 
 class Engine:
@@ -82,7 +68,7 @@ class Engine:
         if not request.prompt or request.max_tokens < 1:
             raise UsageError("a request needs a prompt of at least one token and max_tokens of at least 1")
         if len(request.prompt) >= self.loaded.max_length:
-            raise UsageError(
+            raise PromptTooLongError(
                 f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
             )
         future: Future[Completion] = Future()

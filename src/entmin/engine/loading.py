@@ -1,4 +1,4 @@
-"""From a model's name to a model in memory: an alias, a local folder, or a Hub id."""
+"""From a model's name to a model in memory: an alias, a local folder (a model or an adapter), or a Hub id."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from entmin.engine.adapters import adapter_base, base_path, load_merged
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.errors import EntminError, UsageError
@@ -40,10 +41,11 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     """Load a causal language model for decoding.
 
     Args:
-        name: an alias (`entmin.engine.aliases.ALIASES`), a local folder, or a Hub id.
+        name: an alias (`entmin.engine.aliases.ALIASES`), a local folder, or a Hub id. A folder with an adapter
+            (`adapter_config.json`) gives its base model with the adapter merged in.
         device: ``auto`` (CUDA, else Apple MPS, else CPU) or a torch device.
         dtype: ``auto`` or one of `DTYPES`. On a CPU without bfloat16 instructions ``auto`` is float32.
-        revision: commit, tag or branch of a Hub model.
+        revision: commit, tag or branch of a Hub model; of the base, for an adapter.
 
     Raises:
         UsageError: an unknown dtype or device.
@@ -56,11 +58,19 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         raise EntminError(
             f"no model {name!r}: give an alias ({', '.join(ALIASES)}), an existing folder, or a Hub id like owner/name"
         )
+    adapted = adapter_base(path)
+    weights = base_path(adapted, path) if adapted else path
     logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(path, revision=revision)
-        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+        config = AutoConfig.from_pretrained(weights, revision=revision)
+        has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
+        tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else weights, revision=revision)
+        if adapted:
+            model = load_merged(path, weights, revision).to(kind).to(where).eval()
+        else:
+            model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+    except EntminError:
+        raise
     except torch.OutOfMemoryError as error:
         raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
@@ -74,7 +84,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         tokenizer=tokenizer,
         device=where,
         dtype=kind,
-        revision=_revision(name, path, config),
+        revision=_revision(name, path, config) + (f" on {_revision(adapted, weights, config)}" if adapted else ""),
         eos=_eos(model, tokenizer),
         max_length=int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30),
     )

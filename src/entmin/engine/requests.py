@@ -38,6 +38,10 @@ class Sampling:
             raise UsageError("top_p must be above 0 (1 keeps every token)")
 
 
+class PromptTooLongError(UsageError):
+    """The prompt leaves no room for an answer in the model's context."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One completion to make."""
@@ -53,6 +57,8 @@ class Request:
     """Texts that end the completion; they are cut from it."""
     token_entropies: bool = False
     """Return the entropies of every token, not only their means."""
+    confidence: bool = False
+    """Measure log-probability and self-certainty too."""
 
 
 @dataclass
@@ -69,7 +75,24 @@ class Completion:
     """Mean over tokens of the entropy of the distribution the token was drawn from (adjusted, tempered, truncated)."""
     seconds: float
     """From the first decoding step that held the request to its last."""
+    log_probability: float | None = None
+    """Mean over tokens of the log-probability of the token under the model's own distribution, nats; when asked for."""
+    self_certainty: float | None = None
+    """Mean over tokens of KL(uniform || the model's own distribution), nats; when asked for."""
     before: list[float] = field(default_factory=list)
     """Per token, when asked for."""
     after: list[float] = field(default_factory=list)
     """Per token, when asked for."""
+
+
+@dataclass
+class EngineStats:
+    """Counters since an engine started, or a connection to one; subtract two snapshots for an interval."""
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    completed: int = 0
+    busy_seconds: float = 0.0
+    """Time with at least one request in progress."""
+    shrinks: int = 0
+    """How often the batch was made smaller because memory ran out."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from entmin.core import entropy
+from entmin.core import entropy, log_probability, self_certainty
 from entmin.core.entropy import cache_rows
 from entmin.engine.requests import Request, Sampling
 
@@ -26,6 +26,8 @@ class Draw(NamedTuple):
     """Entropy of the model's distribution, nats."""
     after: Tensor
     """Entropy of the distribution drawn from, nats; 0 for greedy rows."""
+    confidence: dict[int, tuple[float, float]] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    """Row to (log-probability of its token, self-certainty) under the model's distribution, for rows that ask."""
 
 
 def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: Tensor | None = None) -> Draw:
@@ -43,14 +45,27 @@ def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: T
     for row, request in enumerate(requests):
         groups.setdefault((request.method, request.sampling), []).append(row)
     if len(groups) == 1:
-        return _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room)
+        if any(request.confidence for request in requests):
+            room = None  # `logits` may lie there, and are asked once more
+        drawn = _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room)
+        return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens))
     tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
     before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
         u = torch.tensor([uniforms[row] for row in rows], dtype=torch.float64)
-        tokens[index], before[index], after[index] = _draw_group(logits[index], requests[rows[0]], u, None)
-    return Draw(tokens, before, after)
+        drawn = _draw_group(logits[index], requests[rows[0]], u, None)
+        tokens[index], before[index], after[index] = drawn.tokens, drawn.before, drawn.after
+    return Draw(tokens, before, after, _confidence(logits, requests, tokens))
+
+
+def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict[int, tuple[float, float]]:
+    rows = [row for row, request in enumerate(requests) if request.confidence]
+    if not rows:
+        return {}
+    asked, taken = (logits, tokens) if len(rows) == len(requests) else (logits[rows], tokens[rows])
+    measured = zip(log_probability(asked, taken).tolist(), self_certainty(asked).tolist(), strict=True)
+    return dict(zip(rows, measured, strict=True))
 
 
 def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None) -> Draw:

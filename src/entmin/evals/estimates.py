@@ -101,33 +101,45 @@ def pass_at_k(runs: Runs, k: int) -> Estimate:
     return estimate([unbiased_pass(n, right, k) for n, right in counts if n >= k])
 
 
+def group_answers(texts: Sequence[str | None], equivalent: Equivalence) -> list[list[int]]:
+    """Positions of equal answers, group by group in order of first mention; None is no answer and in no group."""
+    groups: list[list[int]] = []
+    for position, text in enumerate(texts):
+        if text is not None:
+            _join(groups, texts, position, equivalent)
+    return groups
+
+
+def _join(groups: list[list[int]], texts: Sequence[str | None], position: int, equivalent: Equivalence) -> None:
+    text = str(texts[position])
+    # Spellings first: an equivalence costs a round trip to a grading process.
+    for group in groups:
+        if any(texts[member] == text for member in group):
+            group.append(position)
+            return
+    for group in groups:
+        if equivalent(str(texts[group[0]]), text):
+            group.append(position)
+            return
+    groups.append([position])
+
+
+def elect(groups: Sequence[Sequence[int]], weights: Sequence[float], chance: random.Random) -> Sequence[int]:
+    """The group with the largest sum of weights; equal ones draw lots."""
+    sums = [sum(weights[member] for member in group) for group in groups]
+    return chance.choice([group for group, total in zip(groups, sums, strict=True) if total == max(sums)])
+
+
 def vote(answers: Sequence[Answer], equivalent: Equivalence, chance: random.Random) -> Answer:
     """The most frequent answer; equally frequent ones draw lots. Without any answer it is a wrong one.
 
     The verdict of a group is that of its first judged member.
     """
-    groups: list[list[Answer]] = []
-    for answer in answers:
-        if answer.text is not None:
-            _join(groups, answer, answer.text, equivalent)
+    groups = group_answers([answer.text for answer in answers], equivalent)
     if not groups:
         return Answer(None, False)
-    most = max(len(group) for group in groups)
-    winner = chance.choice([group for group in groups if len(group) == most])
+    winner = [answers[member] for member in elect(groups, [1.0] * len(answers), chance)]
     return next((answer for answer in winner if answer.correct is not None), winner[0])
-
-
-def _join(groups: list[list[Answer]], answer: Answer, text: str, equivalent: Equivalence) -> None:
-    spellings = [{str(member.text) for member in group} for group in groups]
-    for group, known in zip(groups, spellings, strict=True):
-        if text in known:
-            group.append(answer)
-            return
-    for group in groups:
-        if equivalent(str(group[0].text), text):
-            group.append(answer)
-            return
-    groups.append([answer])
 
 
 def maj_at_k(

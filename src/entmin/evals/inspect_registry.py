@@ -1,6 +1,6 @@
-"""What Inspect finds of us (entry-point group ``inspect_ai``): model provider, every benchmark, a sandbox.
+"""What Inspect finds of us (entry-point group ``inspect_ai``): model providers, benchmarks, solvers, a sandbox.
 
-With entmin installed, Inspect's own command line can use both:
+With entmin installed, Inspect's own command line can use all of them:
 ``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.
 """
 
@@ -12,6 +12,7 @@ from inspect_ai.util import sandboxenv
 from entmin.evals.registry import tasks as _tasks
 from entmin.evals.scorers.graded import graded  # noqa: F401 - found here by `inspect score`
 from entmin.evals.scorers.judge import ugphysics_judge  # noqa: F401
+from entmin.evals.several import best_of_n, self_consistency, self_refinement  # noqa: F401 - found by ``--solver``
 
 
 @modelapi(name="entmin")
@@ -20,6 +21,14 @@ def entmin() -> type:
     from entmin.evals.provider import EntminAPI
 
     return EntminAPI
+
+
+@modelapi(name="entmin-server")
+def entmin_server() -> type:
+    """OpenAI-compatible servers, one or several, as an Inspect model provider."""
+    from entmin.evals.server_api import ServerAPI
+
+    return ServerAPI
 
 
 @sandboxenv(name="bubblewrap")

@@ -61,6 +61,7 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
         "maj@k": None if recorded.get("kind") == "code" else _majority(answers, k, same, int(recorded.get("seed", 0))),
         "by": _breakdowns(samples, runs),
         **_parts(samples, name),
+        **_rounds(samples, name),
         **_shares(samples, name),
     }
 
@@ -136,6 +137,28 @@ def _parts(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
         for part, reason in ((score.metadata or {}).get("parts") or {}).items() if score else ():
             runs.setdefault(f"{sample.id}/{part}", []).append(reason == "match")
     return {"sub-problems": avg_at_k(runs).to_dict()} if runs else {}
+
+
+def _rounds(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
+    """Accuracy after each round, where an answer was refined; a refinement that stopped early keeps its last answer."""
+    judged = [_round_verdicts(sample, name) for sample in samples]
+    most = max((len(one) for one in judged), default=0)
+    if most < 2 or not all(judged):
+        return {}
+    runs: list[dict[str, list[bool | None]]] = [{} for _ in range(most)]
+    for sample, verdicts_ in zip(samples, judged, strict=True):
+        for number, run in enumerate(runs):
+            run.setdefault(str(sample.id), []).append(verdicts_[min(number, len(verdicts_) - 1)])
+    stopped = sum("refinement_stopped" in (sample.output.metadata or {}) for sample in samples)
+    return {"rounds": [avg_at_k(run).to_dict() for run in runs], "refinements_stopped_early": stopped}
+
+
+def _round_verdicts(sample: EvalSample, name: str) -> list[bool | None]:
+    """One for each round, the last from the sample's own score; empty where rounds were not scored."""
+    rounds = (sample.output.metadata or {}).get("rounds") or []
+    if not rounds or any("correct" not in one for one in rounds[:-1]):
+        return []
+    return [*(one["correct"] for one in rounds[:-1]), _answer(sample, name).correct]
 
 
 def _breakdowns(samples: Sequence[EvalSample], runs: Mapping[str, Sequence[bool | None]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import asyncio
 import atexit
 import threading
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 from inspect_ai.model import (
@@ -18,18 +19,22 @@ from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
     GenerateConfig,
+    Model,
     ModelAPI,
     ModelOutput,
     ModelUsage,
+    get_model,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
-from entmin.engine.prompts import encode_chat
-from entmin.engine.requests import Completion, Request, Sampling
+from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
+from entmin.engine.requests import Completion, EngineStats, Request, Sampling
 from entmin.errors import UsageError
-from entmin.methods import from_args
+from entmin.evals.several import BEFORE
+from entmin.methods import Method, from_args
+from entmin.strategies import Confidence
 
 DEFAULT_MAX_TOKENS = 512
 _UNSUPPORTED = (
@@ -37,7 +42,6 @@ _UNSUPPORTED = (
     "presence_penalty",
     "logit_bias",
     "best_of",
-    "logprobs",
     "top_logprobs",
     "response_schema",
 )
@@ -79,6 +83,62 @@ def shared_engine(
         return _engines[key]
 
 
+class InProcess:
+    """The shared engine as `entmin.evals.engines` wants one."""
+
+    measures: frozenset[Confidence] = frozenset(("entropy", "logprob", "self_certainty"))
+    text_prompts = True
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        """Load the model.
+
+        Raises:
+            EntminError: it cannot be loaded.
+        """
+        self.name, self.options = name, options
+        self.engine = shared_engine(name, **options)
+
+    @property
+    def stats(self) -> EngineStats:
+        """The engine's counters."""
+        return self.engine.stats
+
+    @property
+    def notices(self) -> list[str]:
+        """What a user should be told."""
+        return self.engine.notices
+
+    @property
+    def concurrency(self) -> int:
+        """Enough requests in flight to keep the batch full."""
+        return 2 * self.engine.batch_size
+
+    def model(self) -> Model:
+        """Inspect's model on this engine."""
+        return get_model(f"entmin/{self.name}", **self.options)
+
+    def identity(self) -> dict[str, Any]:
+        """Weights, and where and how they are computed with."""
+        chosen = {key: self.options.get(key, "auto") for key in ("device", "dtype")}
+        return {"engine": "transformers", "revision": self.engine.loaded.revision, **chosen}
+
+    def record(self) -> dict[str, Any]:
+        """Version, and the dtype and device that ``auto`` came to."""
+        loaded = self.engine.loaded
+        dtype = str(loaded.dtype).removeprefix("torch.")
+        return {
+            "engine": "transformers", "version": version("transformers"), "dtype": dtype, "device": str(loaded.device)
+        }  # fmt: skip
+
+    def body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+        """The method, and the sampling that Inspect's own fields do not carry."""
+        return {"vllm_xargs": method.to_args()} | ({"min_p": sampling.min_p} if sampling.min_p else {})
+
+    def close(self) -> None:
+        """Let go of the model; whoever still holds Inspect's model opens it again on use."""
+        close_engines()
+
+
 class EntminAPI(ModelAPI):
     """Sends Inspect's requests to the shared engine."""
 
@@ -94,7 +154,13 @@ class EntminAPI(ModelAPI):
         unknown = sorted(set(model_args) - set(ENGINE_OPTIONS))
         if unknown:
             raise UsageError(f"unknown model argument {', '.join(unknown)}; known: {', '.join(ENGINE_OPTIONS)}")
-        self.engine = shared_engine(model_name, **model_args)
+        self._options = model_args
+        shared_engine(model_name, **model_args)
+
+    @property
+    def engine(self) -> Engine:
+        """Looked up each time: Inspect keeps this object, and the engine may have been closed and opened since."""
+        return shared_engine(self.model_name, **self._options)
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
@@ -103,12 +169,16 @@ class EntminAPI(ModelAPI):
         if tools:
             raise UsageError("the entmin engine has no tool calling; use a vLLM server for tasks with tools")
         request = build_request(self.engine.loaded, input, config)
+        before = (input[-1].metadata or {}).get(BEFORE)
+        text = None if before is None else before + chat_text(self.engine.loaded, as_turns(input))
+        if text is not None:
+            request = replace(request, prompt=encode_chat_text(self.engine.loaded, text))
         futures = [
             self.engine.submit(replace(request, seed=request.seed + choice))
             for choice in range(config.num_choices or 1)
         ]
         completions = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
-        return _output(self.model_name, completions)
+        return _output(self.model_name, completions, {} if text is None else {"prompt": text})
 
     def max_connections(self) -> int:
         """Enough requests in flight to keep the batch full."""
@@ -131,7 +201,7 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
     if ignored:
         raise UsageError(f"the entmin engine does not support {', '.join(ignored)}; leave it out or use a vLLM server")
     return Request(
-        prompt=encode_chat(loaded, [{"role": message.role, "content": message.text} for message in messages]),
+        prompt=encode_chat(loaded, as_turns(messages)),
         method=from_args(body.get("vllm_xargs", {})),
         sampling=Sampling(
             temperature=1.0 if config.temperature is None else config.temperature,
@@ -142,10 +212,16 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
         max_tokens=config.max_tokens or DEFAULT_MAX_TOKENS,
         seed=config.seed or 0,
         stop=tuple(config.stop_seqs or ()),
+        confidence=bool(config.logprobs),
     )
 
 
-def _output(model: str, completions: list[Completion]) -> ModelOutput:
+def as_turns(messages: list[ChatMessage]) -> list[dict[str, str]]:
+    """Inspect's messages as chat templates take them."""
+    return [{"role": message.role, "content": message.text} for message in messages]
+
+
+def _output(model: str, completions: list[Completion], extra: dict[str, Any]) -> ModelOutput:
     choices = [
         ChatCompletionChoice(
             message=ChatMessageAssistant(content=done.text, model=model, source="generate"),
@@ -159,11 +235,13 @@ def _output(model: str, completions: list[Completion]) -> ModelOutput:
         choices=choices,
         usage=ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written),
         time=max(done.seconds for done in completions),
-        metadata={
-            "entropy_before": _mean(completions, "entropy_before"),
-            "entropy_after": _mean(completions, "entropy_after"),
-        },
+        metadata={name: _mean(completions, name) for name in _measured(completions[0])} | extra,
     )
+
+
+def _measured(done: Completion) -> list[str]:
+    names = ("entropy_before", "entropy_after", "log_probability", "self_certainty")
+    return [name for name in names if getattr(done, name) is not None]
 
 
 def _mean(completions: list[Completion], name: str) -> float:

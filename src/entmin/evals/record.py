@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,13 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, threads and accelerator."""
-    import torch
-
-    return {
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
+    """Processor, cores, threads and accelerator; the latter two only where torch was used in this process."""
+    found = {"machine": platform.machine(), "processor": _processor(), "cores": os.cpu_count()}
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return found
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {**found, "threads": torch.get_num_threads(), "accelerator": accelerator}
 
 
 def _processor() -> str:

@@ -19,18 +19,23 @@ from typing import Any
 
 from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
-from inspect_ai.model import GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig
 
-from entmin.engine.engine import EngineStats
-from entmin.engine.requests import Sampling
+from entmin.engine.requests import EngineStats, Sampling
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.evals.cost import mean_cost
+from entmin.evals.engines import EngineChoice, RunningEngine, open_engine, require
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
-from entmin.evals.provider import shared_engine
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.registry import TaskInfo, make
+from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
 from entmin.methods import Method
+from entmin.strategies import Mode, Strategy
+
+_RETRIES = 6
+"""Of a request that a server turned down for the moment; Inspect's own default is to try forever."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +52,26 @@ class RunSpec:
     """None takes the task's own limit."""
     task_options: dict[str, Any] = field(default_factory=dict)
     """Passed to the task's factory: prompt profile, data folder, grader and the like."""
-    engine_options: dict[str, Any] = field(default_factory=dict)
-    """Passed to the engine: device, dtype, revision, batch_size, threads."""
+    engine: EngineChoice = field(default_factory=EngineChoice)
+    """Which engine, and its options."""
+    strategy: Strategy | None = None
+    """Asks several times for each answer; None asks once."""
 
     @property
     def mode(self) -> str:
         """The name results are filed under."""
-        return "greedy" if self.method.name == "normal" and self.sampling.temperature == 0 else self.method.name
+        name = Mode(self.method, self.strategy).name
+        return "greedy" if name == "normal" and self.sampling.temperature == 0 else name
 
-    def settings(self, info: TaskInfo, revision: str) -> dict[str, Any]:
-        """The settings that can change an answer, for the record and for the folder's digest."""
-        engine = {key: self.engine_options.get(key, "auto") for key in ("device", "dtype")}
+    def settings(self, info: TaskInfo, identity: dict[str, Any]) -> dict[str, Any]:
+        """The settings that can change an answer, for the record and for the folder's digest.
+
+        Args:
+            info: the benchmark.
+            identity: what the engine's answers depend on (`RunningEngine.identity`).
+        """
         return {
             "model": self.model,
-            "revision": revision,
             "task": info.name,
             "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
             "method": self.method.to_args(),
@@ -69,8 +80,15 @@ class RunSpec:
             "limit": self.limit,
             "epochs": self.epochs,
             "seed": self.seed,
-            **engine,
+            **identity,
+            **({} if self.strategy is None else {"strategy": strategy_settings(self.strategy)}),
         }
+
+
+def strategy_settings(strategy: Strategy) -> dict[str, Any]:
+    """A strategy as the record has it; the words it puts to the model belong to it."""
+    words = {"instruction": REVISE} if getattr(strategy, "style", None) == "clean" else {}
+    return {**strategy.to_args(), **words}
 
 
 @dataclass(frozen=True)
@@ -88,17 +106,24 @@ def model_folder(results: Path, model: str) -> Path:
     return results / name
 
 
-def require_data(spec: RunSpec, infos: Sequence[TaskInfo]) -> None:
+def require_data(spec: RunSpec, infos: Sequence[TaskInfo], strategies: Sequence[Strategy | None] = ()) -> None:
     """Build every task once, so that a missing data set is known before anything is computed.
 
+    Args:
+        spec: one run.
+        infos: the benchmarks.
+        strategies: those of all runs, where they are several.
+
     Raises:
-        UsageError: a task has not the options given.
+        UsageError: a task has not the options given, or a strategy does not suit it.
         EntminError: data sets are missing; the message names each and how to get it.
     """
     missing = []
     for info in infos:
         try:
-            make(info, **spec.task_options)
+            task = make(info, **spec.task_options)
+            for strategy in strategies or (spec.strategy,):
+                solver_for(task, spec.seed, strategy=strategy)
         except UsageError:
             raise
         except EntminError as error:
@@ -114,25 +139,28 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
         UsageError: a wrong task option, or no samples.
         EntminError: the run failed or was interrupted; finished samples are kept and the same call goes on from them.
     """
+    if spec.strategy is not None:
+        spec.strategy.check_temperature(spec.sampling.temperature)
     if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
         raise UsageError("nothing to run: limit and epochs must be at least 1")
     task = make(info, **spec.task_options)
     samples = min(len(task.dataset), spec.limit or len(task.dataset))
     if not samples:
         raise UsageError(f"task {info.name!r} has no samples with these options")
-    engine = shared_engine(spec.model, **spec.engine_options)
-    settings = spec.settings(info, engine.loaded.revision)
+    engine = open_engine(spec.model, spec.engine)
+    require(engine, spec.method, spec.strategy, spec.sampling)
+    settings = spec.settings(info, engine.identity())
     folder = _folder(spec, info.name, settings, results)
     kept = _finished_samples(folder / "logs")
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode} on {info.name}"
     with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
-        task.solver = solver_for(task, spec.seed, lambda _: progress.advance())
-        log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], 2 * engine.batch_size)
-    _note_session(folder, before, engine.stats, engine.notices)
+        task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.strategy)
+        log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], engine)
+    _note_session(folder, before, engine)
     if log.status != "success":
         raise _failure(log, label)
-    return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.loaded.dtype))
+    return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.record()))
 
 
 def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
@@ -162,10 +190,9 @@ def _finished_samples(logs: Path) -> int:
         return 0
 
 
-def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrency: int) -> EvalLog:
-    model = get_model(f"entmin/{spec.model}", **spec.engine_options)
+def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine) -> EvalLog:
     with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
-        _, found = _eval_set(spec, task, model, logs, max_tokens, concurrency)
+        _, found = _eval_set(spec, task, logs, max_tokens, engine)
     # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
     written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
     if not written:
@@ -174,38 +201,36 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, concurrenc
 
 
 def _eval_set(
-    spec: RunSpec, task: Task, model: Model, logs: Path, max_tokens: int, concurrency: int
+    spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine
 ) -> tuple[bool, list[EvalLog]]:
     return eval_set(
         task,
         log_dir=str(logs),
-        model=model,
+        model=engine.model(),
         retry_attempts=0,
         retry_immediate=False,
         display="none",
         limit=spec.limit,
         epochs=spec.epochs,
-        max_samples=concurrency,
-        max_connections=concurrency,
+        max_samples=engine.concurrency,
+        max_connections=engine.concurrency,
+        max_retries=_RETRIES,
         log_level="error",
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
-        **_generate_config(spec, max_tokens).model_dump(exclude_none=True),
+        **_generate_config(spec, max_tokens, engine).model_dump(exclude_none=True),
     )
 
 
-def _generate_config(spec: RunSpec, max_tokens: int) -> GenerateConfig:
-    body: dict[str, Any] = {"vllm_xargs": spec.method.to_args()}
-    if spec.sampling.min_p:
-        body["min_p"] = spec.sampling.min_p
+def _generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> GenerateConfig:
     return GenerateConfig(
         temperature=spec.sampling.temperature,
         top_p=spec.sampling.top_p,
         top_k=spec.sampling.top_k,
         max_tokens=max_tokens,
         seed=spec.seed,
-        extra_body=body,
+        extra_body=engine.body(spec.method, spec.sampling),
     )
 
 
@@ -216,30 +241,38 @@ def _failure(log: EvalLog, label: str) -> EntminError:
     return Interrupted(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
 
 
-def _note_session(folder: Path, before: EngineStats, after: EngineStats, notices: list[str]) -> None:
-    """Append what this session decoded, so that speed is known for a run that took several."""
+def _note_session(folder: Path, before: EngineStats, engine: RunningEngine) -> None:
+    """Append what this session decoded and with what, so that both are known for a run that took several."""
+    after = engine.stats
     if after.completed == before.completed:
         return
     row = {
         "ended": time.time(),
         "completed": after.completed - before.completed,
+        "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
         "generated_tokens": after.generated_tokens - before.generated_tokens,
         "seconds": after.busy_seconds - before.busy_seconds,
-        "notices": list(notices),
+        "engine": engine.record(),
+        "notices": list(engine.notices),
     }
     with (folder / "sessions.jsonl").open("a") as sessions:
         sessions.write(json.dumps(row) + "\n")
 
 
-def _write_summary(folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, dtype: Any) -> dict[str, Any]:
+def _write_summary(
+    folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, record: dict[str, Any]
+) -> dict[str, Any]:
     sessions = folder / "sessions.jsonl"
     rows = [json.loads(line) for line in sessions.read_text().splitlines()] if sessions.exists() else []
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
+    engines = [row["engine"] for row in rows if "engine" in row] or [record]
     summary = {
         "settings": settings,
-        "dtype_used": str(dtype).removeprefix("torch."),
+        "engines": [engine for i, engine in enumerate(engines) if engine not in engines[:i]],
+        "dtype_used": record.get("dtype"),
         "task": task.metadata,
         "results": summarize_log(log),
+        "cost_per_answer": dataclasses.asdict(mean_cost(log.samples or [])),
         "generated_tokens": sum(
             sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage
         ),

@@ -10,6 +10,9 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from entmin.evals.several import solver_of
+from entmin.strategies import Strategy
+
 
 def derive_seed(run_seed: int, sample_id: str | int, epoch: int) -> int:
     """The seed of one (problem, sample): the same in any order, subset, batch size or resumed run. 31 bits."""
@@ -39,11 +42,29 @@ _OWN = {"scicode": "entmin.evals.code.stepwise:stepwise"}
 """Solvers of tasks that ask several times, by benchmark; they take the run's seed, `on_done` and their own options."""
 
 
-def solver_for(task: Task, run_seed: int, on_done: Callable[[TaskState], None] | None = None) -> Solver:
-    """The seeded solver of a task: its own where its metadata has ``solver: own``, else `seeded_generate`."""
+def solver_for(
+    task: Task, run_seed: int, on_done: Callable[[TaskState], None] | None = None, strategy: Strategy | None = None
+) -> Solver:
+    """The seeded solver of a task: its own where its metadata has ``solver: own``, else `seeded_generate`.
+
+    Args:
+        task: the task.
+        run_seed: the run's seed.
+        on_done: called with the state after each answer.
+        strategy: asks several times for each answer.
+
+    Raises:
+        UsageError: the strategy does not suit the task.
+    """
     metadata: dict[str, Any] = task.metadata or {}
-    if metadata.get("solver") != "own":
-        return seeded_generate(run_seed, on_done)
+    own = metadata.get("solver") == "own"
+    inner = _own_solver(metadata, run_seed, on_done) if own else seeded_generate(run_seed, on_done)
+    if strategy is None:
+        return inner
+    return solver_of(strategy, str(metadata.get("benchmark", task.name)), inner, in_parts=own)
+
+
+def _own_solver(metadata: dict[str, Any], run_seed: int, on_done: Callable[[TaskState], None] | None) -> Solver:
     module, _, name = _OWN[metadata["benchmark"]].partition(":")
     own: Callable[..., Solver] = getattr(importlib.import_module(module), name)
     return own(run_seed=run_seed, on_done=on_done, **metadata.get("solver_options", {}))

@@ -10,11 +10,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from entmin.grading.api import GRADERS, equivalent, grade, grade_many
+    from entmin.grading.api import GRADERS, answer_in, answer_kind, equivalent, grade, grade_many
     from entmin.grading.gold import Gold
     from entmin.grading.golds import gold_for
 
-__all__ = ["GRADERS", "Gold", "equivalent", "gold_for", "grade", "grade_many"]
+__all__ = ["GRADERS", "Gold", "answer_in", "answer_kind", "equivalent", "gold_for", "grade", "grade_many"]
 
 _HOMES = {"Gold": "entmin.grading.gold", "gold_for": "entmin.grading.golds"}
 

@@ -78,8 +78,24 @@ def grade_many(
                 future.cancel()
 
 
+def answer_kind(task: str) -> str:
+    """The kind of a benchmark's answers, which says how they are read and compared.
+
+    Raises:
+        UsageError: its answers have no reading, as those of code benchmarks.
+    """
+    return gold_for(task, "1").kind if task != "ugphysics" else "physics"
+
+
 def equivalent(task: str, a: str, b: str) -> bool | None:
     """Whether two answers to one problem are the same answer, for majority votes; None when that was not decided."""
-    kind = gold_for(task, "1").kind if task != "ugphysics" else "physics"
-    reply = pool.shared().ask({"do": "equivalent", "kind": kind, "a": a[-MAX_TEXT:], "b": b[-MAX_TEXT:]})
+    request = {"do": "equivalent", "kind": answer_kind(task), "a": a[-MAX_TEXT:], "b": b[-MAX_TEXT:]}
+    reply = pool.shared().ask(request)
     return None if "failure" in reply else bool(reply["equal"])
+
+
+def answer_in(task: str, prediction: str) -> str | None:
+    """The answer that a model's text states, found without looking at any gold; None where there is none."""
+    request = {"do": "read", "task": task, "kind": answer_kind(task), "prediction": prediction[-MAX_TEXT:]}
+    answer = pool.shared().ask(request).get("answer")
+    return None if answer is None else str(answer)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from entmin.grading import choice, integer, mathematics, physics
+from entmin.grading.extract import extract
 from entmin.grading.gold import Gold
+from entmin.grading.normalize import MAX_ANSWER
 from entmin.verdict import Verdict
 
 
@@ -31,9 +33,22 @@ def equivalent(kind: str, a: str, b: str) -> bool:
     return physics.equivalent(a, b) if kind == "physics" else mathematics.equivalent(a, b)
 
 
+def answer_of(task: str, kind: str, prediction: str) -> str | None:
+    """The answer that a prediction states, as the verdicts of `judge` show it; None where there is none."""
+    if kind == "choice":
+        found = choice.find(prediction)
+        return "".join(sorted(choice.letters(found.answer))) or None if found else None
+    if kind == "integer" and task == "arithmetic":
+        return integer.extract(prediction)
+    found = extract(prediction)
+    return found.answer[:MAX_ANSWER] if found else None
+
+
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request of the pool."""
     if request["do"] == "equivalent":
         return {"equal": equivalent(request["kind"], request["a"], request["b"])}
+    if request["do"] == "read":
+        return {"answer": answer_of(request["task"], request["kind"], request["prediction"])}
     gold = Gold.from_dict(request["gold"])
     return judge(request["task"], request["prediction"], gold, request["grader"]).to_dict()

@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample
 
+from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.estimates import Estimate, avg_at_k
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
@@ -34,7 +34,10 @@ class Row:
     """Against the first arm; None for that arm itself."""
     p_holm: float
     """Corrected for all comparisons of the table."""
-    mean_tokens: float
+    strategy: dict[str, Any] | None
+    """The strategy's settings; None where each answer was one call."""
+    cost: Cost
+    """Mean cost of an answer, over all calls made for it."""
     entropy_before: float | None
     """Nats per token of the model's own distribution, over the tokens decoded; None where the engine reports none."""
     entropy_after: float | None
@@ -51,7 +54,7 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; NaN becomes None."""
         plain = asdict(self) | {"accuracy": self.accuracy.to_dict()}
-        cleaned: dict[str, Any] = _without_nan(plain)
+        cleaned: dict[str, Any] = without_nan(plain)
         return cleaned
 
 
@@ -93,7 +96,8 @@ def _row(
         samples=shares["samples"],
         difference=difference,
         p_holm=math.nan,
-        mean_tokens=fmean(_written(sample) for sample in log.samples or []),
+        strategy=summary["settings"].get("strategy"),
+        cost=mean_cost(log.samples or []),
         entropy_before=before,
         entropy_after=after,
         tokens_per_second=summary["tokens_per_second"],
@@ -129,7 +133,8 @@ def write_json(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> Non
     path.write_text(json.dumps(document, indent=2, default=str) + "\n")
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """A JSON value in which NaN, at any depth of its dictionaries, is None."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

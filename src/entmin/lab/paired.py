@@ -6,8 +6,9 @@ The unit is the problem. With one judged sample per problem and run, the data ar
    flipped, where the plain one would claim certainty.
 2. p-value: exact McNemar (a binomial test on the flips).
 
-With several samples, the difference of a problem is that of its two means: Student's t interval, and a sign-flip
-permutation test. Several comparisons to one baseline are corrected by Holm.
+With several samples, the difference of a problem is that of its two means: Student's t interval (Bonett and Price where
+all differences are equal and have no spread), and a sign-flip permutation test. Several comparisons to one baseline are
+corrected by Holm.
 """
 
 from __future__ import annotations
@@ -65,7 +66,12 @@ def paired_difference(run: Mapping[str, Judged], baseline: Mapping[str, Judged],
     if all(len(both) == 1 for both in pairs):
         low, high = bonett_price(gained, lost, n)
         return PairedDifference(fmean(differences), low, high, mcnemar(gained, lost), n, gained, lost)
-    low, high = _student(differences)
+    if n > 1 and min(differences) == max(differences):
+        # Without spread Student's interval would claim certainty; so these count as flips of their own size.
+        size = abs(differences[0]) or 1.0
+        low, high = (size * bound for bound in bonett_price(gained, lost, n))
+    else:
+        low, high = _student(differences)
     return PairedDifference(fmean(differences), low, high, sign_flip(differences, seed), n, gained, lost)
 
 

@@ -20,13 +20,14 @@ def render(rows: Sequence[Row], title: str) -> Table:
         table.add_column("task")
     for name in ("method", "T"):
         table.add_column(name, no_wrap=True)
+    spent = _spent_columns(rows)
     for name in (
         "accuracy % [95 %]",
         "n",
         "difference [95 %]",
         "p (Holm)",
         "won/lost",
-        "tokens",
+        *spent,
         "entropy",
         "tok/s",
         "cut %",
@@ -37,13 +38,20 @@ def render(rows: Sequence[Row], title: str) -> Table:
     for row in rows:
         if many and previous not in (None, row.task):
             table.add_section()
-        table.add_row(*([row.task] if many else []), *_cells(row))
+        table.add_row(*([row.task] if many else []), *_cells(row, spent))
         previous = row.task
     return table
 
 
-def _cells(row: Row) -> list[str]:
+def _spent_columns(rows: Sequence[Row]) -> list[str]:
+    """What an answer cost. Where some take several calls: how many, and the tokens read, which then differ too."""
+    several = any(row.cost.calls > 1 for row in rows)
+    return ["calls", "tokens in", "tokens out"] if several else ["tokens"]
+
+
+def _cells(row: Row, spent: Sequence[str]) -> list[str]:
     accuracy, d = row.accuracy, row.difference
+    cost = {"calls": f"{row.cost.calls:.3g}", "tokens in": f"{row.cost.input_tokens:.0f}"}
     return [
         row.label,
         f"{row.temperature:g}",
@@ -52,8 +60,8 @@ def _cells(row: Row) -> list[str]:
         "baseline" if d is None else f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]",
         "" if d is None else _p(row.p_holm),
         "" if d is None else f"{d.gained}/{d.lost}",
-        f"{row.mean_tokens:.0f}",
-        "" if row.entropy_before is None else f"{row.entropy_before:.2f} → {row.entropy_after:.2f}",
+        *(cost.get(name, f"{row.cost.output_tokens:.0f}") for name in spent),
+        "–" if row.entropy_before is None else f"{row.entropy_before:.2f} → {row.entropy_after:.2f}",
         "" if row.tokens_per_second is None else f"{row.tokens_per_second:.0f}",
         f"{100 * row.truncated:.0f}",
         f"{100 * row.unanswered:.0f}",
@@ -111,6 +119,11 @@ def detail_lines(task: str, results: dict[str, Any]) -> list[str]:
         majority = results["maj@k"]
         voted = [f"maj@{majority['k']} {_estimate(majority)}"] if majority else []
         lines.append(f"{task}: {', '.join([*passes, *voted])}")
+    if "rounds" in results:
+        shown = ", ".join(f"{number}: {_estimate(e)}" for number, e in enumerate(results["rounds"], 1))
+        lines.append(f"{task} by round: {shown}")
+        if stopped := results["refinements_stopped_early"]:
+            lines.append(f"{task}: {stopped} refinements stopped early because the context was full")
     for key, groups in results["by"].items():
         if len(groups) > 1:
             lines.append(f"{task} by {key}: " + ", ".join(f"{name} {_estimate(e)}" for name, e in groups.items()))

@@ -7,36 +7,24 @@ The wire format is the same everywhere (command line, config files, ``vllm_xargs
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from entmin.errors import UsageError
+from entmin.hyperparameters import Hyperparameters, Scalar, closest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from entmin.core import Adjusted
 
-Scalar = str | int | float | bool
-
 PREFIX = "entmin_"
 METHOD_KEY = PREFIX + "method"
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
+class Method(Hyperparameters):
     """Base of all decoding methods: hyper-parameters in, adjusted logits out, each row on its own."""
-
-    name: ClassVar[str]
-    """The mode name, such as ``em_inf``."""
-    summary: ClassVar[str]
-    """One line for ``entmin list methods``."""
-    presets: ClassVar[dict[str, dict[str, Any]]] = {}
-    """Named settings: preset name to the fields it sets."""
-    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
-    """Field name to the inclusive range of allowed values."""
 
     def adjust(self, logits: Tensor) -> Tensor:
         """Map raw logits ``[B, V]`` to adjusted ones; float32 (float64 for float64), ``-inf`` entries kept."""
@@ -62,65 +50,9 @@ class Method:
         adjusted = self.adjust(logits)
         return adjusted if adjusted is logits else logits.copy_(adjusted)
 
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, self._checked(field.name, getattr(self, field.name)))
-
-    @classmethod
-    def _checked(cls, name: str, value: Any) -> Scalar:
-        kind = cls.options()[name]
-        try:
-            parsed: Scalar = _parse(kind, value)
-        except (TypeError, ValueError, OverflowError):
-            raise UsageError(f"{cls.name}: {name} must be {kind.__name__}, not {value!r}") from None
-        low, high = cls.bounds.get(name, (-math.inf, math.inf))
-        if not isinstance(parsed, str) and not low <= parsed <= high:
-            raise UsageError(f"{cls.name}: {name} must be between {low:g} and {high:g}, not {parsed!r}")
-        return parsed
-
-    @classmethod
-    def options(cls) -> dict[str, type]:
-        """Hyper-parameter names and their scalar types, in order."""
-        hints = get_type_hints(cls)
-        return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
-
-    @classmethod
-    def preset(cls, name: str, **overrides: Any) -> Self:
-        """The method with a preset's values.
-
-        Raises:
-            UsageError: no such preset; the message lists the ones there are.
-        """
-        if name not in cls.presets:
-            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {', '.join(cls.presets) or 'none'}")
-        return cls(**{**cls.presets[name], **overrides})
-
     def to_args(self) -> dict[str, Scalar]:
         """The flat form, complete: the method's name and every hyper-parameter."""
         return {METHOD_KEY: self.name} | {PREFIX + key: value for key, value in dataclasses.asdict(self).items()}
-
-    def describe(self) -> str:
-        """A short form for tables: ``em_inf(threshold=0.3, ...)``."""
-        return f"{self.name}({', '.join(f'{k}={v:g}' for k, v in dataclasses.asdict(self).items())})"
-
-
-def _parse(kind: type, value: Any) -> Any:
-    if kind is bool:
-        if isinstance(value, str) and value.lower() in ("true", "false", "0", "1"):
-            return value.lower() in ("true", "1")
-        if isinstance(value, (bool, int)) and value in (0, 1):
-            return bool(value)
-        raise ValueError
-    if isinstance(value, bool):
-        raise TypeError
-    if kind is int:
-        if float(value) != int(float(value)):
-            raise ValueError
-        return int(float(value))
-    parsed = kind(value)
-    if kind is float and not math.isfinite(parsed):
-        raise ValueError
-    return parsed
 
 
 METHODS: dict[str, type[Method]] = {}
@@ -149,7 +81,7 @@ def method_class(name: str) -> type[Method]:
     names = method_names()
     key = name.strip().replace("-", "_")
     if key not in METHODS:
-        raise UsageError(f"unknown method {name!r}{_closest(key, names)}; methods: {', '.join(names)}")
+        raise UsageError(f"unknown method {name!r}{closest(key, names)}; methods: {', '.join(names)}")
     return METHODS[key]
 
 
@@ -162,17 +94,4 @@ def from_args(args: Mapping[str, Any]) -> Method:
         UsageError: an unknown method or option (the message lists the right names), or a value out of range.
     """
     plain = {key.removeprefix(PREFIX): value for key, value in args.items()}
-    cls = method_class(str(plain.pop("method", "normal")))
-    preset = plain.pop("preset", None)
-    known = list(cls.options())
-    for key in plain:
-        if key not in known:
-            raise UsageError(
-                f"{cls.name} has no option {key!r}{_closest(key, known)}; options: {', '.join(known) or 'none'}"
-            )
-    return cls(**plain) if preset is None else cls.preset(str(preset), **plain)
-
-
-def _closest(word: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(word, names, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return method_class(str(plain.pop("method", "normal"))).from_settings(plain)

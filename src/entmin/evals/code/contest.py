@@ -28,8 +28,15 @@ def judge_livecodebench(row: Row, completion: str, rules: Rules) -> Judgement:
     Raises:
         EntminError: the tests cannot be read, or the sandbox failed.
     """
-    gold = gold_of(row)
-    function = gold["function"] or None
+    return judge_tests(tests_at(row), gold_of(row)["function"] or None, completion, rules)
+
+
+def judge_tests(tests: Sequence[Test], function: str | None, completion: str, rules: Rules) -> Judgement:
+    """Judge one answer against tests: of a function by its name, or of a program that reads its input; blocks.
+
+    Raises:
+        EntminError: the sandbox failed.
+    """
     if rules.grader == "paper":
         extracted: str | None = paper_extract(completion)
         answer = paper_solution(extracted) if extracted and function else extracted
@@ -37,7 +44,6 @@ def judge_livecodebench(row: Row, completion: str, rules: Rules) -> Judgement:
         answer = extract(completion, function)
     if answer is None:
         return Judgement(rules.verdict(False, None, "no-code"))
-    tests = tests_at(row)
     code = with_class(answer, function) if function and rules.grader == "entmin" else answer
     outcome, spent = Outcome("crash", "the problem has no tests"), 0.0
     for start in range(0, len(tests), _BATCH):

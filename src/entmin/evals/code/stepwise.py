@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, ModelUsage
+from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from entmin.errors import UsageError
@@ -16,6 +16,7 @@ from entmin.evals.code.programs import gold_of
 from entmin.evals.code.scicode import supplied
 from entmin.evals.code.steps import join_steps, step_code
 from entmin.evals.columns import Row
+from entmin.evals.cost import total
 from entmin.evals.prompts import Turns
 from entmin.evals.solvers import derive_seed
 
@@ -91,7 +92,7 @@ def stepwise(
         row = problems("scicode", data_dir, source).rows[str(state.sample_id)]
         codes: dict[str, str | None] = {}
         told: list[ChatMessage] = []
-        usage, cut = ModelUsage(), False
+        outputs: list[ModelOutput] = []
         for step in gold_of(row)["steps"]:
             if step["id"] in supplied():
                 codes[step["id"]] = supplied()[step["id"]]
@@ -101,9 +102,8 @@ def stepwise(
             state = await generate(state, seed=seed)
             codes[step["id"]] = step_code(step, state.output.completion)
             told += state.messages
-            usage += state.output.usage or ModelUsage()
-            cut = cut or state.output.stop_reason in _CUT
-        _finish(state, {name: code for name, code in codes.items() if name not in supplied()}, told, usage, cut)
+            outputs.append(state.output)
+        _finish(state, {name: code for name, code in codes.items() if name not in supplied()}, told, outputs)
         if on_done is not None:
             on_done(state)
         return state
@@ -116,12 +116,12 @@ def _message(role: str, text: str) -> ChatMessage:
 
 
 def _finish(
-    state: TaskState, codes: dict[str, str | None], told: list[ChatMessage], usage: ModelUsage, cut: bool
+    state: TaskState, codes: dict[str, str | None], told: list[ChatMessage], outputs: list[ModelOutput]
 ) -> None:
     """Make the sample's output all of its steps: code, tokens, and whether any was cut off."""
     state.messages = told
     if state.output.choices:
+        state.output = total(state.output, outputs)
         state.output.completion = join_steps(codes)
-        state.output.usage = usage
-        if cut:
+        if any(output.stop_reason in _CUT for output in outputs):
             state.output.choices[0].stop_reason = "max_tokens"

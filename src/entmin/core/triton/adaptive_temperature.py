@@ -1,0 +1,199 @@
+"""Adaptive temperature in Triton: one launch, one program a row, all evaluations inside.
+
+The search is the one of `entmin.core.newton`, in scalars; a row never meets the host. An evaluation reads the row
+again, from the second-level cache. Blocks with tokens likelier than 1e-4 are summed in float64.
+
+No `from __future__ import annotations` here: Triton reads the annotations.
+"""
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from entmin.core.triton.kernels import HEAD, MASKED, block_sums, held, load_block
+from entmin.core.triton.launch import checked, on, result
+
+BLOCK, WARPS = 2048, 8
+TINY = tl.constexpr(1e-300)
+FAR = tl.constexpr(1e300)
+
+
+def solve_temperature(
+    logits: Tensor,
+    *,
+    tmax: float = 1.0,
+    tmin: float = 0.01,
+    max_iter: int = 100,
+    tol: float = 1e-6,
+    target_ratio: float = 0.85,
+    threshold: float = 1e-5,
+    absolute_tol: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """`entmin.core.solve_temperature` in one Triton kernel.
+
+    Args:
+        logits: ``[B, V]`` float32, bfloat16 or float16.
+        tmax: upper end of the search.
+        tmin: lower end of the search.
+        max_iter: at most this many evaluations after that of the row as it is.
+        tol: accepted distance to the target, as a fraction of it.
+        target_ratio: wanted entropy as a fraction of the row's own.
+        threshold: rows at or below this entropy (nats) are left alone; no target is below it.
+        absolute_tol: the published search: bisection, `tol` in nats.
+        out: ``[B]`` contiguous float32 to write into; with it nothing is allocated.
+
+    Returns:
+        ``[B]`` float32 temperatures, 1 for rows left alone, NaN for broken rows.
+
+    Raises:
+        TypeError: the dtype is not one of the three.
+        ValueError: `logits` is not two-dimensional, or `out` does not fit.
+    """
+    rows = checked(logits)
+    found = result(out, rows, (rows.shape[0],))
+    if rows.shape[0] == 0:
+        return found
+    block = min(BLOCK, triton.next_power_of_2(rows.shape[1]))
+    search = (float(tmax), float(tmin), int(max_iter), float(tol), float(target_ratio), float(threshold))
+    with on(rows.device):
+        solve[(rows.shape[0],)](
+            rows, found, rows.shape[1], rows.stride(0), *search,
+            BISECT=absolute_tol, BLOCK=block, num_warps=WARPS,
+        )  # fmt: skip
+    return found
+
+
+@triton.jit
+def read_once(logits, row_start, vocabulary, BLOCK: tl.constexpr):
+    """Largest logit, log Z relative to it, entropy: one read, float32 exponentials, sums in float64."""
+    top = tl.full((), MASKED, tl.float64)
+    total, weighted = tl.full((), 0.0, tl.float64), tl.full((), 0.0, tl.float64)
+    for block in range(0, tl.cdiv(vocabulary, BLOCK)):
+        z, index, inside = load_block(logits, row_start, block, vocabulary, BLOCK)
+        block_top, block_total, block_weighted = block_sums(z, z != MASKED)
+        new = tl.maximum(top, block_top)
+        old_gap = tl.where(top == MASKED, 0.0, top - new)
+        gap = tl.where(block_top == MASKED, 0.0, block_top - new)
+        old_weight, weight = tl.exp(old_gap), tl.exp(gap)
+        weighted = old_weight * (weighted + old_gap * total) + weight * (block_weighted + gap * block_total)
+        total = old_weight * total + weight * block_total
+        top = new
+    log_z = tl.log(total)
+    return top, log_z, log_z - weighted / total
+
+
+@triton.jit
+def sums_at(z, present, top, beta, DTYPE: tl.constexpr):
+    """Sums of e, e s, e s^2, e s^3 for s = beta (z - top), e = exp(s)."""
+    s = held((z.to(DTYPE) - top.to(DTYPE)) * beta.to(DTYPE))
+    e = tl.where(present, tl.exp(s), 0.0).to(tl.float64)
+    s = s.to(tl.float64)
+    es = e * s
+    return tl.sum(e, 0), tl.sum(es, 0), tl.sum(es * s, 0), tl.sum(es * s * s, 0)
+
+
+@triton.jit
+def moments_at(logits, row_start, vocabulary, top, cut, beta, BLOCK: tl.constexpr):
+    """H, variance and third central moment of beta z under softmax(beta z)."""
+    a0, a1 = tl.full((), 0.0, tl.float64), tl.full((), 0.0, tl.float64)
+    a2, a3 = tl.full((), 0.0, tl.float64), tl.full((), 0.0, tl.float64)
+    for block in range(0, tl.cdiv(vocabulary, BLOCK)):
+        z, index, inside = load_block(logits, row_start, block, vocabulary, BLOCK)
+        if tl.max(z, 0) > cut:
+            b0, b1, b2, b3 = sums_at(z, z != MASKED, top, beta, tl.float64)
+        else:
+            b0, b1, b2, b3 = sums_at(z, z != MASKED, top, beta, tl.float32)
+        a0 += b0
+        a1 += b1
+        a2 += b2
+        a3 += b3
+    mean, square, cube = a1 / a0, a2 / a0, a3 / a0
+    return tl.log(a0) - mean, square - mean * mean, cube - 3 * mean * square + 2 * mean * mean * mean
+
+
+@triton.jit
+def leap(b, f, slope, bend):
+    """Where log H meets log target by the parabola in b through this point; FAR where there is none to follow."""
+    discriminant = slope * slope - 2 * f * bend
+    curved = -2 * f / (slope - tl.sqrt(tl.maximum(discriminant, 0.0)))
+    step = tl.where(discriminant > 0, curved, -f / slope)
+    return tl.where(slope < 0, b * (1 + step), FAR)
+
+
+@triton.jit
+def bisect_row(
+    logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK: tl.constexpr
+):  # fmt: skip
+    """The published search."""
+    low, high = tl.full((), tmin, tl.float64), tl.full((), tmax, tl.float64)
+    tau = tl.full((), 1.0, tl.float64)
+    left = tl.full((), max_iter, tl.int32)
+    while left > 0:
+        tau = (low + high) / 2
+        h, variance, cube = moments_at(logits, row_start, vocabulary, top, cut, 1 / tau, BLOCK)
+        left = tl.where(tl.abs(h - target) < tol, 0, left - 1)
+        low, high = tl.where(h < target, tau, low), tl.where(h < target, high, tau)
+    return tau
+
+
+@triton.jit
+def newton_row(
+    logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK: tl.constexpr
+):  # fmt: skip
+    """`entmin.core.newton` for one row."""
+    first, last = 1 / tl.full((), tmax, tl.float64), 1 / tl.full((), tmin, tl.float64)
+    b, nothing = tl.full((), 1.0, tl.float64), tl.full((), 0.0, tl.float64)
+    lo, lo_f, lo_slope, lo_bend = nothing, FAR + nothing, nothing, nothing
+    hi, hi_f, hi_slope, hi_bend = FAR + nothing, -FAR + nothing, nothing, nothing
+    before, poor = FAR + nothing, tl.full((), 0, tl.int32)
+    left = tl.full((), max_iter, tl.int32) + 1
+    while left > 0:
+        h, variance, cube = moments_at(logits, row_start, vocabulary, top, cut, b, BLOCK)
+        h = tl.maximum(h, TINY)
+        f, slope = tl.log(h / target), -variance / h
+        bend = -(variance + cube) / h - slope * slope
+        above = f > 0
+        lo, lo_f, lo_slope = tl.where(above, b, lo), tl.where(above, f, lo_f), tl.where(above, slope, lo_slope)
+        hi, hi_f, hi_slope = tl.where(above, hi, b), tl.where(above, hi_f, f), tl.where(above, hi_slope, slope)
+        lo_bend, hi_bend = tl.where(above, bend, lo_bend), tl.where(above, hi_bend, bend)
+        poor = tl.where(tl.abs(f) > before / 2, poor + 1, 0)
+        before = tl.minimum(before, tl.abs(f))
+        a, c = tl.maximum(first, lo), tl.minimum(last, hi)
+        middle = tl.sqrt(a * c)
+        from_lo, from_hi = leap(lo, lo_f, lo_slope, lo_bend), leap(hi, hi_f, hi_slope, hi_bend)
+        nearer = lo_f < -hi_f
+        one, other = tl.where(nearer, from_lo, from_hi), tl.where(nearer, from_hi, from_lo)
+        to = tl.where((one > a) & (one < c), one, tl.where((other > a) & (other < c), other, middle))
+        to = tl.where((hi > last) & (one >= c), last, tl.where((lo < first) & (one <= a), first, to))
+        to = tl.where(poor >= 2, middle, to)
+        poor = tl.where(poor >= 2, 0, poor)
+        inside = (b >= first) & (b <= last)
+        met = inside & (tl.abs(h - target) <= tol * target)
+        stuck = (b == to) | ((b == last) & above) | ((b == first) & (f < 0))
+        left = tl.where(met | stuck, 0, left - 1)
+        b = tl.where(left > 0, to, b)
+    return tl.where(
+        b == last, tl.full((), tmin, tl.float64), tl.where(b == first, tl.full((), tmax, tl.float64), 1 / b)
+    )
+
+
+@triton.jit(do_not_specialize=["max_iter"])
+def solve(
+    logits, out, vocabulary, logits_stride,
+    tmax: "fp64", tmin: "fp64", max_iter, tol: "fp64", target_ratio: "fp64", threshold: "fp64",
+    BISECT: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """One row."""
+    row = tl.program_id(0).to(tl.int64)
+    row_start = row * logits_stride
+    top, log_z, before = read_once(logits, row_start, vocabulary, BLOCK)
+    tau = tl.where(before == before, 1.0, before)
+    if before > threshold:
+        target = tl.maximum(before * target_ratio, tl.full((), threshold, tl.float64))
+        cut = top + log_z + HEAD
+        if BISECT:
+            tau = bisect_row(logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK)
+        else:
+            tau = newton_row(logits, row_start, vocabulary, top, cut, target, tol, tmax, tmin, max_iter, BLOCK)
+    tl.store(out + row, tau.to(tl.float32))

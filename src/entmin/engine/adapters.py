@@ -1,0 +1,90 @@
+"""Trained checkpoints: adapter folders and the models they build on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from entmin.engine.aliases import ALIASES, fetch
+from entmin.errors import EntminError
+
+CONFIG = "adapter_config.json"
+
+
+def adapter_base(folder: str | Path) -> str | None:
+    """The base model that an adapter folder names; None where the folder holds no adapter.
+
+    Raises:
+        EntminError: the adapter's configuration is damaged or names no base.
+    """
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        return None
+    try:
+        base = json.loads(path.read_text())["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise EntminError(f"{path} cannot be read ({type(error).__name__}: {error}); save the adapter again") from error
+    if not base:
+        raise EntminError(f"{path} names no base model; write its name there, as base_model_name_or_path")
+    return str(base)
+
+
+def base_of(folder: str | Path) -> str:
+    """The model that a checkpoint was trained from: by its adapter configuration, else by its model card.
+
+    Raises:
+        EntminError: neither names one.
+    """
+    card = Path(folder) / "README.md"
+    named = adapter_base(folder) or (_card_base(card) if card.is_file() else None)
+    if named is None:
+        raise EntminError(
+            f"{folder} does not say which model it was trained from: no {CONFIG} and no base_model in a README.md; "
+            "compare as `entmin compare BASE --against CHECKPOINT`"
+        )
+    return named
+
+
+def _card_base(card: Path) -> str | None:
+    from huggingface_hub import ModelCard
+
+    base = ModelCard.load(card, ignore_metadata_errors=True).data.to_dict().get("base_model")
+    first = base[0] if isinstance(base, list) and base else base
+    return str(first) if first else None
+
+
+def base_path(base: str, folder: str) -> str:
+    """What to load for a base: an alias's folder, an existing folder, or a Hub id.
+
+    Raises:
+        EntminError: it is a folder that is not here.
+    """
+    if base in ALIASES:
+        return str(fetch(base))
+    if not Path(base).exists() and (base.count("/") != 1 or base.startswith((".", "/", "~"))):
+        raise EntminError(
+            f"adapter {folder!r} was trained on {base!r}, which is not here; put the base model there, or correct "
+            f"base_model_name_or_path in {folder}/{CONFIG}"
+        )
+    return base
+
+
+def load_merged(folder: str, base: str, revision: str | None) -> Any:
+    """The base model in float32 with the adapter's update added to its weights.
+
+    In float32, because an update of a few parts in a thousand would be rounded away in bfloat16.
+
+    Raises:
+        EntminError: peft is missing.
+    """
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise EntminError(f"{folder!r} is an adapter and needs peft: pip install 'entmin[train]'") from error
+    model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=torch.float32)
+    merged: Any = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    return merged

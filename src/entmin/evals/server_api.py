@@ -1,0 +1,190 @@
+"""Inspect model provider ``entmin-server/<served name>``: Inspect's own OpenAI-compatible one over several servers.
+
+Added to it: a request goes to the server its seed picks, the same one in a resumed run; a dead server ends the run with
+one message; confidence comes back as in the in-process engine; and prompts as text, where the server is vLLM.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, cast
+
+import openai
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelCall,
+    ModelOutput,
+    ModelUsage,
+)
+from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
+from inspect_ai.tool import ToolChoice, ToolInfo
+from openai.types.chat import ChatCompletion
+
+from entmin.engine.requests import PromptTooLongError
+from entmin.errors import EntminError
+from entmin.evals.servers import NO_KEY, explained, said
+from entmin.evals.several import BEFORE
+
+if TYPE_CHECKING:
+    from entmin.evals.servers import Servers
+
+_SECONDS = 3600.0
+"""Longest wait for one answer."""
+_TOO_LONG = ("context length", "context_length", "maximum model length", "max_model_len", "the context of")
+
+
+class ServerAPI(OpenAICompatibleAPI):
+    """Sends Inspect's requests to servers."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig = GenerateConfig(),  # noqa: B008 - Inspect's signature
+        **model_args: Any,
+    ) -> None:
+        super().__init__(
+            model_name,
+            base_url,
+            api_key or NO_KEY,
+            config,
+            service="entmin-server",
+            client_timeout=_SECONDS,
+            **model_args,
+        )
+        self._servers: Servers | None = None
+        self._urls = [str(self.base_url)]
+
+    def connect(self, servers: Servers) -> None:
+        """Spread requests over these servers and count them there."""
+        self._servers, self._urls = servers, [server.url for server in servers.servers]
+
+    def _place(self, config: GenerateConfig) -> int:
+        # Seeds are hashes already, so their remainders are spread evenly.
+        return (config.seed or 0) % len(self._urls)
+
+    def _client(self, config: GenerateConfig) -> openai.AsyncOpenAI:
+        return self.client.with_options(base_url=self._urls[self._place(config)], max_retries=2)
+
+    async def _generate_completion(self, request: dict[str, Any], config: GenerateConfig) -> ChatCompletion:
+        return cast(ChatCompletion, await self._client(config).chat.completions.create(**request))
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput | tuple[ModelOutput | Exception, ModelCall]:
+        """Ask one server.
+
+        Raises:
+            EntminError: it does not answer or refuses the request.
+            PromptTooLongError: the conversation leaves no room for an answer.
+        """
+        before = (input[-1].metadata or {}).get(BEFORE)
+        with explained(self._urls[self._place(config)]):
+            if self._servers is None:
+                return await super().generate(input, tools, tool_choice, config)
+            with self._servers.counted():
+                if before is not None:
+                    output = await self._continue(before, input, config)
+                else:
+                    output = self._answer(await super().generate(input, tools, tool_choice, config), config)
+            self._count(output)
+        return output
+
+    def _answer(
+        self, result: ModelOutput | tuple[ModelOutput | Exception, ModelCall], config: GenerateConfig
+    ) -> ModelOutput:
+        found = result[0] if isinstance(result, tuple) else result
+        if isinstance(found, openai.APIError):
+            raise self._refused(found, config)
+        if isinstance(found, Exception):
+            raise found
+        found.metadata = (found.metadata or {}) | _confidence(found.choices)
+        return found
+
+    def _refused(self, error: openai.APIError, config: GenerateConfig) -> EntminError:
+        url, message = self._urls[self._place(config)], said(error)
+        if any(words in message.lower() for words in _TOO_LONG):
+            return PromptTooLongError(f"{url}: {message}; use a smaller --max-tokens or a longer context")
+        return EntminError(f"{url} refused a request: {message}")
+
+    def _count(self, output: ModelOutput) -> None:
+        assert self._servers is not None
+        stats, usage = self._servers.stats, output.usage or ModelUsage()
+        stats.completed += 1
+        stats.generated_tokens += usage.output_tokens
+        stats.prompt_tokens += usage.input_tokens + (usage.input_tokens_cache_read or 0)
+
+    def chat_choices_from_completion(
+        self, completion: ChatCompletion, tools: list[ToolInfo]
+    ) -> list[ChatCompletionChoice]:
+        """Keep what entmin's own server measured, for `generate` to find."""
+        choices = super().chat_choices_from_completion(completion, tools)
+        ordered = sorted(completion.choices, key=lambda choice: choice.index)
+        for choice, raw in zip(choices, ordered, strict=True):
+            choice.message.metadata = {"entmin": (raw.model_extra or {}).get("entmin") or {}}
+        return choices
+
+    async def _continue(self, before: str, input: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
+        """Answer a prompt given as text: what stands before, then the conversation in the server's template."""
+        client = self._client(config)
+        name = self.service_model_name()
+        plain = client.with_options(base_url=self._urls[self._place(config)].removesuffix("/v1"))
+
+        async def post(path: str, **body: Any) -> dict[str, Any]:
+            return cast(dict[str, Any], await plain.post(path, cast_to=dict[str, Any], body={"model": name, **body}))
+
+        turns = [{"role": message.role, "content": message.text} for message in input]
+        asked = await post("/tokenize", messages=turns, add_generation_prompt=True)
+        text = before + str((await post("/detokenize", tokens=asked["tokens"]))["prompt"])
+        whole = await post("/tokenize", prompt=text, add_special_tokens=False)
+        free = int(whole["max_model_len"]) - len(whole["tokens"])
+        if free < 1:
+            raise PromptTooLongError(
+                f"the prompt has {len(whole['tokens'])} tokens; {name} takes {free + len(whole['tokens'])}"
+            )
+        try:
+            done = await client.completions.create(
+                model=name,
+                prompt=whole["tokens"],
+                max_tokens=min(free, config.max_tokens or free),
+                temperature=config.temperature,
+                top_p=config.top_p,
+                seed=config.seed,
+                extra_body=config.extra_body,
+            )
+        except openai.BadRequestError as error:
+            raise self._refused(error, config) from error
+        return _text_output(name, done, text)
+
+
+def _text_output(model: str, done: openai.types.Completion, prompt: str) -> ModelOutput:
+    choice, usage = done.choices[0], done.usage
+    read, written = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+    message = ChatMessageAssistant(content=choice.text, model=model, source="generate")
+    return ModelOutput(
+        model=model,
+        choices=[
+            ChatCompletionChoice(
+                message=message, stop_reason="max_tokens" if choice.finish_reason == "length" else "stop"
+            )
+        ],
+        usage=ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written),
+        metadata={"prompt": prompt},
+    )
+
+
+def _confidence(choices: list[ChatCompletionChoice]) -> dict[str, float]:
+    """Means per token, as the in-process engine reports them; log-probabilities are not kept one by one."""
+    found: dict[str, float] = {}
+    for choice in choices[:1]:
+        if choice.logprobs is not None and choice.logprobs.content:
+            found["log_probability"] = fmean(token.logprob for token in choice.logprobs.content)
+        choice.logprobs = None
+        measured = (choice.message.metadata or {}).get("entmin", {})
+        choice.message.metadata = None
+        found |= {name: float(measured[name]) for name in ("entropy_before", "entropy_after") if name in measured}
+    return found

@@ -1,0 +1,292 @@
+"""Engines behind OpenAI's protocol: what is at an address, and whether it can do what a run asks.
+
+Nothing is taken on trust, because a server that does not know a field usually ignores it. Before a run each server is
+asked for its models and version, is sent a method that does not exist (one that knows methods answers HTTP 400 and
+names it), and one token of the very request the run will make.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import openai
+
+from entmin.engine.requests import EngineStats, Sampling
+from entmin.errors import EntminError, UsageError
+from entmin.evals.engines import EngineChoice
+from entmin.methods import Method
+from entmin.strategies import Confidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from inspect_ai.model import Model
+
+_PROBE = "entmin-probe"
+_PREFLIGHT_SECONDS = 60.0
+_IN_FLIGHT = 64
+"""Requests to keep in flight at each server where --batch-size says nothing."""
+NO_KEY = "none"
+"""Sent where no key is given: the client insists on one."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server, as it described itself."""
+
+    url: str
+    """Ends in ``/v1``, or wherever the API's routes are."""
+    kind: str
+    """``vllm``, ``entmin``, or what else the server says owns its models."""
+    version: str | None
+    weights: str | None
+    """Where the server has the weights from, if it says so."""
+    knows_methods: bool
+
+
+class Servers:
+    """One or several servers of one kind with one model, as `entmin.evals.engines` wants an engine."""
+
+    def __init__(self, model: str, choice: EngineChoice, urls: tuple[str, ...], key: str | None) -> None:
+        """Ask every server what it is.
+
+        Raises:
+            EntminError: one cannot be reached or does not serve the model, or they are not of one kind.
+        """
+        self.name, self.choice, self.key = model, choice, key or NO_KEY
+        self.stats, self.notices = EngineStats(), []
+        self.servers = [describe(_routes(url), model, self.key) for url in urls]
+        self._check_kinds()
+        self._bodies: dict[tuple[Method, Sampling], dict[str, Any]] = {}
+        self._busy, self._since = 0, 0.0
+
+    notices: list[str]
+    stop: Callable[[], None] | None = None
+    """Ends the server where it was started here."""
+
+    def close(self) -> None:
+        """Stop the server if it was started here; others stay."""
+        if self.stop is not None:
+            self.stop()
+
+    def _check_kinds(self) -> None:
+        first = self.servers[0]
+        for server in self.servers:
+            if self.choice.name == "vllm" and server.kind != "vllm":
+                raise UsageError(
+                    f"{server.url} is no vLLM server (its models are {server.kind}'s): use --engine openai"
+                )
+            if (server.kind, server.weights, server.knows_methods) != (first.kind, first.weights, first.knows_methods):
+                raise UsageError(
+                    f"{first.url} and {server.url} do not serve the same: {_shown(first)} and {_shown(server)}"
+                )
+            if server.version != first.version:
+                self.notices.append(f"{server.url} is version {server.version}, {first.url} is {first.version}")
+
+    @property
+    def concurrency(self) -> int:
+        """Requests to keep in flight at all servers together."""
+        return int(dict(self.choice.options).get("batch_size", _IN_FLIGHT * len(self.servers)))
+
+    @property
+    def measures(self) -> frozenset[Confidence]:
+        """Log-probabilities come from servers that return them, entropies from entmin's own."""
+        return frozenset(("entropy",)) if self.servers[0].kind == "entmin" else frozenset(("logprob",))
+
+    @property
+    def text_prompts(self) -> bool:
+        """VLLM writes a conversation out as text and takes one as a prompt."""
+        return self.servers[0].kind == "vllm"
+
+    def model(self) -> Model:
+        """A fresh Inspect model: its connections belong to the event loop of one run."""
+        from inspect_ai.model import get_model
+
+        from entmin.evals.server_api import ServerAPI
+
+        model = get_model(f"entmin-server/{self.name}", base_url=self.servers[0].url, api_key=self.key, memoize=False)
+        assert isinstance(model.api, ServerAPI)
+        model.api.connect(self)
+        return model
+
+    def identity(self) -> dict[str, Any]:
+        """Engine, kind of server and weights; versions and addresses may change within a run and are in `record`."""
+        first = self.servers[0]
+        # Of a server that was running already, nobody here knows how it was started.
+        started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
+        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started}
+
+    def record(self) -> dict[str, Any]:
+        """What the servers said of themselves."""
+        return {"engine": self.choice.name, "servers": [asdict(server) for server in self.servers]}
+
+    def body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+        """Method and sampling, tried on every server with a request for one token.
+
+        Raises:
+            UsageError: a server does not know methods, or refuses the request.
+        """
+        if (method, sampling) not in self._bodies:
+            self._bodies[method, sampling] = self._tried_body(method, sampling)
+        return self._bodies[method, sampling]
+
+    def _tried_body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+        first = self.servers[0]
+        if method.name != "normal" and not first.knows_methods:
+            raise UsageError(
+                f"{first.url} ({_shown(first)}) does not know entmin's methods and would decode without "
+                f"{method.name}: start it with `entmin serve {self.name}`, or compare --methods normal,greedy only"
+            )
+        # Named even for `normal`: the server may have another default.
+        method_body = {"vllm_xargs": method.to_args()} if first.knows_methods else {}
+        # Explicit, because vLLM takes what is left out from the checkpoint's generation config.
+        explicit = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
+        refusal = self._refusal(sampling, method_body | explicit)
+        if refusal is None:
+            return method_body | explicit
+        bare = first.kind not in ("vllm", "entmin") and not (sampling.top_k or sampling.min_p)
+        if bare and self._refusal(sampling, method_body) is None:
+            self.notices.append(f"{first.url} takes no top_k, min_p or repetition_penalty: its own defaults apply")
+            return method_body
+        raise UsageError(refusal)
+
+    def _refusal(self, sampling: Sampling, body: dict[str, Any]) -> str | None:
+        for server in self.servers:
+            try:
+                _ask(server.url, self.name, self.key, body, temperature=sampling.temperature, top_p=sampling.top_p)
+            except openai.BadRequestError as error:
+                return f"{server.url} refuses the request: {said(error)}"
+        return None
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Keep the time during which at least one request is in progress."""
+        if self._busy == 0:
+            self._since = time.monotonic()
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self.stats.busy_seconds += time.monotonic() - self._since
+
+
+def open_servers(model: str, choice: EngineChoice) -> Servers:
+    """The servers a user chose; without an address, a vLLM server started here and stopped with this process.
+
+    Raises:
+        EntminError: no server, or not what was asked for.
+    """
+    if choice.base_urls:
+        return Servers(model, choice, choice.base_urls, choice.api_key)
+    from entmin.serve.child import start_vllm, stop
+
+    started = start_vllm(model, _vllm_options(choice))
+    servers = Servers(model, choice, (started.url,), started.key)
+    servers.stop = partial(stop, started.process)
+    return servers
+
+
+def _vllm_options(choice: EngineChoice) -> list[str]:
+    """What a vLLM server that is started here is told beside the model."""
+    given = dict(choice.options)
+    named = [f"--{name}={given[name]}" for name in ("dtype", "revision") if name in given]
+    return named + shlex.split(given.get("vllm_args", ""))
+
+
+def describe(url: str, model: str, key: str) -> Server:
+    """Ask a server what it is.
+
+    Raises:
+        EntminError: it cannot be reached, wants another key, or does not serve the model.
+    """
+    client = openai.OpenAI(base_url=url, api_key=key, timeout=_PREFLIGHT_SECONDS, max_retries=1)
+    with client, explained(url):
+        served = {entry.id: entry for entry in client.models.list()}
+        if model not in served:
+            raise EntminError(f"{url} does not serve {model!r}; it serves {', '.join(served) or 'nothing'}")
+        kind = served[model].owned_by or "unknown"
+        version = _version(client, url)
+    root = getattr(served[model], "root", None)
+    return Server(url, kind, version, None if root is None else str(root), _knows_methods(url, model, key))
+
+
+def _version(client: openai.OpenAI, url: str) -> str | None:
+    """What ``/version`` says, which vLLM has; None where there is none."""
+    try:
+        found = client.with_options(base_url=url.removesuffix("/v1")).get("/version", cast_to=dict[str, object])
+    except (openai.APIStatusError, ValueError):
+        return None
+    return str(found["version"]) if isinstance(found, dict) and "version" in found else None
+
+
+def _knows_methods(url: str, model: str, key: str) -> bool:
+    """Whether a method that does not exist is refused by name; a server that ignores it would ignore a real one too."""
+    try:
+        _ask(url, model, key, {"vllm_xargs": {"entmin_method": _PROBE}})
+    except openai.BadRequestError as error:
+        return _PROBE in said(error)
+    except openai.UnprocessableEntityError:
+        return False
+    return False
+
+
+def _ask(url: str, model: str, key: str, body: dict[str, Any], **sampling: Any) -> None:
+    """Ask for one token; HTTP 400 comes back as it is."""
+    with openai.OpenAI(base_url=url, api_key=key, timeout=_PREFLIGHT_SECONDS, max_retries=1) as client, explained(url):
+        messages: Any = [{"role": "user", "content": "Hello"}]
+        client.chat.completions.create(
+            model=model, messages=messages, max_tokens=1, seed=0, extra_body=body, **sampling
+        )
+
+
+@contextlib.contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass."""
+    try:
+        yield
+    except openai.APITimeoutError as error:
+        raise EntminError(f"{url} did not answer in time; see what it is doing, then run the same command") from error
+    except openai.APIConnectionError as error:
+        raise EntminError(
+            f"no server answers at {url} ({_cause(error)}): start it again, or leave it out of --base-url, and run "
+            "the same command"
+        ) from error
+    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+        raise EntminError(f"{url} wants another API key ({error.status_code}): set ENTMIN_API_KEY") from error
+    except openai.NotFoundError as error:
+        raise EntminError(
+            f"{url} has no such model or route (404: {said(error)}); does the address end in /v1?"
+        ) from error
+
+
+def said(error: openai.APIError) -> str:
+    """What the server wrote."""
+    body: Any = error.body
+    message = body.get("message") if isinstance(body, dict) else None
+    return " ".join(str(message or error.message).split())[:500]
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
+
+
+def _routes(url: str) -> str:
+    """The address with ``/v1``, where only host and port were given."""
+    bare = url.rstrip("/")
+    if "://" not in bare:
+        raise UsageError(f"--base-url {url!r}: write it in full, such as http://127.0.0.1:8000/v1")
+    return bare if "/" in bare.partition("://")[2] else f"{bare}/v1"
+
+
+def _shown(server: Server) -> str:
+    return f"{server.kind} {server.version}" if server.version else server.kind

@@ -1,0 +1,270 @@
+"""What all trainers share: reproducible samples, and the curves that say how they change.
+
+Every sample is drawn from a stream of its own, numbered by rollout and row over all processes. The samples of a step
+thus depend on the seed and the weights alone: not on the micro-batch, on the number of processes, or on where a run was
+interrupted.
+
+Curves, one value per optimiser step, in TRL's metrics under these names:
+
+    entropy     mean token entropy of the policy on its samples, nats
+    length      mean completion length, tokens             clipped    share of completions cut at the limit
+    repetition  mean share of 4-grams that occurred before in the same completion
+    distinct    different answers per prompt / n           agreement  mean share of the most frequent answer
+    tokens      completion tokens since the start of the run
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from trl.models.utils import disable_gradient_checkpointing
+from trl.trainer import utils as head
+from trl.trainer.base_trainer import _BaseTrainer
+
+Sampler = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
+"""(model, prompts as token ids, stream numbers) -> completions as token ids, end-of-sequence token included."""
+AnswerKeys = Callable[[list[str]], list[str | None]]
+"""Completions of whole groups -> a text per completion that is equal where answers are equal; None without answer."""
+
+
+class Scores(NamedTuple):
+    """The policy's view of the samples before the update, each ``[B, C]``."""
+
+    logprobs: Tensor
+    entropies: Tensor
+    mask: Tensor
+
+
+class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
+    """Mixin for TRL's online trainers: sampling streams, entropies at no extra cost, curves."""
+
+    keeps_old_logprobs = True
+    """Whether the trainer itself scores every sample with the current policy before the update."""
+
+    def __init__(
+        self, *args: Any, sampler: Sampler | None, answer_keys: AnswerKeys | None = None, **kwargs: Any
+    ) -> None:
+        """Set up the trainer; other arguments are TRL's.
+
+        Args:
+            args: for TRL.
+            sampler: draws completions; None leaves that to TRL (a vLLM server, or sharded weights).
+            answer_keys: makes answers comparable; None compares whole texts.
+            kwargs: for TRL.
+        """
+        self._sampler = sampler
+        self._answer_keys: AnswerKeys = answer_keys or (lambda texts: [text.strip() or None for text in texts])
+        self._prompt_ids: list[list[int]] = []
+        self._scores: Scores | None = None
+        self._awaiting_scores = False
+        self._live: tuple[Tensor, Tensor] | None = None
+        self._sums: dict[str, Tensor] = {}
+        self._window_tokens: Tensor | None = None
+        self._tokens_drawn = 0
+        self._keys: list[str | None] = []
+        super().__init__(*args, **kwargs)
+
+    # ---- sampling ----
+
+    @property
+    def rollout_number(self) -> int:
+        """How many rollouts came before this one, over the whole run."""
+        updates: int = self.args.steps_per_generation // self.args.gradient_accumulation_steps
+        done: int = self.state.global_step
+        return done // max(1, updates)
+
+    def _streams(self, rows: int) -> list[int]:
+        processes, index = self.accelerator.num_processes, self.accelerator.process_index
+        first = (self.rollout_number * processes + index) * rows
+        return list(range(first, first + rows))
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        self._prompt_ids = prompt_ids
+        if self._sampler is None:
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        model = self.accelerator.unwrap_model(self.model)
+        return self._sampler(model, prompt_ids, self._streams(len(prompt_ids)))
+
+    def _generate(self, prompts: list[Any]) -> Any:
+        self._scores, self._awaiting_scores = None, self.keeps_old_logprobs
+        out = super()._generate(prompts)
+        self._log_samples(out[1])
+        return out
+
+    # ---- curves ----
+
+    def _log_samples(self, completions: list[list[int]]) -> None:
+        n, limit = self.num_generations, self.max_completion_length
+        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
+        texts = self._tokenizer.batch_decode(completions, skip_special_tokens=True)
+        self._keys = self._answer_keys(texts)
+        groups = [self._keys[i : i + n] for i in range(0, len(self._keys), n)]
+        lengths = [len(ids) for ids in completions]
+        local = torch.tensor(
+            [
+                sum(lengths) / len(lengths),
+                sum(len(ids) >= limit and ids[-1] not in ends for ids in completions) / len(completions),
+                sum(map(repetition, completions)) / len(completions),
+                sum(distinct(group) for group in groups) / len(groups),
+                sum(agreement(group) for group in groups) / len(groups),
+            ],
+            dtype=torch.float64,
+        )
+        means = self._mean_over_processes(local)
+        if not self._tokens_drawn:  # a resumed run counts on
+            self._tokens_drawn = int(
+                next((row["tokens"] for row in self.state.log_history[::-1] if "tokens" in row), 0)
+            )
+        self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)
+        names = ("length", "clipped", "repetition", "distinct", "agreement")
+        found = dict(zip(names, means, strict=True)) | {"tokens": float(self._tokens_drawn)}
+        if n == 1:  # nothing to compare with
+            del found["distinct"], found["agreement"]
+        self._metrics["train"].update({name: [value] for name, value in found.items()})
+
+    def _mean_over_processes(self, local: Tensor) -> list[float]:
+        device = self.accelerator.device
+        kind = torch.float32 if device.type == "mps" else local.dtype
+        means: list[float] = self.accelerator.reduce(local.to(device, kind), "mean").tolist()
+        return means
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Put in means over all tokens of the step, where TRL has means of micro-batch means."""
+        for name, sums in self._sums.items():
+            total, count = self.accelerator.reduce(sums, "sum").tolist()
+            self._metrics["train"][name] = [total / max(count, 1)]
+        self._sums = {}
+        super().log(logs, start_time)
+
+    def _add(self, name: str, total: Tensor, count: Tensor) -> None:
+        """Count something per token into the curve of that name."""
+        sums = torch.stack([total.detach().float(), count.float()])
+        self._sums[name] = self._sums[name] + sums if name in self._sums else sums
+
+    # ---- the policy's own forward pass ----
+
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        learning = torch.is_grad_enabled()
+        scoring = self._awaiting_scores and not learning and model is self.model
+        with completions_only(input_ids.device):
+            out = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy or scoring, **kwargs
+            )
+        mask = attention_mask[:, -logits_to_keep:]
+        if scoring:
+            self._scores, self._awaiting_scores = Scores(out[0], out[1].detach(), mask), False
+        if learning and out[1] is not None:
+            self._live = (out[1], mask)
+            self._add("entropy", (out[1] * mask).sum(), mask.sum())
+        return out
+
+    def _score(self, prompts: list[list[int]], completions: list[list[int]]) -> Scores:
+        """The policy's log-probabilities and entropies of the samples; free where the trainer has just taken them."""
+        if self._scores is None:
+            device = self.accelerator.device
+            pad = self._tokenizer.pad_token_id
+            left, left_mask = stack(prompts, pad, left=True)
+            right, right_mask = stack(completions, pad)
+            ids, mask = torch.cat([left, right], 1).to(device), torch.cat([left_mask, right_mask], 1).to(device)
+            size = self.args.per_device_train_batch_size
+            self._awaiting_scores = True
+            with torch.no_grad(), self.without_checkpointing():
+                self._get_per_token_logps_and_entropies(self.model, ids, mask, right.shape[1], size)
+        assert self._scores is not None
+        return self._scores
+
+    def without_checkpointing(self) -> Any:
+        """Context in which the model does not recompute activations."""
+        return disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs)
+
+    # ---- normalisation over the whole optimisation step ----
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        inputs = super()._prepare_inputs(generation_batch)
+        accumulate = self.args.gradient_accumulation_steps
+        if self.model.training and self._step % accumulate == 0:
+            first = self._step % self.args.steps_per_generation
+            window = self._buffered_inputs[first : first + accumulate]
+            local = torch.stack([part["completion_mask"].sum() for part in window]).sum()
+            self._window_tokens = self.accelerator.reduce(local, "sum")
+        return inputs
+
+    def _as_step_share(self, total: Tensor, count: Tensor | float) -> Tensor:
+        """A sum over this micro-batch, as its share of the mean over the whole step.
+
+        Undoes what comes later: processes are averaged, and Trainer divides by the number of micro-batches unless told
+        that the loss is scaled already.
+        """
+        scale = self.accelerator.num_processes
+        if not self.loss_is_scaled_for_ga:
+            scale *= self.current_gradient_accumulation_steps
+        share: Tensor = total * scale / count
+        return share
+
+
+@contextmanager
+def completions_only(device: torch.device) -> Iterator[None]:
+    """On a CPU, keep TRL's fused head to the positions that count, as it does by itself on a GPU.
+
+    Elsewhere than on a GPU it projects prompts and padding as well, and throws that away: most of the head's time.
+    """
+    original = head._use_triton
+    if device.type == "cpu":
+        head._use_triton = lambda _: True
+    try:
+        yield
+    finally:
+        head._use_triton = original
+
+
+def stack(rows: Sequence[Sequence[int]], pad: int, *, left: bool = False) -> tuple[Tensor, Tensor]:
+    """Token ids and mask, both ``[B, longest]``."""
+    width = max(len(row) for row in rows)
+    ids = torch.full((len(rows), width), pad, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for i, row in enumerate(rows):
+        place = slice(width - len(row), width) if left else slice(len(row))
+        ids[i, place], mask[i, place] = torch.tensor(row, dtype=torch.long), 1
+    return ids, mask
+
+
+def repetition(tokens: Sequence[int], size: int = 4) -> float:
+    """Share of the 4-grams that occurred before; 0 where there are none."""
+    grams = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def distinct(keys: Sequence[str | None]) -> float:
+    """Different answers per sample; samples without an answer count as one answer together."""
+    return len(set(keys)) / len(keys)
+
+
+def agreement(keys: Sequence[str | None]) -> float:
+    """Share of the most frequent answer; 0 where nothing was answered."""
+    counts = Counter(key for key in keys if key is not None)
+    return max(counts.values(), default=0) / len(keys)
+
+
+def answer_ids(keys: Sequence[str | None]) -> Tensor:
+    """``[B]`` integers, equal where answers are equal; -1 without an answer."""
+    digest = [-1 if key is None else _number(key) for key in keys]
+    return torch.tensor(digest, dtype=torch.long)
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "big")

@@ -1,0 +1,113 @@
+"""Frozen settings that come as text or numbers: parsed, checked, described. The base of methods and of strategies."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, get_type_hints
+
+from entmin.errors import UsageError
+
+Scalar = str | int | float | bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameters:
+    """A named set of scalars; a subclass's fields are checked against their types and bounds when it is built."""
+
+    name: ClassVar[str]
+    """The mode name, such as ``em_inf``."""
+    summary: ClassVar[str]
+    """One line for ``entmin list``."""
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    """Named settings: preset name to the fields it sets."""
+    bounds: ClassVar[dict[str, tuple[float, float]]] = {}
+    """Field name to the inclusive range of allowed values."""
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """Field name to the words it may be; hyphens count as underscores."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, self._checked(field.name, getattr(self, field.name)))
+
+    @classmethod
+    def _checked(cls, name: str, value: Any) -> Scalar:
+        kind = cls.options()[name]
+        try:
+            parsed: Scalar = _parse(kind, value)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"{cls.name}: {name} must be {kind.__name__}, not {value!r}") from None
+        if name in cls.choices:
+            parsed = str(parsed).strip().lower().replace("-", "_")
+            if parsed not in cls.choices[name]:
+                raise UsageError(f"{cls.name}: {name} must be {' or '.join(cls.choices[name])}, not {value!r}")
+        low, high = cls.bounds.get(name, (-math.inf, math.inf))
+        if not isinstance(parsed, str) and not low <= parsed <= high:
+            raise UsageError(f"{cls.name}: {name} must be between {low:g} and {high:g}, not {parsed!r}")
+        return parsed
+
+    @classmethod
+    def options(cls) -> dict[str, type]:
+        """Hyper-parameter names and their scalar types, in order."""
+        hints = get_type_hints(cls)
+        return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+    @classmethod
+    def preset(cls, name: str, **overrides: Any) -> Self:
+        """The settings of a preset.
+
+        Raises:
+            UsageError: no such preset; the message lists the ones there are.
+        """
+        if name not in cls.presets:
+            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {', '.join(cls.presets) or 'none'}")
+        return cls(**{**cls.presets[name], **overrides})
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """Build from names and values; missing ones take their defaults, ``preset`` its values.
+
+        Raises:
+            UsageError: an unknown option (the message lists the right names), or a value out of range.
+        """
+        given = dict(settings)
+        preset = given.pop("preset", None)
+        known = list(cls.options())
+        for key in given:
+            if key not in known:
+                raise UsageError(
+                    f"{cls.name} has no option {key!r}{closest(key, known)}; options: {', '.join(known) or 'none'}"
+                )
+        return cls(**given) if preset is None else cls.preset(str(preset), **given)
+
+    def describe(self) -> str:
+        """A short form for tables: ``em_inf(threshold=0.3, ...)``."""
+        shown = (f"{k}={v}" if isinstance(v, str) else f"{k}={v:g}" for k, v in dataclasses.asdict(self).items())
+        return f"{self.name}({', '.join(shown)})"
+
+
+def _parse(kind: type, value: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, str) and value.lower() in ("true", "false", "0", "1"):
+            return value.lower() in ("true", "1")
+        if isinstance(value, (bool, int)) and value in (0, 1):
+            return bool(value)
+        raise ValueError
+    if isinstance(value, bool):
+        raise TypeError
+    if kind is int:
+        if float(value) != int(float(value)):
+            raise ValueError
+        return int(float(value))
+    parsed = kind(value)
+    if kind is float and not math.isfinite(parsed):
+        raise ValueError
+    return parsed
+
+
+def closest(word: str, names: Sequence[str]) -> str:
+    """`` (did you mean 'x'?)``, or nothing when no name is near."""
+    close = difflib.get_close_matches(word, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

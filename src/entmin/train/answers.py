@@ -1,0 +1,86 @@
+"""What a completion answers, and whether that is right: the project's graders, as training needs them.
+
+Which rules apply follows from a prompt's `kind` and `source`. Keys make answers comparable without any label; only
+`verdicts` takes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from entmin.errors import UsageError
+from entmin.grading import integer
+from entmin.grading.api import equivalent, grade_many
+from entmin.grading.extract import extract
+from entmin.grading.gold import Gold
+from entmin.grading.golds import gold_for
+from entmin.train import programs
+
+MATH_TASK = "math500"
+"""The benchmark whose rules for reading a gold apply to mathematics of any source."""
+
+
+def text_of(completion: Any) -> str:
+    """The text of a completion as TRL gives it: chat messages, or plain text."""
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
+
+
+class Answers:
+    """The rules for one set of prompts."""
+
+    def __init__(self, kind: str, source: str, n: int) -> None:
+        """Choose the rules.
+
+        Args:
+            kind: math, code or none.
+            source: where the prompts come from; ``arithmetic`` has integer answers.
+            n: samples per prompt, which stand together.
+        """
+        self._integer, self._kind, self._n = source == "arithmetic", kind, n
+
+    def keys(self, texts: list[str]) -> list[str | None]:
+        """A text per completion, equal within a group of n where the answers are equal; None without an answer."""
+        if self._integer:
+            return [None if (found := integer.extract(text)) is None else _plain(found) for text in texts]
+        if self._kind != "math":
+            return [text.strip() or None for text in texts]
+        spelled = [None if (got := extract(text)) is None else got.answer for text in texts]
+        keys: list[str | None] = []
+        for start in range(0, len(spelled), self._n):
+            keys += _merge(spelled[start : start + self._n])
+        return keys
+
+    def verdicts(self, texts: Sequence[str], answers: Sequence[str | None]) -> list[bool | None]:
+        """Whether each text gives its answer; None where nobody can say."""
+        if self._integer:
+            return [
+                None if gold is None else integer.grade(text, Gold("integer", (gold,))).correct
+                for text, gold in zip(texts, answers, strict=True)
+            ]
+        if self._kind == "code":
+            return programs.verdicts(texts, answers)
+        if self._kind != "math":
+            raise UsageError("these prompts have no answers that can be verified; use em-ft or em-rl, or other prompts")
+        known = [(MATH_TASK, t, gold_for(MATH_TASK, g)) for t, g in zip(texts, answers, strict=True) if g is not None]
+        judged = iter(grade_many(known))
+        return [None if gold is None else next(judged).correct for gold in answers]
+
+
+def _plain(number: str) -> str:
+    return number.replace(",", "").replace(" ", "").replace("−", "-").lstrip("+")
+
+
+def _merge(answers: list[str | None]) -> list[str | None]:
+    """The same answers, each in the spelling of the first that is equivalent."""
+    spellings: list[str] = []
+    merged: list[str | None] = []
+    for answer in answers:
+        if answer is None:
+            merged.append(None)
+            continue
+        same = next((s for s in spellings if s == answer or equivalent(MATH_TASK, s, answer)), None)
+        if same is None:
+            spellings.append(answer)
+        merged.append(same or answer)
+    return merged

@@ -1,0 +1,95 @@
+"""From our settings to TRL's arguments. Sizes of one step are divided among processes and micro-batches here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from entmin.errors import UsageError
+from entmin.train.config import TrainConfig
+from entmin.train.policy import Place
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one optimiser step is divided."""
+
+    processes: int
+    micro: int
+    """Samples of one forward pass of one process."""
+    accumulate: int
+    """Forward and backward passes per optimiser step, in each process."""
+
+
+def split_for(config: TrainConfig, processes: int | None = None) -> Split:
+    """Divide a step's samples among processes and micro-batches.
+
+    Args:
+        config: resolved settings.
+        processes: how many; default: what the launcher says.
+
+    Raises:
+        UsageError: the samples cannot be divided evenly.
+    """
+    processes = processes or int(os.environ.get("WORLD_SIZE", "1"))
+    if config.batch_size % processes:
+        raise UsageError(f"batch_size {config.batch_size} cannot be divided among {processes} processes")
+    rows = config.batch_size // processes * (config.n or 1)
+    micro = min(config.micro_batch, rows)
+    if rows % micro:
+        raise UsageError(
+            f"{rows} samples per process cannot be split into micro-batches of {micro}; change micro_batch"
+        )
+    return Split(processes, micro, rows // micro)
+
+
+def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
+    """Arguments that every trainer takes."""
+    split = split_for(config)
+    schedule = "constant_with_warmup" if config.schedule == "constant" else config.schedule
+    return {
+        "output_dir": config.output,
+        "max_steps": steps,
+        "per_device_train_batch_size": split.micro,
+        "gradient_accumulation_steps": split.accumulate,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": schedule,
+        "warmup_steps": config.warmup_steps,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "bf16": place.bf16,
+        "use_cpu": place.device.type == "cpu",
+        "seed": config.seed,
+        "data_seed": config.seed,
+        "save_strategy": "steps",
+        "save_steps": config.save_every,
+        "save_total_limit": None,
+        "logging_steps": 1,
+        "report_to": list(config.report) or "none",
+        "run_name": f"{config.method}-{os.path.basename(config.output)}",
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+    }
+
+
+def online_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
+    """Arguments of the trainers that draw samples."""
+    arguments = common_arguments(config, place, steps)
+    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": config.vllm_url}
+    return arguments | {
+        "steps_per_generation": arguments["gradient_accumulation_steps"] * config.updates_per_rollout,
+        "num_generations": config.n,
+        "max_completion_length": config.max_tokens,
+        "temperature": config.temperature,
+        "top_p": 1.0,
+        "top_k": 0,
+        "min_p": None,
+        "repetition_penalty": 1.0,
+        "beta": config.kl,
+        "epsilon": config.clip,
+        "shuffle_dataset": False,
+        "disable_dropout": not config.lora_dropout,
+        **(vllm if config.rollouts == "vllm" else {}),
+    }

@@ -1,0 +1,142 @@
+"""The trainer of each method, put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from entmin.engine.loading import LoadedModel
+from entmin.errors import UsageError
+from entmin.train.answers import Answers, text_of
+from entmin.train.arguments import common_arguments, online_arguments
+from entmin.train.config import TrainConfig
+from entmin.train.policy import Place, Twin
+from entmin.train.prompts import Prompts, in_order
+from entmin.train.rollouts import Rollouts
+
+
+def build_trainer(
+    config: TrainConfig, place: Place, loaded: LoadedModel, prompts: Prompts, steps: int, card: Callable[[Path], None]
+) -> Any:
+    """The method's trainer, ready to run.
+
+    Raises:
+        UsageError: TRL or PEFT refuses the settings.
+    """
+    logging.getLogger("trl").setLevel(logging.WARNING)
+    rows = in_order(prompts.rows, steps * config.batch_size, config.seed)
+    answers = Answers(prompts.kind, prompts.source, config.n or 1)
+    common = {
+        "model": loaded.model,
+        "train_dataset": rows,
+        "processing_class": loaded.tokenizer,
+        "peft_config": adapters(config) if config.lora else None,
+        "keep": config.keep_checkpoints,
+        "card": card,
+    }
+    online = {
+        "answer_keys": answers.keys,
+        "sampler": None if config.rollouts == "vllm" else rollouts_for(config, place, loaded),
+    }
+    try:
+        if config.method == "sft":
+            return _supervised(config, place, steps, common)
+        if config.method == "em-ft":
+            return _em_ft(config, place, steps, common | online)
+        return _reinforced(config, place, steps, common | online, answers)
+    except ValueError as error:
+        raise UsageError(f"the trainer refuses these settings: {error}") from error
+
+
+def rollouts_for(config: TrainConfig, place: Place, loaded: LoadedModel) -> Rollouts:
+    """What draws the samples in this process."""
+    return Rollouts(
+        Twin(loaded, place),
+        max_tokens=config.max_tokens,
+        temperature=config.temperature,
+        batch_size=config.rollout_batch,
+        seed=config.seed,
+    )
+
+
+def adapters(config: TrainConfig) -> Any:
+    """PEFT's configuration of the adapters."""
+    from peft import LoraConfig
+
+    targets = config.lora_targets
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=targets if targets == "all-linear" else [name.strip() for name in targets.split(",")],
+        task_type="CAUSAL_LM",
+    )
+
+
+def _supervised(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
+    from trl import SFTConfig
+
+    from entmin.hosts.trl.sft import SupervisedTrainer
+
+    arguments = SFTConfig(
+        **common_arguments(config, place, steps),
+        max_length=None,
+        completion_only_loss=True,
+        train_sampling_strategy="sequential",
+        dataset_num_proc=None,
+    )
+    rows = common["train_dataset"]
+    return SupervisedTrainer(args=arguments, **common | {"train_dataset": _with_completions(rows)})
+
+
+def _with_completions(rows: Dataset) -> Dataset:
+    """Columns prompt and completion: the worked solution where there is one, else the answer."""
+
+    def completed(row: dict[str, Any]) -> dict[str, Any]:
+        text = row.get("solution") or row.get("answer")
+        if not text:
+            raise UsageError(f"sft needs answers, and prompt {row['id']!r} has none; use other data")
+        chat = not isinstance(row["prompt"], str)
+        return {"completion": [{"role": "assistant", "content": text}] if chat else text}
+
+    return rows.map(completed, keep_in_memory=True).select_columns(["prompt", "completion"])
+
+
+def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
+    from entmin.hosts.trl.em_ft import EMFTConfig, EMFTTrainer
+
+    arguments = EMFTConfig(**online_arguments(config, place, steps), reduction=config.reduction)
+    return EMFTTrainer(args=arguments, **common)
+
+
+def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str, Any], answers: Answers) -> Any:
+    from trl import GRPOConfig, RLOOConfig
+
+    from entmin.hosts.trl.intrinsic import Intrinsic, IntrinsicGRPO, IntrinsicRLOO
+
+    trainer, arguments = (IntrinsicGRPO, GRPOConfig) if config.advantages == "grpo" else (IntrinsicRLOO, RLOOConfig)
+    if config.method == "em-rl":
+        common["intrinsic"] = Intrinsic(config.reward, config.reduction, config.rent_share, config.seed)
+    else:
+        common["reward_funcs"] = [_verified(answers)]
+    settings = arguments(**online_arguments(config, place, steps))
+    return trainer(args=settings, entropy_bonus=config.entropy_bonus, **common)
+
+
+def _verified(answers: Answers) -> Callable[..., list[float | None]]:
+    def verified(completions: list[Any], answer: list[str | None], **_: Any) -> list[float | None]:
+        verdicts = answers.verdicts([text_of(completion) for completion in completions], answer)
+        return [None if verdict is None else float(verdict) for verdict in verdicts]
+
+    return verified
+
+
+def steps_of(config: TrainConfig, rows: Dataset) -> int:
+    """Optimiser steps of the run."""
+    if config.max_steps:
+        return config.max_steps
+    return max(1, round(config.epochs * len(rows) / config.batch_size))

@@ -1,0 +1,145 @@
+r"""From a row of any data set to an `Example`: which column is the prompt, which the answer.
+
+A column may be a path into a nested one, ``reward_model.ground_truth``. A prompt is a text or a list of chat messages;
+assistant turns at its end are not part of it, the last of them being taken for the solution.
+
+An answer is the text of its column, with two forms that data sets put a short answer in: what follows ``####``
+(GSM8K), and, where there is no answer column, the last ``\boxed{...}`` of a solution (MATH, NuminaMath).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from entmin.errors import EntminError, UsageError
+from entmin.evals.columns import last_box
+from entmin.train.data.example import Example, Kind
+
+PROMPT_COLUMNS = ("prompt", "messages", "problem", "question", "instruction")
+ANSWER_COLUMNS = ("answer", "gt", "expected_answer", "ground_truth", "final_answer", "reward_model.ground_truth")
+SOLUTION_COLUMNS = ("solution", "response", "completion")
+_ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a data set mean what."""
+
+    prompt: str
+    answer: str | None
+    solution: str | None
+
+
+def choose(
+    names: Sequence[str], where: str, prompt: str | None, answer: str | None, example: Mapping[str, Any]
+) -> Columns:
+    """Decide which columns to read: the ones asked for, else the first of the usual names.
+
+    Raises:
+        UsageError: a column asked for is missing, or none looks like a prompt; the message lists those there are.
+    """
+    there = f"{where} has the columns {', '.join(names)}"
+    for option, wanted in (("prompt_column", prompt), ("answer_column", answer)):
+        if wanted is not None and not _holds(example, wanted):
+            raise UsageError(f"there is no column {wanted!r}: {there}; correct {option}")
+    found = prompt or next((name for name in PROMPT_COLUMNS if _holds(example, name)), None)
+    if found is None:
+        raise UsageError(f"no column looks like a prompt: {there}; name the right one with prompt_column")
+    return Columns(
+        found,
+        answer or next((name for name in ANSWER_COLUMNS if _holds(example, name)), None),
+        next((name for name in SOLUTION_COLUMNS if _holds(example, name) and name != found), None),
+    )
+
+
+def _holds(row: Mapping[str, Any], path: str) -> bool:
+    """Whether the column is there; a nested one counts as there when its outer column is and holds it."""
+    outer, *inner = path.split(".")
+    if outer not in row:
+        return False
+    return not inner or (isinstance(row[outer], Mapping) and _holds(row[outer], ".".join(inner)))
+
+
+def value(row: Mapping[str, Any], path: str | None) -> Any:
+    """The value of a column or nested column; None where a row lacks it."""
+    found: Any = row
+    for part in path.split(".") if path else ():
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found if path else None
+
+
+def example_of(row: Mapping[str, Any], number: int, columns: Columns, source: str) -> Example | None:
+    """The example in row `number` (from 1); None where its prompt is empty.
+
+    Raises:
+        UsageError: the prompt is neither a text nor a list of chat messages.
+    """
+    turns = _turns(value(row, columns.prompt), f"{source}, row {number}, column {columns.prompt!r}")
+    replies = [text for role, text in turns if role == "assistant"]
+    while turns and turns[-1][0] == "assistant":
+        turns.pop()
+    asked = [text for role, text in turns if role == "user" and text.strip()]
+    if not asked:
+        return None
+    solution = _text(value(row, columns.solution)) or (replies[-1] if replies else None)
+    answer = _short(_text(value(row, columns.answer))) if columns.answer else _boxed(solution)
+    return Example(
+        turns=tuple(turns),
+        question="\n\n".join(asked),
+        id=str(_first(row, "id", "unique_id", "uid") or f"{number - 1}"),
+        source=str(_first(row, "data_source", "source") or source),
+        answer=answer,
+        solution=solution,
+        kind=_kind(row, answer),
+    )
+
+
+def _turns(prompt: Any, where: str) -> list[tuple[str, str]]:
+    if prompt is None or isinstance(prompt, str):
+        return [("user", prompt)] if prompt and prompt.strip() else []
+    try:
+        turns = [(str(message["role"]), message["content"]) for message in prompt]
+    except (TypeError, KeyError):
+        raise UsageError(f"{where}: expected a text or a list of messages with role and content") from None
+    for role, text in turns:
+        if role not in _ROLES or not isinstance(text, str):
+            raise UsageError(
+                f"{where}: a message needs a role ({', '.join(_ROLES)}) and a text as content; this one has "
+                f"role {role!r} and content of type {type(text).__name__}"
+            )
+    return turns
+
+
+def _text(found: Any) -> str | None:
+    if found is None or (isinstance(found, str) and not found.strip()):
+        return None
+    # A column of whole numbers with gaps arrives as floating point.
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    return str(found).strip()
+
+
+def _short(answer: str | None) -> str | None:
+    if answer is None or "####" not in answer:
+        return answer
+    return answer.rpartition("####")[2].strip().replace(",", "")
+
+
+def _boxed(solution: str | None) -> str | None:
+    try:
+        return last_box(solution or "")
+    except EntminError:
+        return None
+
+
+def _first(row: Mapping[str, Any], *names: str) -> Any:
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def _kind(row: Mapping[str, Any], answer: str | None) -> Kind:
+    stated = _first(row, "kind", "ability")
+    if answer is None:
+        return "none"
+    return "code" if stated in ("code", "coding") else "math"

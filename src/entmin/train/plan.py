@@ -1,0 +1,165 @@
+"""What a run will take, before it starts: ``entmin train ... --dry-run``.
+
+Memory of one GPU of G, in bytes; P parameters, p those that train (all, or the adapters'), under full sharding (FSDP2,
+ZeRO-3) or, with G = 1, none:
+
+    weights        4 P / G            float32, products in bfloat16; a frozen base under adapters: 2 P / G
+    gathered       2 x 2 x (P of a layer, or of the embeddings if larger)    bfloat16, two units in flight; G > 1 only
+    gradients      4 p / G
+    optimiser      8 p / G            AdamW: two float32 moments
+    reference      4 P / G            only with a KL term and without adapters (with them, it is the base)
+    sampling copy  2 P                bfloat16, not sharded; only where transformers draws the samples and all trains
+    activations    2 t (a L) or, with checkpointing, 2 t (h L + a)    t tokens of a micro-batch, L layers
+                   a = 5 h + 2 (heads + kv heads) head width + 4 intermediate: what one layer keeps for its backward
+    head           3 x 4 x 1024 V     the fused head goes through the vocabulary in tiles of at most 1024 tokens
+    KV cache       4 r t' L (kv heads) (head width)   r sequences of t' tokens decoded together; not with a vLLM server
+                   (which has its own GPUs), and not at the same time as activations: the larger of the two counts
+
+Every length is taken at its limit, so token counts and floating-point operations are upper bounds. Operations per token
+are the paper's (appendix D.4): 2 P forward, 6 P forward and backward; drawn and trained tokens both count.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+
+from entmin.errors import UsageError
+from entmin.train.config import TrainConfig
+from entmin.train.data.named import NAMED
+from entmin.train.shapes import Shape, shape_of
+from entmin.train.watch_settings import WatchSettings
+
+_GIB = 1 << 30
+_HEAD_TILE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An estimate; sizes in bytes, per GPU."""
+
+    parameters: int
+    trained: int
+    gpus: int
+    memory: dict[str, int]
+    prompts: int | None
+    """None: not known before the data is read."""
+    steps: int | None
+    tokens_per_step: int
+    """Completion tokens at most, over all GPUs."""
+    flops_per_step: float
+
+    @property
+    def total(self) -> int:
+        """Peak bytes of one GPU: activations and KV cache are not alive together."""
+        moving = ("activations", "KV cache")
+        fixed = sum(size for name, size in self.memory.items() if name not in moving)
+        return fixed + max(self.memory[name] for name in moving)
+
+
+def plan(config: TrainConfig, gpus: int = 1) -> Plan:
+    """Estimate a run on `gpus` GPUs.
+
+    Raises:
+        UsageError: the model's sizes are not known, or the batch cannot be divided.
+    """
+    config = config.resolved()
+    if gpus < 1:
+        raise UsageError(f"gpus must be at least 1, not {gpus}")
+    if config.batch_size % gpus:
+        raise UsageError(f"batch_size {config.batch_size} cannot be divided among {gpus} GPUs")
+    rows = config.batch_size // gpus * (config.n or 1)
+    if rows % min(config.micro_batch, rows):
+        raise UsageError(f"{rows} samples per GPU cannot be split into micro-batches of {config.micro_batch}")
+    shape = shape_of(config.model)
+    trained = shape.adapter_parameters(config.lora_rank) if config.lora else shape.parameters
+    samples = config.batch_size * (config.n or 1)
+    tokens = samples * config.max_tokens
+    passes = (0 if config.method == "sft" else 2) + (2 if config.kl else 0) + 6
+    prompts = _prompts(config)
+    steps = config.max_steps or (
+        None if prompts is None else max(1, round(config.epochs * prompts / config.batch_size))
+    )
+    memory = _memory(config, shape, trained, gpus)
+    return Plan(
+        shape.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * shape.parameters * tokens
+    )
+
+
+def _prompts(config: TrainConfig) -> int | None:
+    if config.data == "arithmetic":
+        return config.limit or int(config.data_options.get("size", 4096))
+    return config.limit or (NAMED[config.data].size if config.data in NAMED else None)
+
+
+def _memory(config: TrainConfig, shape: Shape, trained: int, gpus: int) -> dict[str, int]:
+    rows = config.batch_size // gpus * (config.n or 1)
+    context = config.max_prompt_tokens + config.max_tokens
+    everything = shape.parameters
+    unit = max(shape.layer_parameters, shape.vocab * shape.hidden)
+    tokens = min(config.micro_batch, rows) * context
+    kept = 5 * shape.hidden + 2 * (shape.heads + shape.kv_heads) * shape.head + 4 * shape.intermediate
+    alive = shape.hidden * shape.layers + kept if config.gradient_checkpointing else kept * shape.layers
+    here = config.rollouts == "transformers" and config.method != "sft"
+    cache = 4 * shape.layers * shape.kv_heads * shape.head * min(config.rollout_batch, rows) * context
+    return {
+        "weights": (2 * everything + 4 * trained if config.lora else 4 * everything) // gpus,
+        "gathered layers": 4 * unit if gpus > 1 else 0,
+        "gradients": 4 * trained // gpus,
+        "optimiser": 8 * trained // gpus,
+        "reference": 4 * everything // gpus if config.kl and not config.lora else 0,
+        "sampling copy": 2 * everything if here and not config.lora else 0,
+        "head": 12 * min(_HEAD_TILE, tokens) * shape.vocab,
+        "activations": 2 * tokens * alive,
+        "KV cache": cache if here else 0,
+    }
+
+
+def describe(config: TrainConfig, found: Plan, file: str | None = None) -> list[str]:
+    """The plan as lines for a person: settings, data, memory, work, command."""
+    config = config.resolved()
+    values = config.model_dump(mode="json")
+    order = sorted(values, key=lambda name: name in WatchSettings.model_fields)
+    settings = [f"  {name}: {values[name]}" for name in order]
+    size = "not known before it is read" if found.prompts is None else f"{found.prompts:,} prompts"
+    steps = "one pass over the data" if found.steps is None else f"{found.steps:,} steps"
+    adapters = f", of which {found.trained / 1e6:,.1f} million train" if config.lora else ""
+    total = f"{found.total / _GIB:.1f} GiB"
+    lines = ["settings:", *settings, "", f"model: {found.parameters / 1e9:.2f} billion parameters{adapters}"]
+    lines += [f"data: {config.data}, {size}", f"length: {steps} of {config.batch_size} prompts x {config.n} samples"]
+    lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
+    lines += [f"  {name:<16} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
+    lines += ["  (activations and KV cache are not alive together; allocator and libraries take 1 to 3 GiB more)"]
+    all_steps = f"; all steps {found.flops_per_step * found.steps:.1e}" if found.steps else ""
+    lines += [
+        f"per step at most: {found.tokens_per_step:,} completion tokens, {found.flops_per_step:.1e} floating-point "
+        f"operations{all_steps}",
+        "",
+        f"command for {found.gpus} GPU{'s' if found.gpus > 1 else ''}:",
+        f"  {launch_command(config, found.gpus, file)}",
+    ]
+    if config.rollouts == "vllm":
+        context = config.max_prompt_tokens + config.max_tokens
+        lines += [f"and, on GPUs of its own: trl vllm-serve --model {config.model} --max-model-len {context}"]
+    return lines
+
+
+def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> str:
+    """The shell command that starts the run on `gpus` GPUs of one machine."""
+    run = ["train", config.method, config.model, *(["--config", file] if file else [])]
+    if not file:
+        default = TrainConfig(method=config.method, model=config.model).resolved()
+        changed = config.model_dump(mode="json")
+        for name, value in default.model_dump(mode="json").items():
+            if changed[name] != value:
+                run += ["--set", f"{name}={_setting(changed[name])}"]
+    if gpus == 1:
+        return shlex.join(["entmin", *run])
+    sharding = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP".split()
+    launch = ["accelerate", "launch", "--num_processes", str(gpus), *sharding, "-m", "entmin"]
+    return shlex.join([*launch, *run])
+
+
+def _setting(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

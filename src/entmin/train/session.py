@@ -1,0 +1,194 @@
+"""One training run from its folder's point of view: begin or resume, train, stop cleanly, leave a whole record.
+
+The folder holds:
+
+    run.json         resolved settings           curves.jsonl   one line per step
+    checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
+    README.md        model card                  evals/         every held-out answer
+    *.safetensors    the trained model or adapter, with its tokenizer
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers.utils import logging
+
+from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.hosts.trl.checkpoints import checkpoints, writing
+from entmin.train.answers import Answers
+from entmin.train.build import build_trainer, rollouts_for, steps_of
+from entmin.train.card import write_card
+from entmin.train.config import TrainConfig
+from entmin.train.curves import Curves
+from entmin.train.data.report import FILE as REPORT
+from entmin.train.held_out import HeldOut
+from entmin.train.policy import load_policy, place_for
+from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
+from entmin.train.rollouts import Rollouts
+from entmin.train.static import StaticSamples
+from entmin.train.watch import CollapseWatch
+
+RECORD = "run.json"
+UNPUBLISHED = ["checkpoint-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin"]
+MAY_CHANGE = {
+    "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
+    "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
+    "agreement_plateau", "length_factor", "repetition_cap", "distinct_factor", "signal_steps", "gradient_factor",
+    "watch_window", "watch_save_every", "watch_actions", "device", "gradient_checkpointing", "rollouts", "vllm_url",
+}  # fmt: skip
+"""Settings that a resumed run may change; any other would make its curve mean something else."""
+
+
+def train(config: TrainConfig, *, resume: bool = False) -> Path:
+    """Run one training session to its end, or to the first Ctrl-C.
+
+    Args:
+        config: settings; `TrainConfig.resolved` is applied here.
+        resume: go on from the newest complete checkpoint in the output folder.
+
+    Returns:
+        The output folder.
+
+    Raises:
+        UsageError: wrong settings, or an output folder that is in use or cannot be resumed.
+        Interrupted: stopped by the user; a checkpoint was saved.
+        EntminError: the model cannot be loaded, or writing failed.
+    """
+    config = config.resolved()
+    watch = CollapseWatch.of(config) if config.watch != "off" else None
+    folder = Path(config.output)
+    newest = _check_folder(folder, config, resume)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    set_seed(config.seed)
+    place = place_for(config)
+    loaded = load_policy(config, place)
+    prompts = training_prompts(config, loaded.tokenizer)
+    steps = steps_of(config, prompts.rows)
+    trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
+    _claim(folder, config)
+    if config.static:
+        _fix_samples(config, trainer, loaded, folder)
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Curves(folder))
+    if config.eval_every:
+        trainer.add_callback(_held_out(config, trainer, loaded, place, folder))
+    if watch is not None:
+        # After the others: it reads the curves they write, and draws them at the end.
+        trainer.add_callback(watch)
+    stop = StopAtStep(config.updates_per_rollout)
+    trainer.add_callback(stop)
+    with stop:
+        _run(trainer, newest)
+    if stop.asked and trainer.state.global_step < steps:
+        done = trainer.state.global_step
+        raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
+    _finish(trainer, config, folder)
+    return folder
+
+
+def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
+    """Write the trained model beside its curves, and push it where that was asked for."""
+    with writing(folder):
+        trainer.save_model(str(folder))
+    if not trainer.is_world_process_zero():
+        return
+    write_card(folder, config, folder)
+    if config.push_to_hub:
+        from huggingface_hub import HfApi
+
+        api = HfApi()
+        api.create_repo(config.push_to_hub, exist_ok=True)
+        api.upload_folder(repo_id=config.push_to_hub, folder_path=folder, ignore_patterns=UNPUBLISHED)
+
+
+def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
+    """Replace fresh samples by answers of the initial model."""
+    samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n or 1, config.seed)
+    samples.prepare(trainer.model, [token_ids(prompt, loaded.tokenizer) for prompt in trainer.train_dataset["prompt"]])
+    trainer._sampler = samples
+
+
+def _run(trainer: Any, newest: Path | None) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    except torch.OutOfMemoryError as error:
+        raise EntminError(
+            f"out of memory: {error}; lower micro_batch, set gradient_checkpointing=true, or use --lora, "
+            "and run the same command with --resume"
+        ) from error
+
+
+def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
+    """Whether the run may use its output folder; the checkpoint to resume from, if any."""
+    record, found = folder / RECORD, checkpoints(folder)
+    if not resume:
+        if not int(os.environ.get("RANK", "0")) and {path.name for path in folder.glob("*")} - {REPORT}:
+            raise UsageError(
+                f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
+            )
+        return None
+    if not record.exists():
+        raise UsageError(f"{folder} holds no run to resume; leave --resume out to start one")
+    before, now = json.loads(record.read_text()), json.loads(config.model_dump_json())
+    changed = [name for name in now if name not in MAY_CHANGE and before.get(name) != now[name]]
+    if changed:
+        listed = ", ".join(f"{name} was {before.get(name)!r}, is {now[name]!r}" for name in changed)
+        raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
+    return found[-1] if found else None
+
+
+def _claim(folder: Path, config: TrainConfig) -> None:
+    """Write the settings down; from here on the folder belongs to this run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not int(os.environ.get("RANK", "0")):
+        (folder / RECORD).write_text(config.model_dump_json(indent=2) + "\n")
+
+
+def _held_out(config: TrainConfig, trainer: Any, loaded: Any, place: Any, folder: Path) -> HeldOut:
+    problems = load(config, split="test", limit=config.eval_limit, source=config.eval_data)
+    tokenizer = loaded.tokenizer
+    ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
+    answers = Answers(problems["kind"][0], problems["source"][0], config.eval_samples)
+    sampler = getattr(trainer, "_sampler", None)  # its half-precision twin serves both
+    rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, place, loaded)
+    return HeldOut(
+        folder, problems, ids, answers, rollouts,
+        every=config.eval_every, samples=config.eval_samples, seed=config.seed,
+    )  # fmt: skip
+
+
+class StopAtStep(TrainerCallback):  # type: ignore[misc]
+    """Ctrl-C and SIGTERM end the run after the step in progress, with a checkpoint; a second one ends it at once."""
+
+    def __init__(self, every: int) -> None:
+        self.asked, self._every = False, every
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopAtStep:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_: Any) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save and stop, at the end of a rollout."""
+        if self.asked and state.global_step % self._every == 0:
+            control.should_save = control.should_training_stop = True

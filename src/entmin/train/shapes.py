@@ -1,0 +1,102 @@
+"""The sizes of a model, without its weights: from its config.json where that is here, else from a short table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from entmin.engine.aliases import ALIASES, cache_dir
+from entmin.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A decoder with gated feed-forward layers, as Llama, Mistral and Qwen2 are."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    vocab: int
+    tied: bool = False
+    """Whether input and output embeddings are one matrix."""
+    qkv_bias: bool = False
+    head_dim: int | None = None
+    """None: hidden / heads."""
+
+    @property
+    def head(self) -> int:
+        """Width of one attention head."""
+        return self.head_dim or self.hidden // self.heads
+
+    @property
+    def layer_parameters(self) -> int:
+        """Weights of one layer: attention, feed-forward, two norms."""
+        qkv = (self.heads + 2 * self.kv_heads) * self.head
+        attention = self.hidden * qkv + self.heads * self.head * self.hidden + (qkv if self.qkv_bias else 0)
+        return attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+
+    @property
+    def parameters(self) -> int:
+        """All weights."""
+        embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
+        return embeddings + self.layers * self.layer_parameters + self.hidden
+
+    def adapter_parameters(self, rank: int) -> int:
+        """Weights of low-rank adapters on every linear layer but the head."""
+        qkv = 3 * self.hidden + (self.heads + 2 * self.kv_heads) * self.head
+        output = self.heads * self.head + self.hidden
+        return self.layers * rank * (qkv + output + 3 * (self.hidden + self.intermediate))
+
+
+_QWEN_7B = Shape(28, 3584, 18944, 28, 4, 152064, qkv_bias=True)
+KNOWN = {
+    "Qwen/Qwen2.5-Math-7B": _QWEN_7B,
+    "PRIME-RL/Eurus-2-7B-SFT": _QWEN_7B,
+    "Qwen/Qwen2.5-7B-Instruct": _QWEN_7B,
+    "meta-llama/Llama-3.1-8B-Instruct": Shape(32, 4096, 14336, 32, 8, 128256),
+    "Qwen/Qwen2.5-0.5B-Instruct": Shape(24, 896, 4864, 14, 2, 151936, tied=True, qkv_bias=True),
+    "smollm2-135m": Shape(30, 576, 1536, 9, 3, 49152, tied=True),
+}
+"""The paper's models, and those of our own experiments."""
+
+
+def shape_of(model: str, config_file: Path | None = None) -> Shape:
+    """The sizes of a model.
+
+    Raises:
+        UsageError: they are not known here; the message says how to give them.
+    """
+    path = config_file or Path(model) / "config.json"
+    if not path.is_file() and model in ALIASES:
+        path = next(cache_dir().glob(f"models/{model}-*/config.json"), path)
+    if path.is_file():
+        return _read(json.loads(path.read_text()), model)
+    if model in KNOWN:
+        return KNOWN[model]
+    raise UsageError(
+        f"the sizes of {model!r} are not known here: give a local folder with its config.json, "
+        f"or one of {', '.join(KNOWN)}"
+    )
+
+
+def _read(config: Mapping[str, Any], model: str) -> Shape:
+    try:
+        heads = int(config["num_attention_heads"])
+        return Shape(
+            layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            intermediate=int(config["intermediate_size"]),
+            heads=heads,
+            kv_heads=int(config.get("num_key_value_heads") or heads),
+            vocab=int(config["vocab_size"]),
+            tied=bool(config.get("tie_word_embeddings")),
+            qkv_bias=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
+            head_dim=config.get("head_dim"),
+        )
+    except KeyError as error:
+        raise UsageError(f"config.json of {model!r} has no {error.args[0]}: its memory cannot be estimated") from None

@@ -1,0 +1,83 @@
+"""Adapter folders as peft saves them, and checkpoints as transformers does."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from tests import tiny
+from transformers import AutoModelForCausalLM
+
+from entmin.engine.adapters import base_of
+from entmin.engine.loading import load
+from entmin.errors import EntminError
+
+
+@pytest.fixture
+def adapter(tmp_path, tiny_llama):
+    """A LoRA adapter with random weights on a copy of the tiny model."""
+    base = tmp_path / "base"
+    shutil.copytree(tiny_llama, base)
+    torch.manual_seed(1)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear"))
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.3)
+    model.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def test_an_adapter_is_merged_into_its_base(adapter, tmp_path):
+    loaded = load(str(adapter), device="cpu", dtype="float32")
+    base = load(str(tmp_path / "base"), device="cpu", dtype="float32")
+    ids = torch.tensor([[5, 9, 100, 42]])
+    reference = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tmp_path / "base"), adapter)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.model(ids).logits, reference(ids).logits, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(loaded.model(ids).logits, base.model(ids).logits, atol=0.1)
+    assert loaded.tokenizer.chat_template == tiny.TEMPLATE
+    assert base.revision in loaded.revision
+    assert loaded.revision != base.revision
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+def test_the_tokenizer_beside_an_adapter_is_the_one_used(adapter):
+    tokenizer = tiny.tokenizer()
+    tokenizer.chat_template = "changed"
+    tokenizer.save_pretrained(adapter)
+    assert load(str(adapter), device="cpu").tokenizer.chat_template == "changed"
+
+
+def test_a_missing_base_is_named_with_the_remedy(adapter, tmp_path):
+    (tmp_path / "base").rename(tmp_path / "moved")
+    with pytest.raises(EntminError, match=r"was trained on '.*base', which is not here; .*base_model_name_or_path"):
+        load(str(adapter))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read"),
+        ("{}", "cannot be read"),
+        ('{"base_model_name_or_path": null}', "names no base model"),
+    ],
+)
+def test_a_damaged_adapter_says_so(adapter, text, message):
+    (adapter / "adapter_config.json").write_text(text)
+    with pytest.raises(EntminError, match=message):
+        load(str(adapter))
+
+
+def test_missing_adapter_weights_say_so(adapter):
+    (adapter / "adapter_model.safetensors").unlink()
+    with pytest.raises(EntminError, match="could not load model"):
+        load(str(adapter))
+
+
+def test_a_checkpoint_names_its_base_in_its_model_card(tmp_path, adapter, tiny_llama):
+    assert base_of(adapter) == json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"]
+    (tmp_path / "README.md").write_text("---\nbase_model: owner/name\nlicense: mit\n---\n# A model\n")
+    assert base_of(tmp_path) == "owner/name"
+    with pytest.raises(EntminError, match="does not say which model it was trained from"):
+        base_of(tiny_llama)
