@@ -113,8 +113,8 @@ def main() -> None:
         asked.json.write_text(json.dumps({"machine": platform.platform(), "results": results}, indent=2))
     if asked.write_docs:
         caption = (
-            f"Medians of {asked.repeats} calls on {asked.batch} rows in turn, one {platform.machine()} CPU thread, its own "
-            "time; results go to memory that is kept; rows that are not certified are computed exactly."
+            f"Medians of {asked.repeats} calls on {asked.batch} rows in turn, one {platform.machine()} thread and its "
+            "own time; results go to memory that is kept; rows that are not certified are computed exactly."
         )
         write_section("tail_cutoff", "EM-INF with a tail cut-off", HEADER, [line(r) for r in results], caption)
 
