@@ -23,6 +23,7 @@ from torch import Tensor
 from entmin.core.entropy import compute_dtype, entropy
 from entmin.core.impl import AUTO, function, implementation
 from entmin.core.parts import Part, moments, pieces
+from entmin.errors import UsageError
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
 WRITES_IN_PLACE = frozenset({"values", "triton"})
@@ -40,6 +41,7 @@ def em_inf(
     n_grad_steps: int = 3,
     impl: str = AUTO,
     out: Tensor | None = None,
+    tail_cutoff: float | None = None,
 ) -> Tensor:
     """Minimise each row's entropy by Adam on its logits.
 
@@ -51,6 +53,11 @@ def em_inf(
         n_grad_steps: at most this many updates.
         impl: which implementation (see `entmin.core.impl`).
         out: ``[B, V]`` of the result's dtype to write to and return; `logits` itself is allowed.
+        tail_cutoff: how far, in total variation, each row may be from the exact result; None for exact. Between 0 and
+            1. `values` then works on the likeliest tokens alone where it can prove that this is close enough (see
+            `entmin.core.values.certificate`), and is exact elsewhere and on bfloat16 numbers, which cost little;
+            `torch` is always exact. A row worked on so keeps its tail's logits and moves the likely ones against them:
+            its logits are those of the exact result up to one constant.
 
     Returns:
         ``[B, V]`` adjusted logits: float64 for float64 input, float32 otherwise (half precision could not hold the
@@ -60,10 +67,12 @@ def em_inf(
     Raises:
         TypeError: the dtype is not floating.
         ValueError: `logits` is not two-dimensional, or `out` is not of the result's shape, dtype and device.
-        UsageError: the implementation asked for is unknown or cannot do it here.
+        UsageError: the implementation asked for is unknown or cannot do it here; `tail_cutoff` is out of range.
     """
     _check(logits, out)
-    settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
+    settings: dict[str, float | None] = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
+    if _cuts_tails(logits, impl, tail_cutoff):
+        settings["tail_cutoff"] = tail_cutoff
     run = function(logits, "em_inf", impl)
     if out is None:
         result: Tensor = run(logits, **settings, n_grad_steps=n_grad_steps)
@@ -117,6 +126,18 @@ def _check(logits: Tensor, out: Tensor | None) -> None:
         raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
     if out is not None and (out.shape != logits.shape or out.dtype != dtype or out.device != logits.device):
         raise ValueError(f"out must be {tuple(logits.shape)} {dtype} on {logits.device}, like the result")
+
+
+def _cuts_tails(logits: Tensor, impl: str, tail_cutoff: float | None) -> bool:
+    """Whether the implementation at work has use for the option."""
+    if tail_cutoff is None:
+        return False
+    if not 0 < tail_cutoff < 1:
+        raise UsageError(f"tail_cutoff must be between 0 and 1, not {tail_cutoff}; leave it out for exact results")
+    name = implementation(logits, "em_inf", impl)
+    if name == "triton":
+        raise UsageError("implementation 'triton' has no tail cut-off; leave tail_cutoff out or use impl='torch'")
+    return name == "values"
 
 
 def em_inf_torch(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from entmin.core.values import counting, distinct, sweeps
+from entmin.core.values import tail_cutoff as cutoff
 from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
 from entmin.errors import UsageError
 
@@ -23,6 +24,8 @@ def em_inf(
     n_grad_steps: int,
     out: Tensor | None = None,
     entropies: Tensor | None = None,
+    tail_cutoff: float | None = None,
+    bounds: Tensor | None = None,
 ) -> Tensor:
     """`entmin.core.em_inf` for float32 and half-precision logits on a CPU.
 
@@ -33,7 +36,10 @@ def em_inf(
         learning_rate: see there.
         n_grad_steps: see there.
         out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
-        entropies: ``[2, B]``, receives the entropies before and after.
+        entropies: ``[2, B]``, receives the entropies before and after; not together with `tail_cutoff`.
+        tail_cutoff: see `entmin.core.em_inf`; rows that are counted are exact all the same.
+        bounds: ``[B]`` float64, receives what each row's total variation distance from the exact result is certified to
+            be at most; NaN where the row was computed exactly.
     """
     rows = logits.float() if logits.dtype == torch.float16 else logits
     result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
@@ -43,6 +49,7 @@ def em_inf(
     target = rows_of(result)
     settings = np.array([threshold, kl_weight, learning_rate])
     found = np.zeros((bits.number, 2))
+    certified = np.full(bits.number, np.nan)
     counted = is_counted(bits)
 
     def work(first: int, last: int) -> None:
@@ -51,12 +58,18 @@ def em_inf(
             row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
             goal = target.memory[i * target.stride : i * target.stride + bits.length]
             asked = settings, n_grad_steps, found[i], entropies is not None
-            if not (counted and _by_value(workspace, row, shift, goal, *asked)):
+            if counted and _by_value(workspace, row, shift, goal, *asked):
+                continue
+            if tail_cutoff is not None:
+                certified[i] = _by_head(workspace, row, shift, goal, settings, n_grad_steps, tail_cutoff)
+            if math.isnan(certified[i]):
                 _by_sweeps(workspace, row, shift, goal, *asked)
 
     for_each_share(bits, work)
     if entropies is not None:
         entropies.copy_(torch.from_numpy(found.T))
+    if bounds is not None:
+        bounds.copy_(torch.from_numpy(certified))
     return result
 
 
@@ -91,6 +104,20 @@ def _by_sweeps(
         sweeps.store(state, w.where, w.values, n, out)
     else:
         _copy(bits, out)
+
+
+def _by_head(w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, budget: float) -> float:
+    """Adjust a row's head where the result is proven close enough; the bound, NaN with nothing done elsewhere."""
+    state = w.state_of(bits.shape[0])
+    top = sweeps.load(bits, shift, state)
+    bound, n = (math.nan, 0) if math.isnan(top) else cutoff.adjust(w, state, top, settings, steps, budget, len(bits))
+    if not math.isnan(bound):
+        if shift == 0:
+            sweeps.store(state, w.where, w.values, n, out)
+        else:
+            _copy(bits, out)
+            out[w.where[:n]] = w.values[:n]
+    return bound
 
 
 def _copy(bits: Any, out: Any) -> None:
