@@ -10,15 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import openai
 import pytest
-from tests.serve.local import LONG, Server, long_model
+from tests.serve.local import LONG, Server
 
 KEY = "a-secret-key"
 GRACE = 6
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return long_model(tmp_path_factory.mktemp("served") / "tiny")
 
 
 def stream_of(server, tokens):
