@@ -35,7 +35,9 @@ def test_a_chats_log_probabilities_are_the_models_own(server, engine):
     content = answer.choices[0].logprobs.content
     decode = engine.loaded.tokenizer.decode
     assert [one.token for one in content] == [decode([token]) for token in tokens]
-    assert [one.logprob for one in content] == pytest.approx([log_p[i, t].item() for i, t in enumerate(tokens)], abs=1e-3)
+    assert [one.logprob for one in content] == pytest.approx(
+        [log_p[i, t].item() for i, t in enumerate(tokens)], abs=1e-3
+    )
     best = log_p.topk(5)
     for i, one in enumerate(content):
         assert [other.logprob for other in one.top_logprobs] == pytest.approx(best.values[i].tolist(), abs=1e-3)

@@ -44,6 +44,8 @@ def check_key(server):
     assert bare.status_code == 401
     assert bare.json()["error"]["code"] == "invalid_api_key"
     assert httpx.post(f"{server.url}/v1/completions", json={"prompt": "a"}).status_code == 401
+    assert httpx.post(f"{server.url}/tokenize", json={"prompt": "a"}).status_code == 401
+    assert httpx.post(f"{server.url}/detokenize", json={"tokens": [5]}).status_code == 401
     odd = httpx.get(f"{server.url}/v1/models", headers={"authorization": "Bearer schl\u00fcssel".encode("latin-1")})
     assert odd.status_code == 401
     assert server.health()["status"] == "ok"
