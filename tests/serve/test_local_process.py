@@ -21,13 +21,22 @@ def stream_of(server, tokens):
     return server.client.completions.create(**asked, extra_body={"vllm_xargs": {"entmin_method": "normal"}})
 
 
-def test_key_then_a_signal_in_the_middle_of_answers_then_a_restart_on_the_same_port(folder):
+def test_key_then_a_signal_in_the_middle_of_answers(folder):
     server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY)
     try:
         check_key(server)
         check_stop_while_streaming(server)
     finally:
         server.stop()
+
+
+@pytest.mark.slow
+def test_a_restart_on_the_same_port_after_an_answer_was_cut_off(folder):
+    server = Server(folder, "--grace", "0", key=KEY)
+    try:
+        next(stream_of(server, LONG - 100))
+    finally:
+        assert server.stop() == 0
     again = Server(folder, port=server.port, key=KEY)
     try:
         assert again.port == server.port
