@@ -9,9 +9,10 @@ import torch
 
 trl = pytest.importorskip("trl")
 
+from tests.train.runs import config, trainer_for  # noqa: E402
+
 from entmin.core import rewards  # noqa: E402
 from entmin.hosts.trl.samples import agreement, answer_ids, distinct, repetition  # noqa: E402
-from tests.train.runs import config, trainer_for  # noqa: E402
 
 HOOKS = {
     "_generate": ["self", "prompts"],

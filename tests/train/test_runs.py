@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 
 pytest.importorskip("trl")
 
-from entmin.errors import UsageError  # noqa: E402
-from entmin.train.curves import read_rows  # noqa: E402
-from entmin.train.session import train  # noqa: E402
-from tests.train.runs import config, curve  # noqa: E402
+from entmin.errors import UsageError
+from entmin.train.curves import read_rows
+from entmin.train.session import train
+from tests.train.runs import config, curve
 
 NAMES = ("loss", "entropy", "reward", "length", "agreement", "grad_norm", "tokens")
 
@@ -46,6 +46,13 @@ def test_labels_reach_no_unsupervised_method(tiny_llama, tmp_path, settings):
     assert curves[0] == curves[1] and len(curves[0]) == 2
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("right", "corrupt")]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
+
+
+def test_grpo_with_an_entropy_bonus_and_several_updates_on_one_rollout(tiny_llama, tmp_path):
+    options = {"advantage": "grpo", "entropy_bonus": 0.001, "updates_per_rollout": 2, "max_steps": 4, "micro_batch": 8}
+    train(config(tiny_llama, tmp_path, "em-rl", **options, batch_size=4, save_every=2))
+    tokens = [row[1] for row in curve(tmp_path, "tokens")]
+    assert len(tokens) == 4 and 0 < tokens[0] < tokens[2] and tokens[1] <= tokens[0] * 2
 
 
 def test_the_supervised_baselines_do_see_labels(tiny_llama, tmp_path):

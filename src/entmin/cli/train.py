@@ -8,8 +8,6 @@ import click
 
 from entmin.train.config import METHODS, REWARDS, load_config, parse_settings
 
-_METHODS = "; ".join(f"{name}: {about}" for name, about in METHODS.items())
-
 
 @click.command("train")
 @click.argument("method", type=click.Choice(list(METHODS)))

@@ -1,9 +1,11 @@
 """One training run from its folder's point of view: begin or resume, train, stop cleanly, leave a whole record.
 
-config.json      resolved settings           curves.jsonl   one line per step
-checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
-README.md        model card                  evals/         every held-out answer
-*.safetensors    the trained model or adapter, with its tokenizer
+The folder holds:
+
+    run.json         resolved settings           curves.jsonl   one line per step
+    checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
+    README.md        model card                  evals/         every held-out answer
+    *.safetensors    the trained model or adapter, with its tokenizer
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
 from entmin.errors import EntminError, Interrupted, UsageError
-from entmin.hosts.trl.checkpoints import checkpoints
+from entmin.hosts.trl.checkpoints import checkpoints, writing
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
 from entmin.train.card import write_card
 from entmin.train.config import TrainConfig
 from entmin.train.curves import Curves
+from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
 from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
@@ -32,6 +36,7 @@ from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
 from entmin.train.watch import CollapseWatch
 
+RECORD = "run.json"
 UNPUBLISHED = ["checkpoint-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin"]
 MAY_CHANGE = {
     "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
@@ -60,14 +65,16 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     config = config.resolved()
     watch = CollapseWatch.of(config) if config.watch != "off" else None
     folder = Path(config.output)
-    newest = _open_folder(folder, config, resume)
+    newest = _check_folder(folder, config, resume)
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     set_seed(config.seed)
     place = place_for(config)
     loaded = load_policy(config, place)
     prompts = training_prompts(config, loaded.tokenizer)
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
+    _claim(folder, config)
     if config.static:
         _fix_samples(config, trainer, loaded, folder)
     trainer.remove_callback(PrinterCallback)
@@ -80,7 +87,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     stop = StopAtStep(config.updates_per_rollout)
     trainer.add_callback(stop)
     with stop:
-        _run(trainer, newest, folder)
+        _run(trainer, newest)
     if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step
         raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
@@ -90,7 +97,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
     """Write the trained model beside its curves, and push it where that was asked for."""
-    trainer.save_model(str(folder))
+    with writing(folder):
+        trainer.save_model(str(folder))
     if not trainer.is_world_process_zero():
         return
     write_card(folder, config, folder)
@@ -109,40 +117,40 @@ def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -
     trainer._sampler = samples
 
 
-def _run(trainer: Any, newest: Path | None, folder: Path) -> None:
+def _run(trainer: Any, newest: Path | None) -> None:
     try:
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-    except OSError as error:
-        kept = [path.name for path in checkpoints(folder)]
+    except torch.OutOfMemoryError as error:
         raise EntminError(
-            f"writing to {folder} failed: {error}; {'kept: ' + ', '.join(kept) if kept else 'no checkpoint yet'}. "
-            "Free some space and run the same command with --resume"
+            f"out of memory: {error}; lower micro_batch, set gradient_checkpointing=true, or use --lora, "
+            "and run the same command with --resume"
         ) from error
 
 
-def _open_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
-    """Claim the output folder, in the first of several processes; the checkpoint to resume from, if any."""
-    record, found = folder / "config.json", checkpoints(folder)
-    newest = found[-1] if resume and found else None
-    if int(os.environ.get("RANK", "0")):
-        return newest
+def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
+    """Whether the run may use its output folder; the checkpoint to resume from, if any."""
+    record, found = folder / RECORD, checkpoints(folder)
     if not resume:
-        if folder.exists() and any(folder.iterdir()):
+        if not int(os.environ.get("RANK", "0")) and {path.name for path in folder.glob("*")} - {REPORT}:
             raise UsageError(
                 f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
             )
-    elif record.exists():
-        before = json.loads(record.read_text())
-        now = json.loads(config.model_dump_json())
-        changed = [name for name in now if name not in MAY_CHANGE and before.get(name) != now[name]]
-        if changed:
-            listed = ", ".join(f"{name} was {before.get(name)!r}, is {now[name]!r}" for name in changed)
-            raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
-    else:
+        return None
+    if not record.exists():
         raise UsageError(f"{folder} holds no run to resume; leave --resume out to start one")
+    before, now = json.loads(record.read_text()), json.loads(config.model_dump_json())
+    changed = [name for name in now if name not in MAY_CHANGE and before.get(name) != now[name]]
+    if changed:
+        listed = ", ".join(f"{name} was {before.get(name)!r}, is {now[name]!r}" for name in changed)
+        raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
+    return found[-1] if found else None
+
+
+def _claim(folder: Path, config: TrainConfig) -> None:
+    """Write the settings down; from here on the folder belongs to this run."""
     folder.mkdir(parents=True, exist_ok=True)
-    record.write_text(config.model_dump_json(indent=2) + "\n")
-    return newest
+    if not int(os.environ.get("RANK", "0")):
+        (folder / RECORD).write_text(config.model_dump_json(indent=2) + "\n")
 
 
 def _held_out(config: TrainConfig, trainer: Any, loaded: Any, place: Any, folder: Path) -> HeldOut:

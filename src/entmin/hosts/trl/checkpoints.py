@@ -8,11 +8,14 @@ or a killed process thus loses nothing earlier, and the newest ``checkpoint-N`` 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from trl.trainer.base_trainer import _BaseTrainer
+
+from entmin.errors import EntminError
 
 STAGING, PROTECTED = ".saving", "keep"
 
@@ -21,6 +24,23 @@ def checkpoints(folder: Path) -> list[Path]:
     """The complete checkpoints of a run, oldest first."""
     found = [path for path in folder.glob("checkpoint-*") if path.name.partition("-")[2].isdigit()]
     return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say what is kept when writing fails.
+
+    Raises:
+        EntminError: instead of whatever the many writers raise: OSError, SafetensorError, RuntimeError.
+    """
+    try:
+        yield
+    except Exception as error:
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
+        kept = ", ".join(path.name for path in checkpoints(folder)) or "no checkpoint yet"
+        raise EntminError(
+            f"writing to {folder} failed: {error}; kept: {kept}. Free some space and run the same command with --resume"
+        ) from error
 
 
 class CheckpointTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
@@ -52,7 +72,8 @@ class CheckpointTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self.accelerator.wait_for_everyone()
         self._staging = True
         try:
-            super()._save_checkpoint(model, trial)
+            with writing(folder):
+                super()._save_checkpoint(model, trial)
         finally:
             self._staging = False
         self.accelerator.wait_for_everyone()

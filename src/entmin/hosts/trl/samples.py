@@ -117,10 +117,16 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             dtype=torch.float64,
         )
         means = self._mean_over_processes(local)
+        if not self._tokens_drawn:  # a resumed run counts on
+            self._tokens_drawn = int(
+                next((row["tokens"] for row in self.state.log_history[::-1] if "tokens" in row), 0)
+            )
         self._tokens_drawn += round(means[0] * len(lengths) * self.accelerator.num_processes)
         names = ("length", "clipped", "repetition", "distinct", "agreement")
-        for name, value in [*zip(names, means, strict=True), ("tokens", float(self._tokens_drawn))]:
-            self._metrics["train"][name] = [value]
+        found = dict(zip(names, means, strict=True)) | {"tokens": float(self._tokens_drawn)}
+        if n == 1:  # nothing to compare with
+            del found["distinct"], found["agreement"]
+        self._metrics["train"].update({name: [value] for name, value in found.items()})
 
     def _mean_over_processes(self, local: Tensor) -> list[float]:
         device = self.accelerator.device

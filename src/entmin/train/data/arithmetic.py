@@ -15,7 +15,7 @@ from entmin.errors import UsageError
 from entmin.evals.tasks.arithmetic import PROMPTS, make_problems
 
 TRAIN_SEED, HELD_OUT_SEED, BENCHMARK_SEED = 1_000_003, 2_000_003, 0
-BENCHMARK_SIZE = 500
+BENCHMARK_SIZE = HELD_OUT_SIZE = 500
 OPTIONS: dict[str, Any] = {"kind": "basic_arithmetic", "terms": 2, "digits": 2, "prompt": "direct", "size": 4096}
 
 
@@ -24,7 +24,7 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
 
     Args:
         split: ``train`` or ``test``, which share no problem.
-        limit: this many problems (default: the option `size`).
+        limit: this many problems (default: the option `size`; of the held-out part all 500).
         seed: other problems for other seeds; the held-out part stays the same.
         options: see `OPTIONS`; as those of the benchmark.
 
@@ -43,7 +43,7 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
     chosen = OPTIONS | options
     if chosen["prompt"] not in PROMPTS:
         raise UsageError(f"arithmetic has no prompt {chosen['prompt']!r}; prompts: {', '.join(PROMPTS)}")
-    count = limit or int(chosen["size"])
+    count = limit or (HELD_OUT_SIZE if split == "test" else int(chosen["size"]))
     shape = (str(chosen["kind"]), int(chosen["terms"]), int(chosen["digits"]))
     rows = []
     for question, answer in _problems(shape, count, split, seed):
@@ -56,7 +56,9 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
 
 def _problems(shape: tuple[str, int, int], count: int, split: str, seed: int) -> list[tuple[str, str]]:
     taken = {question for question, _ in _draw(shape, BENCHMARK_SIZE, BENCHMARK_SEED)}
-    held_out = _fresh(_stream(shape, HELD_OUT_SEED), BENCHMARK_SIZE if split == "train" else count, taken)
+    if split == "test" and count > HELD_OUT_SIZE:
+        raise UsageError(f"arithmetic holds out {HELD_OUT_SIZE} problems, {count} were asked for")
+    held_out = _fresh(_stream(shape, HELD_OUT_SEED), count if split == "test" else HELD_OUT_SIZE, taken)
     if split == "test":
         return held_out
     return _fresh(_stream(shape, TRAIN_SEED + seed), count, taken | {question for question, _ in held_out})
