@@ -236,7 +236,7 @@ def test_cancelling_takes_a_row_out_at_the_next_step_and_changes_no_other(loaded
     drawn = {i: 0 for i in range(6)}
     futures = [None] * 6
 
-    def heard(i, token):
+    def heard(i, token, confidence):
         drawn[i] += 1
         if i == 1 and drawn[i] == 5:
             futures[i].cancel()
