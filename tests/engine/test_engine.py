@@ -236,7 +236,7 @@ def test_cancelling_takes_a_row_out_at_the_next_step_and_changes_no_other(loaded
     drawn = {i: 0 for i in range(6)}
     futures = [None] * 6
 
-    def heard(i, token):
+    def heard(i, token, confidence):
         drawn[i] += 1
         if i == 1 and drawn[i] == 5:
             futures[i].cancel()
@@ -254,7 +254,7 @@ def test_cancelling_takes_a_row_out_at_the_next_step_and_changes_no_other(loaded
 def test_a_cancelled_batch_leaves_the_engine_idle_and_usable(loaded):
     engine = Engine(loaded, batch_size=4)
     started = threading.Event()
-    futures = [engine.submit(Request([3, 4], max_tokens=500, seed=i), lambda _: started.set()) for i in range(9)]
+    futures = [engine.submit(Request([3, 4], max_tokens=500, seed=i), lambda *_: started.set()) for i in range(9)]
     assert started.wait(30)
     for future in futures:
         future.cancel()
@@ -269,7 +269,7 @@ def test_a_cancelled_batch_leaves_the_engine_idle_and_usable(loaded):
 def test_closing_cancels_what_is_in_progress(loaded):
     engine = Engine(loaded)
     started = threading.Event()
-    future = engine.submit(Request([3, 4], max_tokens=500), lambda _: started.set())
+    future = engine.submit(Request([3, 4], max_tokens=500), lambda *_: started.set())
     assert started.wait(30)
     engine.close()
     assert future.cancelled() or future.result().tokens
@@ -289,7 +289,7 @@ def test_every_token_is_told_once_and_before_the_answer(loaded, monkeypatch, lim
     monkeypatch.setattr(Batch, "_forward", forward)
     engine = Engine(loaded, batch_size=8)
     told, at_the_end = [[] for _ in asked], {}
-    futures = [engine.submit(request, told[i].append) for i, request in enumerate(asked)]
+    futures = [engine.submit(request, lambda token, _, i=i: told[i].append(token)) for i, request in enumerate(asked)]
     for i, future in enumerate(futures):
         future.add_done_callback(lambda _, i=i: at_the_end.setdefault(i, list(told[i])))
         future.result(timeout=60)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,16 @@ class Process:
         self.process.wait(30)
 
 
-@pytest.fixture(scope="module")
-def entmin_server(tiny_llama):
-    server = Process(
-        *MAIN, "serve", tiny_llama, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
+def served(model: Path) -> Process:
+    return Process(
+        *MAIN, "serve", model, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
         "--mode", "em_inf", "--threads", "1", "--dtype", "float32", "--device", "cpu", "--batch-size", "4",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def entmin_server(tiny_llama):
+    server = served(tiny_llama)
     yield server
     server.kill()
 
@@ -62,30 +67,73 @@ def foreign(request):
     server.kill()
 
 
-def completions(folder: Path) -> dict:
-    found = [log for info in list_eval_logs(str(folder / "logs")) if (log := read_eval_log(info)).status == "success"]
-    return {(s.id, s.epoch): s.output.completion for s in found[0].samples}
+MODES = (
+    "normal", "em_inf", "self_consistency:n=2:vote=logprob", "best_of_n:n=2:by=logprob",
+    "em_inf+best_of_n:n=2:by=self_certainty", "self_refinement:n=2",
+)  # fmt: skip
 
 
-def test_the_same_answers_from_the_engine_and_from_a_server_with_another_default_method(
-    entmin_here, entmin_server, tiny_llama
-):
-    server = ("--engine", "openai", "--base-url", f"{entmin_server.url},{entmin_server.url}/")
-    for mode in ("normal", "em_inf+best_of_n:n=2"):
-        mine = ("eval", tiny_llama, *SMALL, "--mode", mode, "--threads", "1", "--dtype", "float32")
-        entmin_here(*mine, "--results", "here")
-        entmin_here("eval", "tiny", *SMALL, "--mode", mode, *server, "--results", "there")
-        (a,), (b,) = ([p.parent for p in (entmin_here.folder / name).glob("*/*/*/summary.json")
-                       if mode.partition(":")[0] == p.parent.parent.name] for name in ("here", "there"))  # fmt: skip
-        assert completions(a) == completions(b)
-    summary = json.loads((b / "summary.json").read_text())
-    assert summary["settings"]["engine"] == "openai"
-    assert summary["settings"]["served_by"] == "entmin"
-    (engine,) = summary["engines"]
-    assert [one["url"] for one in engine["servers"]] == [entmin_server.url] * 2
+def compared(entmin_here, model, name, *where) -> tuple[dict, dict, list]:
+    """What a comparison said: texts, confidences, and what it noted of its engines."""
+    entmin_here("compare", model, *SMALL, "--methods", ",".join(MODES), "--results", name, *where)
+    texts, sure, engines = {}, {}, []
+    for summary in (entmin_here.folder / name).glob("*/*/*/summary.json"):
+        found = json.loads(summary.read_text())
+        engines.append((found["settings"]["served_by"] if where[0] == "--engine" else None, found["engines"]))
+        (log,) = list_eval_logs(str(summary.parent / "logs"))
+        mode = (summary.parent.parent.name, json.dumps(found["settings"].get("strategy"), sort_keys=True))
+        for sample in read_eval_log(log).samples:
+            data = sample.output.metadata
+            texts[mode, sample.id] = (sample.output.completion, data.get("chosen"),
+                                      [one["completion"] for one in data.get("rounds", [])])  # fmt: skip
+            sure[mode, sample.id] = [data["entropy_before"], data["entropy_after"]] + [
+                one.get("weight") or one.get("sureness") for one in data.get("candidates", [])
+            ]
+    return texts, sure, engines
+
+
+def check_same(here, there, urls):
+    texts, sure, engines = there
+    assert len(texts) == 4 * len(MODES)
+    for key, said in texts.items():
+        assert said == here[0][key]
+        assert sure[key] == pytest.approx(here[1][key], abs=1e-4), key
+    for kind, (engine,) in engines:
+        assert kind == "entmin"
+        assert [one["url"] for one in engine["servers"]] == urls
+        assert {one["version"] for one in engine["servers"]} == {version("entmin")}
+        assert len({one["weights"] for one in engine["servers"]}) == 1
+        assert engine["servers"][0]["weights"] is not None
+
+
+def test_every_strategy_gives_the_same_answers_here_and_from_a_server(entmin_here, entmin_server, tiny_llama):
+    """The server has another default method."""
+    here = compared(entmin_here, tiny_llama, "here", "--threads", "1", "--dtype", "float32")
+    assert len(here[0]) == 4 * len(MODES)
+    there = compared(entmin_here, "tiny", "there", "--engine", "openai", "--base-url", entmin_server.url)
+    check_same(here, there, [entmin_server.url])
+
+
+@pytest.mark.slow
+def test_two_live_servers_give_the_answers_of_one(entmin_here, entmin_server, tiny_llama):
+    asked = ("--engine", "openai", "--base-url")
+    one = compared(entmin_here, "tiny", "one", *asked, entmin_server.url)
+    second = served(tiny_llama)
+    try:
+        urls = [entmin_server.url, second.url]
+        check_same(one, compared(entmin_here, "tiny", "two", *asked, ",".join(urls)), urls)
+    finally:
+        second.kill()
+
+
+def test_a_run_on_servers_notes_its_engine_but_no_addresses_in_its_settings(entmin_here, entmin_server):
+    where = ("--engine", "openai", "--base-url", f"{entmin_server.url}/")
+    entmin_here("eval", "tiny", *SMALL, *where)
+    (path,) = entmin_here.folder.glob("results/*/*/*/summary.json")
+    summary = json.loads(path.read_text())
+    assert (summary["settings"]["engine"], summary["settings"]["served_by"]) == ("openai", "entmin")
     assert "base_url" not in json.dumps(summary["settings"]), "another address is not another run"
     assert summary["tokens_per_second"] > 0
-    assert json.loads((a / "summary.json").read_text())["settings"]["engine"] == "transformers"
 
 
 @pytest.mark.slow
@@ -145,6 +193,7 @@ def test_a_server_that_knows_no_methods_gets_plain_requests_and_no_others(entmin
     assert ("refuses the request: Unrecognized request argument" in done.stderr) == (foreign.line[-1] == "strict")
 
 
+@pytest.mark.parametrize("foreign", ["lenient"], indirect=True)
 def test_strategies_use_what_a_foreign_server_reports_and_refuse_the_rest(entmin_here, foreign):
     where = ("--engine", "openai", "--base-url", foreign.url, "--quiet", "--limit", "4")
     entmin_here("eval", "m", *where, "--mode", "self_consistency:vote=logprob:n=3")

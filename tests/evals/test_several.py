@@ -83,7 +83,12 @@ def test_self_consistency_votes_counts_every_call_and_starts_from_the_plain_answ
 
 
 @pytest.mark.parametrize(
-    "mode", ["em_inf+self_consistency:vote=self_certainty", "self_refinement:n=2", "best_of_n:n=3"]
+    "mode",
+    [
+        "em_inf+self_consistency:vote=self_certainty",
+        pytest.param("self_refinement:n=2", marks=pytest.mark.slow),
+        pytest.param("best_of_n:n=3", marks=pytest.mark.slow),
+    ],
 )
 def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
     wide, narrow = (run(entmin_here, tiny_llama, mode, "--batch-size", size, results=size)[0] for size in ("8", "1"))
@@ -98,7 +103,7 @@ def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
     [
         ("best_of_n:n=3", lambda data: -data["entropy_before"]),
         ("em_inf+best_of_n:n=3:by=self_certainty", lambda data: data["self_certainty"]),
-        ("best_of_n:n=3:by=logprob", lambda data: data["log_probability"]),
+        pytest.param("best_of_n:n=3:by=logprob", lambda data: data["log_probability"], marks=pytest.mark.slow),
     ],
 )
 def test_best_of_n_returns_the_answer_the_engine_was_surest_of(entmin_here, tiny_llama, mode, sureness):

@@ -16,6 +16,8 @@ from tests.command import MAIN
 
 LONG = 16_384
 """Context of the model, so that answers can be made to last."""
+BATCH, QUEUE = 8, 100
+HELLO = [{"role": "user", "content": "hello"}]
 
 
 def long_model(folder: Path) -> Path:
@@ -68,3 +70,11 @@ class Server:
             if self.process.poll() is None:
                 self.process.kill()
             self._reader.join(10)
+
+
+def chat(server: Server, **options):
+    return server.client.chat.completions.create(model="tiny", messages=HELLO, **options)
+
+
+def xargs(method) -> dict:
+    return {"vllm_xargs": method.to_args()}

@@ -10,15 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import openai
 import pytest
-from tests.serve.local import LONG, Server, long_model
+from tests.serve.local import LONG, Server
 
 KEY = "a-secret-key"
 GRACE = 6
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return long_model(tmp_path_factory.mktemp("served") / "tiny")
 
 
 def stream_of(server, tokens):
@@ -26,13 +21,22 @@ def stream_of(server, tokens):
     return server.client.completions.create(**asked, extra_body={"vllm_xargs": {"entmin_method": "normal"}})
 
 
-def test_key_then_a_signal_in_the_middle_of_answers_then_a_restart_on_the_same_port(folder):
+def test_key_then_a_signal_in_the_middle_of_answers(folder):
     server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY)
     try:
         check_key(server)
         check_stop_while_streaming(server)
     finally:
         server.stop()
+
+
+@pytest.mark.slow
+def test_a_restart_on_the_same_port_after_an_answer_was_cut_off(folder):
+    server = Server(folder, "--grace", "0", key=KEY)
+    try:
+        next(stream_of(server, LONG - 100))
+    finally:
+        assert server.stop() == 0
     again = Server(folder, port=server.port, key=KEY)
     try:
         assert again.port == server.port
@@ -49,6 +53,8 @@ def check_key(server):
     assert bare.status_code == 401
     assert bare.json()["error"]["code"] == "invalid_api_key"
     assert httpx.post(f"{server.url}/v1/completions", json={"prompt": "a"}).status_code == 401
+    assert httpx.post(f"{server.url}/tokenize", json={"prompt": "a"}).status_code == 401
+    assert httpx.post(f"{server.url}/detokenize", json={"tokens": [5]}).status_code == 401
     odd = httpx.get(f"{server.url}/v1/models", headers={"authorization": "Bearer schl\u00fcssel".encode("latin-1")})
     assert odd.status_code == 401
     assert server.health()["status"] == "ok"

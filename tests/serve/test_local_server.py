@@ -9,46 +9,14 @@ import time
 import httpx
 import openai
 import pytest
-from tests.serve.local import LONG, Server, long_model
+from tests.serve.local import BATCH, HELLO, LONG, QUEUE, chat, xargs
 
-from entmin.engine.engine import Engine
-from entmin.engine.loading import load
 from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
 from entmin.serve.protocol import Served, read_chat, read_completion
 
-BATCH, QUEUE = 8, 100
-HELLO = [{"role": "user", "content": "hello"}]
 METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature()]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return long_model(tmp_path_factory.mktemp("served") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def server(folder):
-    server = Server(folder, "--batch-size", str(BATCH), "--max-queue", str(QUEUE))
-    yield server
-    assert server.stop() == 0, "".join(server.log)
-
-
-@pytest.fixture(scope="module")
-def engine(folder):
-    """The same model in this process: what the server must agree with, bit for bit."""
-    engine = Engine(load(str(folder), dtype="float32", device="cpu"))
-    yield engine
-    engine.close()
-
-
-def chat(server, **options):
-    return server.client.chat.completions.create(model="tiny", messages=HELLO, **options)
-
-
-def xargs(method):
-    return {"vllm_xargs": method.to_args()}
 
 
 def endless(server, **options):
@@ -238,8 +206,9 @@ BAD = [
     ({"stop": ["a"] * 17}, "stop", "at most 16"),
     ({"stream_options": {"include_usage": True}}, "stream_options", "stream"),
     ({"stream": True, "stream_options": {"include": True}}, "stream_options.include", "not a field"),
-    ({"logprobs": True}, "logprobs", "not supported"),
-    ({"top_logprobs": 3}, "top_logprobs", "not supported"),
+    ({"logprobs": 5}, "logprobs", "true or false"),
+    ({"top_logprobs": 3}, "top_logprobs", "needs logprobs"),
+    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "between 0 and 20"),
     ({"presence_penalty": 0.5}, "presence_penalty", "not supported"),
     ({"logit_bias": {"5": 1}}, "logit_bias", "not supported"),
     ({"response_format": {"type": "json_object"}}, "response_format", "not supported"),
@@ -284,7 +253,8 @@ def test_a_bad_value_is_400_and_names_the_field(server, field, param, words):
         ({"prompt": ["a"] * 2000}, "prompt"),
         ({"prompt": "a", "echo": True}, "echo"),
         ({"prompt": "a", "best_of": 2}, "best_of"),
-        ({"prompt": "a", "logprobs": 0}, "logprobs"),
+        ({"prompt": "a", "logprobs": 21}, "logprobs"),
+        ({"prompt": "a", "logprobs": True}, "logprobs"),
         ({"prompt": [7] * LONG}, "prompt"),
     ],
     ids=lambda value: str(value)[:30],

@@ -5,12 +5,12 @@
 - `adaptive_temperature`: the temperature at which the row's entropy meets a target (paper Algorithm 1).
 - `newton`: how the temperature is found.
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
-- `log_probability`, `self_certainty`: how sure a row is of a token, and at all.
+- `self_certainty`: how far a row is from uniform.
 - `parts`: how a row is cut into pieces small or coarse enough to be summed exactly and cheaply.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
-from entmin.core.certainty import log_probability, self_certainty
+from entmin.core.certainty import self_certainty
 from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
 from entmin.core.entropy import entropy, entropy_and_logprob
 from entmin.core.impl import implementation
@@ -23,7 +23,6 @@ __all__ = [
     "entropy",
     "entropy_and_logprob",
     "implementation",
-    "log_probability",
     "self_certainty",
     "solve_temperature",
 ]

@@ -1,6 +1,5 @@
-"""How sure a row of logits is, in two ways that its entropy does not tell.
+"""How sure a row of logits is, in a way that its entropy does not tell.
 
-    log p_t                      of the token taken
     KL(uniform || p) = log sum_j exp(z_j) - mean_j z_j - log V     self-certainty (Kang et al. 2025, arXiv 2502.18581)
 
 Masked entries (-inf) are left out of the mean and of V. A row with NaN or +inf gives NaN.
@@ -12,20 +11,6 @@ import torch
 from torch import Tensor
 
 from entmin.core.entropy import compute_dtype, sum_dtype
-
-
-def log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probability of one token of each row.
-
-    Args:
-        logits: ``[B, V]``, any floating dtype.
-        tokens: ``[B]`` token ids.
-
-    Returns:
-        ``[B]``, nats.
-    """
-    wide = logits.to(compute_dtype(logits))
-    return wide.gather(-1, tokens[:, None]).squeeze(-1) - wide.logsumexp(-1)
 
 
 def self_certainty(logits: Tensor) -> Tensor:

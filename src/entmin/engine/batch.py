@@ -18,11 +18,14 @@ from torch import Tensor
 
 from entmin.engine.cache import SlotCache, new_cache
 from entmin.engine.loading import LoadedModel
-from entmin.engine.requests import Completion, Request, StopReason
+from entmin.engine.requests import Completion, Request, StopReason, TokenConfidence
 from entmin.engine.sampling import draw
 from entmin.errors import EntminError
 
 _STOP_WINDOW = 64
+
+OnToken = Callable[[int, TokenConfidence | None], None]
+"""Takes a token, and how sure the model was of it where the request asks for that."""
 
 
 @dataclass(eq=False)
@@ -32,13 +35,13 @@ class Row:
     request: Request
     ticket: Any = None
     """Whatever the owner wants back with the result."""
-    on_token: Callable[[int], None] | None = None
+    on_token: OnToken | None = None
     """Told each token as it is drawn."""
     tokens: list[int] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
-    confidence: list[tuple[float, float]] = field(default_factory=list)
-    """(log-probability, self-certainty) of each token, when asked for."""
+    confidence: list[TokenConfidence] = field(default_factory=list)
+    """Of each token, when asked for."""
     stopped: StopReason | None = None
     failure: EntminError | None = None
     cancelled: bool = False
@@ -178,7 +181,7 @@ class Batch:
                 row.confidence.append(drawn.confidence[n])
             self._judge(row)
             if row.on_token is not None and row.failure is None:
-                row.on_token(row.tokens[-1])
+                row.on_token(row.tokens[-1], drawn.confidence.get(n))
             if row.done:
                 row.ended = time.monotonic()
                 finished.append(row)
@@ -224,10 +227,11 @@ class Batch:
             entropy_before=sum(row.before) / n,
             entropy_after=sum(row.after) / n,
             seconds=row.ended - row.started,
-            log_probability=sum(sure for sure, _ in row.confidence) / n if row.confidence else None,
-            self_certainty=sum(certain for _, certain in row.confidence) / n if row.confidence else None,
+            log_probability=sum(one.log_probability for one in row.confidence) / n if row.confidence else None,
+            self_certainty=sum(one.self_certainty for one in row.confidence) / n if row.confidence else None,
             before=row.before if wanted else [],
             after=row.after if wanted else [],
+            confidence=row.confidence,
         )
 
 

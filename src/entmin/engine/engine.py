@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 
 import torch
 
-from entmin.engine.batch import Batch, Row
+from entmin.engine.batch import Batch, OnToken, Row
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
 from entmin.errors import EntminError, UsageError
@@ -54,13 +53,13 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def submit(self, request: Request, on_token: Callable[[int], None] | None = None) -> Future[Completion]:
+    def submit(self, request: Request, on_token: OnToken | None = None) -> Future[Completion]:
         """Queue a request; the future resolves to its `Completion` or raises `EntminError`.
 
         Args:
             request: what to decode.
-            on_token: called with each token as it is drawn, in the engine's thread and before the future resolves;
-                it must neither block nor raise.
+            on_token: called with each token as it is drawn, and its `TokenConfidence` if the request asks for that,
+                in the engine's thread and before the future resolves; it must neither block nor raise.
 
         Raises:
             UsageError: the prompt is empty or leaves no room in the model's context, or `max_tokens` is below 1.

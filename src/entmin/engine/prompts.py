@@ -21,9 +21,9 @@ def chat_text(loaded: LoadedModel, messages: list[dict[str, str]]) -> str:
 def encode_chat_text(loaded: LoadedModel, text: str) -> list[int]:
     """Token ids of what `chat_text` wrote: a template's text holds its own special tokens and gets no others."""
     bare = bool(loaded.tokenizer.chat_template)
-    return list(loaded.tokenizer(text, add_special_tokens=not bare)["input_ids"])
+    return encode_text(loaded, text, special_tokens=not bare)
 
 
-def encode_text(loaded: LoadedModel, text: str) -> list[int]:
+def encode_text(loaded: LoadedModel, text: str, *, special_tokens: bool = True) -> list[int]:
     """Token ids of a text to continue, with the special tokens that the tokenizer itself puts around a text."""
-    return list(loaded.tokenizer(text)["input_ids"])
+    return list(loaded.tokenizer(text, add_special_tokens=special_tokens)["input_ids"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from entmin.errors import UsageError
 from entmin.methods import Method, Normal
@@ -58,7 +58,22 @@ class Request:
     token_entropies: bool = False
     """Return the entropies of every token, not only their means."""
     confidence: bool = False
-    """Measure log-probability and self-certainty too."""
+    """Measure every token's log-probability and self-certainty too."""
+    alternatives: int = 0
+    """With `confidence`: report this many of the likeliest tokens at every step, with their log-probabilities."""
+
+
+class TokenConfidence(NamedTuple):
+    """How sure the model was of one token: under its own distribution, before method, temperature and truncation."""
+
+    log_probability: float
+    """Of the token drawn, nats."""
+    self_certainty: float
+    """KL(uniform || distribution), nats."""
+    likeliest: tuple[int, ...] = ()
+    """The likeliest tokens, likeliest first."""
+    log_probabilities: tuple[float, ...] = ()
+    """Of the likeliest tokens, nats."""
 
 
 @dataclass
@@ -82,6 +97,8 @@ class Completion:
     before: list[float] = field(default_factory=list)
     """Per token, when asked for."""
     after: list[float] = field(default_factory=list)
+    """Per token, when asked for."""
+    confidence: list[TokenConfidence] = field(default_factory=list)
     """Per token, when asked for."""
 
 

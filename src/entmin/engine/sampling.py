@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from entmin.core import entropy, log_probability, self_certainty
+from entmin.core import entropy, entropy_and_logprob, self_certainty
 from entmin.core.entropy import cache_rows
-from entmin.engine.requests import Request, Sampling
+from entmin.engine.requests import Request, Sampling, TokenConfidence
 
 
 class Draw(NamedTuple):
@@ -26,8 +26,8 @@ class Draw(NamedTuple):
     """Entropy of the model's distribution, nats."""
     after: Tensor
     """Entropy of the distribution drawn from, nats; 0 for greedy rows."""
-    confidence: dict[int, tuple[float, float]] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
-    """Row to (log-probability of its token, self-certainty) under the model's distribution, for rows that ask."""
+    confidence: dict[int, TokenConfidence] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
+    """Of the rows that ask."""
 
 
 def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: Tensor | None = None) -> Draw:
@@ -59,13 +59,31 @@ def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: T
     return Draw(tokens, before, after, _confidence(logits, requests, tokens))
 
 
-def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict[int, tuple[float, float]]:
+def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict[int, TokenConfidence]:
     rows = [row for row, request in enumerate(requests) if request.confidence]
     if not rows:
         return {}
     asked, taken = (logits, tokens) if len(rows) == len(requests) else (logits[rows], tokens[rows])
-    measured = zip(log_probability(asked, taken).tolist(), self_certainty(asked).tolist(), strict=True)
-    return dict(zip(rows, measured, strict=True))
+    logprobs = entropy_and_logprob(asked, taken)[1]
+    most = max(requests[row].alternatives for row in rows)
+    ids, values = _likeliest(asked, taken, logprobs, most)
+    found = {}
+    for i, (row, sure, certain) in enumerate(zip(rows, logprobs.tolist(), self_certainty(asked).tolist(), strict=True)):
+        k = requests[row].alternatives
+        found[row] = TokenConfidence(sure, certain, tuple(ids[i][:k]), tuple(values[i][:k]))
+    return found
+
+
+def _likeliest(
+    logits: Tensor, tokens: Tensor, logprobs: Tensor, most: int
+) -> tuple[list[list[int]], list[list[float]]]:
+    """Ids and log-probabilities of each row's likeliest tokens, likeliest first."""
+    if not most:
+        return [[]] * len(logits), [[]] * len(logits)
+    top = logits.topk(min(most, logits.shape[-1]), dim=-1)
+    # In float64, in which the token drawn gets back exactly the number that it has by itself.
+    normalizer = logits.gather(-1, tokens[:, None]).cpu().double() - logprobs[:, None].cpu().double()
+    return top.indices.tolist(), (top.values.cpu().double() - normalizer).tolist()
 
 
 def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None) -> Draw:

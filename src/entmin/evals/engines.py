@@ -144,11 +144,12 @@ def require(engine: RunningEngine, method: Method, strategy: Strategy | None, sa
     if getattr(strategy, "style", None) == "published" and not engine.text_prompts:
         raise UsageError(
             f"{strategy.name}: this server takes no prompts as text, which the published refinement needs: use "
-            "style=clean, or --engine transformers or vllm"
+            "style=clean, or a server of `entmin serve`, or --engine transformers or vllm"
         )
     wanted = strategy.confidence
     if wanted is not None and wanted not in engine.measures:
         instead = "; a server reports log-probabilities: use logprob" if "logprob" in engine.measures else ""
         raise UsageError(
-            f"{strategy.name}: this engine does not measure {wanted} (use --engine transformers, which does){instead}"
+            f"{strategy.name}: this engine does not measure {wanted} (--engine transformers does, here or under "
+            f"`entmin serve`){instead}"
         )

@@ -1,7 +1,7 @@
 """Inspect model provider ``entmin-server/<served name>``: Inspect's own OpenAI-compatible one over several servers.
 
 Added to it: a request goes to the server its seed picks, the same one in a resumed run; a dead server ends the run with
-one message; confidence comes back as in the in-process engine; and prompts as text, where the server is vLLM.
+one message; confidence comes back as in the in-process engine; and prompts go as text to servers of vLLM and entmin.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _text_output(model: str, done: openai.types.Completion, prompt: str) -> Mode
             )
         ],
         usage=ModelUsage(input_tokens=read, output_tokens=written, total_tokens=read + written),
-        metadata={"prompt": prompt},
+        metadata={"prompt": prompt} | _own_measures((choice.model_extra or {}).get("entmin")),
     )
 
 
@@ -184,7 +184,12 @@ def _confidence(choices: list[ChatCompletionChoice]) -> dict[str, float]:
         if choice.logprobs is not None and choice.logprobs.content:
             found["log_probability"] = fmean(token.logprob for token in choice.logprobs.content)
         choice.logprobs = None
-        measured = (choice.message.metadata or {}).get("entmin", {})
+        found |= _own_measures((choice.message.metadata or {}).get("entmin"))
         choice.message.metadata = None
-        found |= {name: float(measured[name]) for name in ("entropy_before", "entropy_after") if name in measured}
     return found
+
+
+def _own_measures(measured: Any) -> dict[str, float]:
+    """What entmin's own server writes beside a choice."""
+    names = ("entropy_before", "entropy_after", "log_probability", "self_certainty")
+    return {name: float(measured[name]) for name in names if name in measured} if isinstance(measured, dict) else {}

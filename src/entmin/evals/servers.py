@@ -46,7 +46,7 @@ class Server:
     """``vllm``, ``entmin``, or what else the server says owns its models."""
     version: str | None
     weights: str | None
-    """Where the server has the weights from, if it says so."""
+    """Where the server has the weights from, or which they are, if it says so."""
     knows_methods: bool
 
 
@@ -96,13 +96,14 @@ class Servers:
 
     @property
     def measures(self) -> frozenset[Confidence]:
-        """Log-probabilities come from servers that return them, entropies from entmin's own."""
-        return frozenset(("entropy",)) if self.servers[0].kind == "entmin" else frozenset(("logprob",))
+        """Log-probabilities come from servers that return them, the rest from entmin's own."""
+        own = self.servers[0].kind == "entmin"
+        return frozenset(("entropy", "logprob", "self_certainty")) if own else frozenset(("logprob",))
 
     @property
     def text_prompts(self) -> bool:
-        """VLLM writes a conversation out as text and takes one as a prompt."""
-        return self.servers[0].kind == "vllm"
+        """VLLM and entmin's own server write a conversation out as text and take one as a prompt."""
+        return self.servers[0].kind in ("vllm", "entmin")
 
     def model(self) -> Model:
         """A fresh Inspect model: its connections belong to the event loop of one run."""
@@ -214,12 +215,18 @@ def describe(url: str, model: str, key: str) -> Server:
             raise EntminError(f"{url} does not serve {model!r}; it serves {', '.join(served) or 'nothing'}")
         kind = served[model].owned_by or "unknown"
         version = _version(client, url)
-    root = getattr(served[model], "root", None)
-    return Server(url, kind, version, None if root is None else str(root), _knows_methods(url, model, key))
+    return Server(url, kind, version, _weights(served[model]), _knows_methods(url, model, key))
+
+
+def _weights(card: Any) -> str | None:
+    """The path or name that vLLM has its weights from; the revision or digest that entmin's own server states."""
+    own = getattr(card, "entmin", None)
+    found = own.get("revision") if isinstance(own, dict) else getattr(card, "root", None)
+    return None if found is None else str(found)
 
 
 def _version(client: openai.OpenAI, url: str) -> str | None:
-    """What ``/version`` says, which vLLM has; None where there is none."""
+    """What ``/version`` says, which vLLM and entmin's server have; None where there is none."""
     try:
         found = client.with_options(base_url=url.removesuffix("/v1")).get("/version", cast_to=dict[str, object])
     except (openai.APIStatusError, ValueError):

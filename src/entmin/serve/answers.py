@@ -1,7 +1,8 @@
 """The OpenAI API's answers: whole, or in the chunks of a stream.
 
 Beside the API's own fields every choice has ``entmin``: the method and seed that made it, its tokens, and the mean
-entropies per token before and after the method, in nats. Clients that do not know the field pass over it.
+entropies per token before and after the method, in nats; where log-probabilities were asked for, their mean and that of
+the self-certainty too. Clients that do not know the field pass over it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from entmin.engine.requests import Completion, Request
+from entmin.engine.requests import Completion, Request, TokenConfidence
+from entmin.engine.text import TextStream
+from entmin.serve.logprobs import TokenLog, TokenTexts
 from entmin.serve.protocol import Ask
 
 _REASONS = {"stop": "stop", "max_tokens": "length", "model_length": "length"}
@@ -24,6 +27,7 @@ class Answer:
     ask: Ask
     model: str
     chat: bool
+    texts: TokenTexts
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -34,7 +38,9 @@ class Answer:
             text: dict[str, Any] = (
                 {"message": {"role": "assistant", "content": done.text}} if self.chat else {"text": done.text}
             )
-            choices.append({"index": i, **text, **self._ending(i, done)})
+            log = TokenLog(self.texts, chat=self.chat)
+            logprobs = log.write(done.tokens, done.confidence) if self.ask.logprobs else None
+            choices.append({"index": i, **text, **self._ending(i, done, logprobs)})
         return self._envelope("chat.completion" if self.chat else "text_completion", choices) | {
             "usage": self._usage(completions)
         }
@@ -45,14 +51,15 @@ class Answer:
             return []
         return [self._chunk(i, {"delta": {"role": "assistant", "content": ""}}) for i in range(len(self.ask.requests))]
 
-    def piece(self, index: int, text: str) -> dict[str, Any]:
+    def piece(self, index: int, text: str, logprobs: dict[str, Any] | None) -> dict[str, Any]:
         """A chunk with more text of a choice."""
-        return self._chunk(index, {"delta": {"content": text}} if self.chat else {"text": text})
+        content: dict[str, Any] = {"delta": {"content": text}} if self.chat else {"text": text}
+        return self._chunk(index, content | {"logprobs": logprobs})
 
-    def last(self, index: int, done: Completion) -> dict[str, Any]:
+    def last(self, index: int, done: Completion, logprobs: dict[str, Any] | None) -> dict[str, Any]:
         """The chunk that ends a choice."""
         nothing: dict[str, Any] = {"delta": {}} if self.chat else {"text": ""}
-        return self._chunk(index, nothing | self._ending(index, done))
+        return self._chunk(index, nothing | self._ending(index, done, logprobs))
 
     def closing(self, completions: list[Completion]) -> list[dict[str, Any]]:
         """Chunks after the last choice: the usage, when it was asked for."""
@@ -79,10 +86,10 @@ class Answer:
             "choices": choices,
         }
 
-    def _ending(self, index: int, done: Completion) -> dict[str, Any]:
+    def _ending(self, index: int, done: Completion, logprobs: dict[str, Any] | None) -> dict[str, Any]:
         return {
             "finish_reason": _REASONS[done.stop_reason],
-            "logprobs": None,
+            "logprobs": logprobs,
             "entmin": _extra(self.ask.requests[index], done),
         }
 
@@ -93,11 +100,47 @@ class Answer:
         return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
+class Growing:
+    """One choice of a stream, chunk by chunk; the log-probabilities of a token go out with its text or later."""
+
+    def __init__(self, answer: Answer, index: int, tokenizer: Any) -> None:
+        """Start before the first token."""
+        self._answer, self._index = answer, index
+        self._text = TextStream(tokenizer, answer.ask.requests[index].stop)
+        self._log = TokenLog(answer.texts, chat=answer.chat)
+        self._tokens: list[int] = []
+        self._confidence: list[TokenConfidence] = []
+
+    def feed(self, token: int, confidence: TokenConfidence | None) -> list[dict[str, Any]]:
+        """The chunks that a token makes certain: one, or none."""
+        if confidence is not None:
+            self._tokens.append(token)
+            self._confidence.append(confidence)
+        piece = self._text.feed(token)
+        return [self._answer.piece(self._index, piece, self._logprobs())] if piece else []
+
+    def finish(self, done: Completion) -> list[dict[str, Any]]:
+        """The last chunks."""
+        piece = self._text.finish(done.text)
+        chunks = [self._answer.piece(self._index, piece, self._logprobs())] if piece else []
+        return [*chunks, self._answer.last(self._index, done, self._logprobs())]
+
+    def _logprobs(self) -> dict[str, Any] | None:
+        """Of the tokens since the last chunk."""
+        if not self._tokens:
+            return None
+        written = self._log.write(self._tokens, self._confidence)
+        self._tokens, self._confidence = [], []
+        return written
+
+
 def _extra(request: Request, done: Completion) -> dict[str, Any]:
+    sure = {"log_probability": done.log_probability, "self_certainty": done.self_certainty}
     return {
         **request.method.to_args(),
         "seed": request.seed,
         "tokens": len(done.tokens),
         "entropy_before": done.entropy_before,
         "entropy_after": done.entropy_after,
+        **(sure if request.confidence else {}),
     }

@@ -9,7 +9,8 @@ import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
-from typing import Any
+from importlib.metadata import version
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,18 +20,21 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from entmin.engine.engine import Engine
-from entmin.engine.requests import Completion
-from entmin.engine.text import TextStream
+from entmin.engine.requests import Completion, TokenConfidence
 from entmin.errors import EntminError
-from entmin.serve.answers import Answer
+from entmin.serve.answers import Answer, Growing
 from entmin.serve.fields import RequestError
+from entmin.serve.logprobs import TokenTexts
 from entmin.serve.protocol import Ask, Served, read_chat, read_completion
+from entmin.serve.tokens import detokenize, tokenize
 
 _LARGEST_BODY = 8 << 20
 _CLIENT_GONE = 499
 
 Reader = Callable[[Any, Served], Ask]
-Events = asyncio.Queue[tuple[int, int | Future[Completion]]]
+Read = TypeVar("Read")
+Drawn = tuple[int, TokenConfidence | None]
+Events = asyncio.Queue[tuple[int, Drawn | Future[Completion]]]
 """What the engine's thread reports of a request's choices: tokens as they come, at last the finished future."""
 
 
@@ -50,11 +54,15 @@ class Service:
         self._key = api_key.encode() if api_key else None
         self._open: set[Future[Completion]] = set()
         self._reading = asyncio.Lock()
+        self._texts = TokenTexts(served.loaded.tokenizer)
 
     def app(self) -> Starlette:
         """The application."""
         routes = [
             Route("/health", self.health),
+            Route("/version", self.version),
+            Route("/tokenize", partial(self.convert, tokenize), methods=["POST"]),
+            Route("/detokenize", partial(self.convert, detokenize), methods=["POST"]),
             Route("/v1/models", self.models),
             Route("/v1/models/{name:path}", self.model),
             Route("/v1/chat/completions", partial(self.complete, read_chat), methods=["POST"]),
@@ -68,6 +76,15 @@ class Service:
         engine = self.engine
         state = {"decoding": engine.decoding, "waiting": engine.waiting, "batch_size": engine.batch_size}
         return JSONResponse({"status": "ok", **state, "notices": engine.notices})
+
+    async def version(self, request: HTTPRequest) -> Response:
+        """Of entmin; open to everybody."""
+        return JSONResponse({"version": version("entmin")})
+
+    async def convert(self, do: Callable[[Any, Served], dict[str, Any]], request: HTTPRequest) -> Response:
+        """Tokens of a text, or the text of tokens."""
+        self._authorize(request)
+        return JSONResponse(await self._read(do, request))
 
     async def models(self, request: HTTPRequest) -> Response:
         """The one model."""
@@ -86,14 +103,17 @@ class Service:
     async def complete(self, read: Reader, request: HTTPRequest) -> Response:
         """Answer a chat or a completion."""
         self._authorize(request)
-        body = await _json(request)
-        async with self._reading:  # off the event loop, for a long prompt takes long to encode; one after another
-            ask = await asyncio.to_thread(read, body, self.served)
+        ask = await self._read(read, request)
         self._admit(len(ask.requests))
-        answer = Answer(ask, self.served.name, chat=read is read_chat)
+        answer = Answer(ask, self.served.name, read is read_chat, self._texts)
         if ask.stream:
             return self._stream(answer)
         return await self._wait(request, answer)
+
+    async def _read(self, read: Callable[[Any, Served], Read], request: HTTPRequest) -> Read:
+        body = await _json(request)
+        async with self._reading:  # off the event loop, for a long prompt takes long to encode; one after another
+            return await asyncio.to_thread(read, body, self.served)
 
     def _authorize(self, request: HTTPRequest) -> None:
         if self._key is None:
@@ -116,7 +136,9 @@ class Service:
         for future in list(self._open):
             future.cancel()
 
-    def _submit(self, answer: Answer, on_token: Callable[[int, int], None] | None = None) -> list[Future[Completion]]:
+    def _submit(
+        self, answer: Answer, on_token: Callable[[int, int, TokenConfidence | None], None] | None = None
+    ) -> list[Future[Completion]]:
         futures = [
             self.engine.submit(request, on_token and partial(on_token, i))
             for i, request in enumerate(answer.ask.requests)
@@ -137,7 +159,7 @@ class Service:
                 return Response(status_code=_CLIENT_GONE)
             if any(future.cancelled() for future in futures):
                 raise _stopping()
-            return JSONResponse(answer.whole(done.result()))
+            return JSONResponse(await asyncio.to_thread(answer.whole, done.result()))  # long with log-probabilities
         finally:
             gone.cancel()
             done.cancel()
@@ -147,7 +169,7 @@ class Service:
     def _stream(self, answer: Answer) -> Response:
         events: Events = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        futures = self._submit(answer, lambda i, token: _post(loop, events.put_nowait, (i, token)))
+        futures = self._submit(answer, lambda i, *drawn: _post(loop, events.put_nowait, (i, drawn)))
         for i, future in enumerate(futures):
             future.add_done_callback(lambda done, i=i: _post(loop, events.put_nowait, (i, done)))  # type: ignore[misc]
         return _EventStream(self._events(answer, events), futures)
@@ -163,22 +185,20 @@ class Service:
             yield _event(_as_request_error(error).body())
 
     async def _chunks(self, answer: Answer, events: Events) -> AsyncIterator[dict[str, Any]]:
-        texts = [TextStream(self.served.loaded.tokenizer, request.stop) for request in answer.ask.requests]
+        choices = [Growing(answer, i, self.served.loaded.tokenizer) for i in range(len(answer.ask.requests))]
         finished: dict[int, Completion] = {}
         for chunk in answer.opening():
             yield chunk
-        while len(finished) < len(texts):
+        while len(finished) < len(choices):
             index, event = await events.get()
-            if isinstance(event, int):
-                piece = texts[index].feed(event)
+            if isinstance(event, tuple):
+                made = choices[index].feed(*event)
             else:
-                done = finished[index] = event.result()
-                piece = texts[index].finish(done.text)
-            if piece:
-                yield answer.piece(index, piece)
-            if index in finished:
-                yield answer.last(index, finished[index])
-        for chunk in answer.closing([finished[i] for i in range(len(texts))]):
+                finished[index] = event.result()
+                made = choices[index].finish(finished[index])
+            for chunk in made:
+                yield chunk
+        for chunk in answer.closing([finished[i] for i in range(len(choices))]):
             yield chunk
 
     def _card(self) -> dict[str, Any]:

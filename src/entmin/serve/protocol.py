@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from jinja2 import TemplateError
-
 from entmin.engine.loading import LoadedModel
-from entmin.engine.prompts import encode_chat, encode_text
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import Method, Normal
 from entmin.methods.base import PREFIX
 from entmin.methods.wire import requested
 from entmin.serve.fields import Fields, RequestError, blaming
+from entmin.serve.logprobs import MOST
+from entmin.serve.prompts import check_text, encode_messages, read_messages, read_prompts
 
 _MOST_CHOICES = 128
-_MOST_PROMPTS = 1024
 _MOST_STOPS, _LONGEST_STOP = 16, 256
 _COMPLETION_TOKENS = 16
 """The API's own default for completions; chats may go on to the end of the context."""
@@ -34,8 +32,6 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "ignore_eos": (False,),
 }
 _UNSUPPORTED_CHAT = _UNSUPPORTED | {
-    "logprobs": (False,),
-    "top_logprobs": (0,),
     "response_format": ({"type": "text"},),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
@@ -48,8 +44,7 @@ _UNSUPPORTED_CHAT = _UNSUPPORTED | {
     "prediction": (),
     "chat_template_kwargs": ({},),
 }
-_UNSUPPORTED_COMPLETION = _UNSUPPORTED | {"logprobs": (), "echo": (False,), "suffix": ("",), "best_of": (1,)}
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_UNSUPPORTED_COMPLETION = _UNSUPPORTED | {"echo": (False,), "suffix": ("",), "best_of": (1,)}
 
 
 @dataclass(frozen=True)
@@ -73,6 +68,11 @@ class Ask:
     stream: bool
     include_usage: bool
 
+    @property
+    def logprobs(self) -> bool:
+        """Whether log-probabilities are to be returned."""
+        return self.requests[0].confidence
+
 
 def read_chat(body: Any, served: Served) -> Ask:
     """Parse the body of ``/v1/chat/completions``.
@@ -81,16 +81,13 @@ def read_chat(body: Any, served: Served) -> Ask:
         RequestError: a field that is unknown, unsupported or out of range.
     """
     fields = Fields(body)
-    messages = _messages(fields)
+    messages = read_messages(fields)
     limits = [limit for name in ("max_completion_tokens", "max_tokens") if (limit := _limit(fields, name)) is not None]
     if len(set(limits)) > 1:
         raise fields.error("max_tokens", "and max_completion_tokens differ; give one of them")
-    ask = _common(fields, served)
+    ask = _common(fields, served, *_chat_logprobs(fields))
     fields.close(_UNSUPPORTED_CHAT)
-    try:
-        prompt = encode_chat(served.loaded, messages)
-    except TemplateError as error:
-        raise RequestError(f"the model's chat template refuses these messages: {error}", "messages") from None
+    prompt = encode_messages(served.loaded, messages)
     return ask([prompt], "messages", limits[0] if limits else None, served.max_tokens)
 
 
@@ -101,29 +98,51 @@ def read_completion(body: Any, served: Served) -> Ask:
         RequestError: a field that is unknown, unsupported or out of range.
     """
     fields = Fields(body)
-    prompts = _prompts(fields, served)
+    prompts = read_prompts(fields, served.loaded)
     limit = _limit(fields, "max_tokens")
-    ask = _common(fields, served)
+    alternatives = fields.whole("logprobs", 0, MOST)
+    ask = _common(fields, served, alternatives is not None, alternatives or 0)
     fields.close(_UNSUPPORTED_COMPLETION)
     return ask(prompts, "prompt", limit, served.max_tokens or _COMPLETION_TOKENS)
 
 
-def _common(fields: Fields, served: Served) -> Callable[[list[list[int]], str, int | None, int | None], Ask]:
-    """Read what both kinds of request have.
+def _chat_logprobs(fields: Fields) -> tuple[bool, int]:
+    """Whether log-probabilities are wanted, and of how many alternatives."""
+    wanted = fields.take("logprobs", bool, default=False)
+    alternatives = fields.whole("top_logprobs", 0, MOST) or 0
+    if alternatives and not wanted:
+        raise fields.error("top_logprobs", "needs logprobs: true")
+    return wanted, alternatives
 
-    Returns:
-        What makes an `Ask` of prompts, their field's name, the limit asked for, and the one where none was.
+
+def check_model(fields: Fields, served: Served) -> None:
+    """Take the field ``model``.
+
+    Raises:
+        RequestError: another model is asked for.
     """
     model = fields.take("model", str, default=served.name)
     if model != served.name:
         message = f"the model {model!r} is not served here; this server has {served.name!r}"
         raise RequestError(message, "model", status=404, code="model_not_found")
+
+
+def _common(
+    fields: Fields, served: Served, logprobs: bool, alternatives: int
+) -> Callable[[list[list[int]], str, int | None, int | None], Ask]:
+    """Read what both kinds of request have.
+
+    Returns:
+        What makes an `Ask` of prompts, their field's name, the limit asked for, and the one where none was.
+    """
+    check_model(fields, served)
     fields.take("user", str)  # says who asks, and changes nothing
     stream = fields.take("stream", bool, default=False)
     include_usage = _include_usage(fields, stream)
     n = fields.whole("n", 1, _MOST_CHOICES) or 1
     seed = fields.whole("seed", -(1 << 63), (1 << 63) - 1)
-    form = Request([], _method(fields, served), _sampling(fields), stop=_stops(fields))
+    chosen = Request([], _method(fields, served), _sampling(fields), stop=_stops(fields))
+    form = replace(chosen, confidence=logprobs, alternatives=alternatives)
     first = secrets.randbits(31) if seed is None else seed
 
     def ask(prompts: list[list[int]], name: str, limit: int | None, otherwise: int | None) -> Ask:
@@ -196,66 +215,5 @@ def _stops(fields: Fields) -> tuple[str, ...]:
         limits = f"at most {_MOST_STOPS} texts of 1 to {_LONGEST_STOP} characters"
         raise fields.error("stop", f"must be a text or {limits}")
     for stop in stops:
-        _check_text(stop, "stop")
+        check_text(stop, "stop")
     return tuple(stops)
-
-
-def _messages(fields: Fields) -> list[dict[str, str]]:
-    messages = fields.take("messages", list)
-    if not messages:
-        raise fields.error("messages", "must be a list of at least one message")
-    return [_message(message, f"messages[{i}].") for i, message in enumerate(messages)]
-
-
-def _message(message: Any, prefix: str) -> dict[str, str]:
-    fields = Fields(message, prefix)
-    role = fields.take("role", str)
-    if role not in _ROLES:
-        raise fields.error("role", f"must be one of {', '.join(_ROLES)}, not {role!r}")
-    content = fields.take("content", str, list, default="")
-    if isinstance(content, list):
-        content = "".join(_part(part, f"{prefix}content[{i}].") for i, part in enumerate(content))
-    # what the official client writes back from an earlier answer
-    fields.close({"refusal": (), "annotations": ([],), "tool_calls": ([],), "name": (), "audio": (), "entmin": ()})
-    _check_text(content, f"{prefix}content")
-    return {"role": _ROLES[role], "content": content}
-
-
-def _part(part: Any, prefix: str) -> str:
-    fields = Fields(part, prefix)
-    if fields.take("type", str) != "text":
-        raise fields.error("type", "must be text; the in-process engine reads no images, sounds or files")
-    text: str = fields.take("text", str, default="")
-    fields.close({})
-    return text
-
-
-def _prompts(fields: Fields, served: Served) -> list[list[int]]:
-    """Token ids of a text, a list of texts, a list of token ids, or a list of those."""
-    value = fields.take("prompt", str, list)
-    if isinstance(value, list) and value and all(type(token) is int for token in value):
-        value = [value]
-    prompts = [value] if isinstance(value, str) else value
-    if not prompts:
-        raise fields.error("prompt", "must be a text, a list of texts, a list of token ids, or a list of those")
-    if len(prompts) > _MOST_PROMPTS:
-        raise fields.error("prompt", f"has {len(prompts)} prompts; at most {_MOST_PROMPTS} go into one request")
-    vocabulary = served.loaded.model.get_input_embeddings().num_embeddings
-    made = []
-    for i, prompt in enumerate(prompts):
-        name = f"prompt[{i}]" if len(prompts) > 1 else "prompt"
-        if isinstance(prompt, str):
-            _check_text(prompt, name)
-            made.append(encode_text(served.loaded, prompt))
-        elif isinstance(prompt, list) and all(type(token) is int and 0 <= token < vocabulary for token in prompt):
-            made.append(prompt)
-        else:
-            raise RequestError(f"{name} must be a text or token ids from 0 to {vocabulary - 1}", "prompt")
-    return made
-
-
-def _check_text(text: str, name: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise RequestError(f"{name} has half of a surrogate pair, which is no text", name) from None
