@@ -14,7 +14,7 @@ import torch
 from reference import Settings, adam_rows, entropy_of, probability_error, total_variation
 from rows import KINDS, real_rows, rows_of_kind
 
-from entmin.core import em_inf, entropy, entropy_and_logprob, solve_temperature
+from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
 from entmin.core.triton import Workspace, launch
 from entmin.core.triton import em_inf as kernel
 
@@ -176,6 +176,10 @@ def test_the_published_search_is_the_published_search():
     assert tau[0] == pytest.approx(0.505)
     truth = solve_temperature(logits.double(), **paper, impl="torch")
     torch.testing.assert_close(tau.double(), truth, rtol=1e-6, atol=0)
+
+
+def test_the_check_before_auto_takes_the_kernels():
+    assert impl.TRITON_CHECK.passes(torch.zeros(1, device=DEVICE).device)
 
 
 def test_what_cannot_be_done_is_refused():
