@@ -127,7 +127,7 @@ def levels_entropy(t, d):
 
 
 @triton.jit
-def root(b, f, h, variance, cube, target, STEPS: tl.constexpr):
+def root(b, h, variance, cube, target, STEPS: tl.constexpr):
     """Where the model of the row at this point meets the target, as in `entmin.core.newton`; FAR where it never does."""
     skewness = cube / (variance * tl.sqrt(variance))
     half = tl.abs(skewness) / 2
@@ -144,7 +144,7 @@ def root(b, f, h, variance, cube, target, STEPS: tl.constexpr):
         t = tl.where(t > FARTHEST, FARTHEST, tl.where(t < odds - distance, odds - distance, t))
     levels = b * (1 + (t - odds) / distance)
     slope = -variance / h
-    bend = -(variance + cube) / h - slope * slope
+    bend, f = -(variance + cube) / h - slope * slope, tl.log(h / target)
     discriminant = slope * slope - 2 * f * bend
     curved = -2 * f / (slope - tl.sqrt(tl.maximum(discriminant, 0.0)))
     parabola = tl.where(slope < 0, b * (1 + tl.where(discriminant > 0, curved, -f / slope)), FAR)
@@ -174,8 +174,8 @@ def newton_row(
     """`entmin.core.newton` for one row."""
     first, last = 1 / tl.full((), tmax, tl.float64), 1 / tl.full((), tmin, tl.float64)
     b, nothing = tl.full((), 1.0, tl.float64), tl.full((), 0.0, tl.float64)
-    lo, lo_f, lo_h, lo_variance, lo_cube = nothing, FAR + nothing, nothing, nothing, nothing
-    hi, hi_f, hi_h, hi_variance, hi_cube = FAR + nothing, -FAR + nothing, nothing, nothing, nothing
+    lo, lo_h, lo_variance, lo_cube = nothing, FAR + nothing, nothing, nothing
+    hi, hi_h, hi_variance, hi_cube = FAR + nothing, TINY + nothing, nothing, nothing
     before, poor = FAR + nothing, tl.full((), 0, tl.int32)
     left = tl.full((), max_iter, tl.int32) + 1
     while left > 0:
@@ -183,21 +183,26 @@ def newton_row(
         h = tl.maximum(h, TINY)
         f = tl.log(h / target)
         above = f > 0
-        lo, lo_f, lo_h = tl.where(above, b, lo), tl.where(above, f, lo_f), tl.where(above, h, lo_h)
-        hi, hi_f, hi_h = tl.where(above, hi, b), tl.where(above, hi_f, f), tl.where(above, hi_h, h)
+        lo, lo_h = tl.where(above, b, lo), tl.where(above, h, lo_h)
+        hi, hi_h = tl.where(above, hi, b), tl.where(above, hi_h, h)
         lo_variance, lo_cube = tl.where(above, variance, lo_variance), tl.where(above, cube, lo_cube)
         hi_variance, hi_cube = tl.where(above, hi_variance, variance), tl.where(above, hi_cube, cube)
         poor = tl.where(tl.abs(f) > before / 2, poor + 1, 0)
         before = tl.minimum(before, tl.abs(f))
         a, c = tl.maximum(first, lo), tl.minimum(last, hi)
         middle = tl.sqrt(a * c)
-        from_lo = root(lo, lo_f, lo_h, lo_variance, lo_cube, target, MODEL_STEPS)
-        from_hi = root(hi, hi_f, hi_h, hi_variance, hi_cube, target, MODEL_STEPS)
-        nearer = lo_f < -hi_f
-        one, other = tl.where(nearer, from_lo, from_hi), tl.where(nearer, from_hi, from_lo)
-        to = tl.where((one > a) & (one < c), one, tl.where((other > a) & (other < c), other, middle))
-        to = tl.where((hi > last) & (one >= c), last, tl.where((lo < first) & (one <= a), first, to))
-        to = tl.where(poor >= 2, middle, to)
+        to, end = tl.where(poor >= 2, middle, FAR), tl.where(poor >= 2, 2, 0)
+        while end < 2:  # the nearer end of the bracket, then the other; a loop holds fewer registers than two calls
+            low = (lo_h * hi_h < target * target) != (end == 1)  # whose log H is nearer to log target
+            leap = root(
+                tl.where(low, lo, hi), tl.where(low, lo_h, hi_h), tl.where(low, lo_variance, hi_variance),
+                tl.where(low, lo_cube, hi_cube), target, MODEL_STEPS,
+            )  # fmt: skip
+            leap = tl.where((leap > a) & (leap < c), leap, tl.where((end == 0) & (hi > last) & (leap >= c), last,
+                            tl.where((end == 0) & (lo < first) & (leap <= a), first, FAR)))  # fmt: skip
+            to = tl.minimum(to, leap)
+            end = tl.where(to < FAR, 2, end + 1)
+        to = tl.where(to < FAR, to, middle)
         poor = tl.where(poor >= 2, 0, poor)
         inside = (b >= first) & (b <= last)
         met = inside & (tl.abs(h - target) <= tol * target)
