@@ -17,7 +17,9 @@ The step is taken from the nearer end of the bracket; from the other end where t
 middle where both do, or where two steps in a row have not halved the least distance so far. The ends tmin and tmax are
 tried at most once each, before anything beyond them. No step needs more than the sums of one pass over the row.
 
-FIGURES
+Evaluations to 1e-6 of the target, that of the row as it is included, for tmin 0.01, tmax 1 and nine target ratios: mean
+2.9 and most 8 on the rows the rule was chosen on (n = 4,401, 99 of them recorded ones: mean 3.6, most 7); mean 3.3 and
+most 9 on families held out (n = 5,067, 2 of them over 8). `benchmarks/solver.py` counts them.
 """
 
 from __future__ import annotations

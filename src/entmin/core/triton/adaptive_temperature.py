@@ -6,6 +6,7 @@ again, from the second-level cache. Blocks with tokens likelier than 1e-4 are su
 No `from __future__ import annotations` here: Triton reads the annotations.
 """
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -15,6 +16,8 @@ from entmin.core.triton.kernels import HEAD, MASKED, block_sums, held, load_bloc
 from entmin.core.triton.launch import checked, on, result
 
 BLOCK, WARPS = 2048, 8
+OPTIONS = {"num_warps": WARPS} | ({} if torch.version.hip else {"maxnreg": 160})
+"""Left to itself the assembler stops at 128 registers and spills; ROCm's compiler does not know the option."""
 TINY = tl.constexpr(1e-300)
 FAR = tl.constexpr(1e300)
 MODEL_STEPS, FARTHEST = tl.constexpr(newton.MODEL_STEPS), tl.constexpr(newton.FARTHEST)
@@ -62,7 +65,7 @@ def solve_temperature(
     with on(rows.device):
         solve[(rows.shape[0],)](
             rows, found, rows.shape[1], rows.stride(0), *search,
-            BISECT=absolute_tol, BLOCK=block, num_warps=WARPS,
+            BISECT=absolute_tol, BLOCK=block, **OPTIONS,
         )  # fmt: skip
     return found
 
