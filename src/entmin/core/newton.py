@@ -10,8 +10,8 @@ the upper level, distance d between the levels and a constant c, is
     t = -2 asinh(skewness / 2)     d = sqrt(Var (4 + skewness^2))     H = c + log(1 + e^-t) + d / (1 + e^t)
 
 and at inverse temperature b' it has d' = d b' / b and t' = t + d' - d: the next b is where that meets the target, which
-costs a few scalars. It is exact where two levels compete, as in every row that is cold enough. Where c is over the target
-and more than a few per cent of the probability is below the upper level, the parabola of log H in b takes its place.
+costs a few scalars. It is exact where two levels compete, as in every row that is cold enough. Where c is over the
+target and more than a few per cent of the probability is below the upper level, the parabola of log H in b takes over.
 
 The step is taken from the nearer end of the bracket; from the other end where that leaves the bracket; the geometric
 middle where both do, or where two steps in a row have not halved the least distance so far. The ends tmin and tmax are

@@ -81,7 +81,7 @@ def failure(tried: Functions, trusted: Functions, device: torch.device) -> str |
 
 
 def _rows(dtype: torch.dtype) -> Tensor:
-    """``[4, V]``: ordinary, a third of it masked, under EM-INF's threshold, two tokens almost tied. V fills no block."""
+    """``[4, V]``: ordinary, a third of it masked, under EM-INF's threshold, two tokens near. V fills no block."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(4, _VOCABULARY, generator=generator) * 3
     rows[1, 1::3] = -torch.inf

@@ -131,7 +131,7 @@ def levels_entropy(t, d):
 
 @triton.jit
 def root(b, h, variance, cube, target, STEPS: tl.constexpr):
-    """Where the model of the row at this point meets the target, as in `entmin.core.newton`; FAR where it never does."""
+    """Where the model of the row at this point meets the target, as in `entmin.core.newton`; FAR where never."""
     skewness = cube / (variance * tl.sqrt(variance))
     half = tl.abs(skewness) / 2
     odds = tl.log(half + tl.sqrt(half * half + 1)) * tl.where(skewness > 0, -2.0, 2.0)
