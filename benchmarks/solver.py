@@ -59,7 +59,8 @@ def held_out() -> dict[str, list[Tensor]]:
         name: [] for name in ("student", "uniform", "even gaps", "clusters", "five levels", "lognormal")
     }
     for _ in range(EACH):
-        rows["student"].append(np.clip(draw.standard_t(3, size=size(2, 5000)) * 10 ** between(-2, 1), -300, 300))
+        student = draw.standard_t(3, size=size(2, 5000))
+        rows["student"].append(np.clip(student * 10 ** between(-2, 1), -300, 300))
         rows["uniform"].append(draw.random(size(2, 5000)) * 10 ** between(-2, 2.5))
         rows["even gaps"].append(-np.arange(size(2, 5000)) * 10 ** between(-3, 0.5))
         n = size(4, 5000)

@@ -4,8 +4,8 @@
     values   compiled for the CPU (Numba): rows that repeat few values are counted first, other rows go in fused sweeps
     triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
-`auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company. On a
-CUDA device it takes triton only after `entmin.core.self_check` has held its results against torch's there, at first use.
+`auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
+On a CUDA device it takes triton only after `entmin.core.self_check` has held its results against torch's there, once.
 ``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
 """
 

@@ -105,7 +105,7 @@ def _newton(
             break
         _moments(values, counts, top, state, scratch, onwards, here)
     # The ends come back as they were given, not as 1 / (1 / tmin).
-    return tmin if here[0] == last else tmax if here[0] == first else 1 / here[0]
+    return float(tmin if here[0] == last else tmax if here[0] == first else 1 / here[0])
 
 
 @elementwise
@@ -143,14 +143,14 @@ def _root(point: Any, target: float) -> float:
             t += math.log(model / above) * model / (d * lower * (1 - lower))
             t = max(min(t, FARTHEST), odds - distance)
         if not math.isnan(t):
-            return b * (1 + (t - odds) / distance)
+            return float(b * (1 + (t - odds) / distance))
     if skewness < NEARLY_ALL:
         return np.inf
     slope = -variance / h
     bend = -(variance + cube) / h - slope * slope
     discriminant = slope * slope - 2 * gap * bend
     step = -2 * gap / (slope - math.sqrt(discriminant)) if discriminant > 0 else -gap / slope
-    return b * (1 + step)
+    return float(b * (1 + step))
 
 
 @elementwise
