@@ -51,7 +51,7 @@ def corpus() -> dict[str, list[Tensor]]:
 
 
 def held_out() -> dict[str, list[Tensor]]:
-    """Families that were not looked at while the rule was chosen, seeded: heavy tails, even and random gaps, mixtures."""
+    """Families that were not looked at while the rule was chosen, seeded: heavy tails, even gaps, mixtures."""
     draw = np.random.default_rng(20261122)
     between = lambda low, high: low + (high - low) * draw.random()  # noqa: E731
     size = lambda low, high: int(math.exp(between(math.log(low), math.log(high))))  # noqa: E731
