@@ -25,7 +25,7 @@ from triton.compiler import ASTSource
 
 from entmin.core.triton import launch
 from entmin.core.triton.adaptive_temperature import BLOCK as SEARCH_BLOCK
-from entmin.core.triton.adaptive_temperature import WARPS as SEARCH_WARPS
+from entmin.core.triton.adaptive_temperature import OPTIONS as SEARCH_OPTIONS
 from entmin.core.triton.adaptive_temperature import solve
 from entmin.core.triton.em_inf import first_sums, sweep, write
 from entmin.core.triton.entropy import finish
@@ -35,26 +35,28 @@ POINTERS = {"out": "*fp32", "work": "*fp64", "ids": "*i64", "entropies": "*fp32"
 REALS = ("threshold", "kl_weight", "learning_rate", "tmax", "tmin", "tol", "target_ratio")
 
 
-def variants() -> list[tuple[Any, dict[str, Any], int]]:
-    """Kernel, its compile-time constants, warps: as they are launched at the largest vocabulary."""
-    block = {"BLOCK": launch.BLOCK}
+def variants() -> list[tuple[Any, dict[str, Any], dict[str, int]]]:
+    """Kernel, its compile-time constants, its launch options: as they are launched at the largest vocabulary."""
+    block, plain = {"BLOCK": launch.BLOCK}, {"num_warps": 4}
     rows = block | {"PADDED": VOCABULARY // launch.BLOCK}
     return [
-        (first_sums, block, 4),
-        (sweep, rows, 4),
-        (write, rows | {"SAME": False}, 4),
-        (finish, {"WITH_IDS": True, "PADDED": rows["PADDED"]}, 4),
-        (solve, {"BISECT": False, "BLOCK": SEARCH_BLOCK}, SEARCH_WARPS),
-        (solve, {"BISECT": True, "BLOCK": SEARCH_BLOCK}, SEARCH_WARPS),
+        (first_sums, block, plain),
+        (sweep, rows, plain),
+        (write, rows | {"SAME": False}, plain),
+        (finish, {"WITH_IDS": True, "PADDED": rows["PADDED"]}, plain),
+        (solve, {"BISECT": False, "BLOCK": SEARCH_BLOCK}, SEARCH_OPTIONS),
+        (solve, {"BISECT": True, "BLOCK": SEARCH_BLOCK}, SEARCH_OPTIONS),
     ]
 
 
-def compiled(kernel: Any, constants: dict[str, Any], warps: int, dtype: str, capability: int) -> dict[str, Any]:
+def compiled(
+    kernel: Any, constants: dict[str, Any], options: dict[str, int], dtype: str, capability: int
+) -> dict[str, Any]:
     """Compile one kernel to machine code; registers per thread, spilled bytes."""
     kinds = POINTERS | {"logits": f"*{dtype}"} | dict.fromkeys(REALS, "fp64")
     signature = {name: "constexpr" if name in constants else kinds.get(name, "i32") for name in kernel.arg_names}
     target = GPUTarget("cuda", capability, 32)
-    made = triton.compile(ASTSource(kernel, signature, constexprs=constants), target, {"num_warps": warps})
+    made = triton.compile(ASTSource(kernel, signature, constexprs=constants), target, options)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "kernel.ptx")
         source.write_text(made.asm["ptx"])
@@ -62,7 +64,7 @@ def compiled(kernel: Any, constants: dict[str, Any], warps: int, dtype: str, cap
         command = [get_ptxas(capability).path, "-v", f"--gpu-name={architecture}", str(source), "-o", f"{source}.cubin"]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     registers, spilled = re.findall(r"Used (\d+) registers", said), re.findall(r"(\d+) bytes spill stores", said)
-    name = {"kernel": kernel.__name__, "constants": constants, "logits": dtype, "warps": warps}
+    name = {"kernel": kernel.__name__, "constants": constants, "logits": dtype, "warps": options["num_warps"]}
     return name | {"registers": max(map(int, registers)), "spilled_bytes": sum(map(int, spilled))}
 
 

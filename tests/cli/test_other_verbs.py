@@ -63,6 +63,19 @@ def test_doctor_reports_versions_device_and_remedies(entmin_here):
         assert words in done.stdout
 
 
+def test_doctor_through_a_pipe_shows_every_implementation(entmin):
+    import torch
+
+    lines = [line for line in entmin("doctor").stdout.splitlines() if line.startswith("impl ")]
+    assert [line.split()[1] for line in lines] == ["auto", "torch", "values", "triton"]
+    assert lines[1].endswith("available")
+    if not torch.cuda.is_available():
+        assert lines[0].endswith("logits on cpu")
+        assert "not available" in lines[3]
+    else:
+        assert "not yet checked on cuda" in lines[3]
+
+
 def test_ask_answers_and_compare_shows_the_baseline_beside(entmin_here, tiny_llama):
     done = entmin_here("ask", tiny_llama, "2 + 2?", "--max-tokens", "12", "--compare")
     assert "normal()" in done.stdout

@@ -14,8 +14,8 @@ from entmin.core import newton
 from entmin.core.adaptive_temperature import bisect
 from entmin.core.parts import Part
 
-TMAX, TMIN, MOST = 1.0, 0.01, 11
-"""MOST: adversarial rows took 10 at worst (see benchmarks/solver.py); ordinary ones take 3 or 4."""
+TMAX, TMIN, MOST = 1.0, 0.01, 10
+"""MOST: rows made to resist it took 9 at worst (see benchmarks/solver.py); ordinary ones take 3 or 4."""
 
 
 def searched(row, ratio, tmax=TMAX, tmin=TMIN):
@@ -34,7 +34,7 @@ def searched(row, ratio, tmax=TMAX, tmin=TMIN):
     tau = newton.solve(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=100, tol=1e-6)
     reached = newton.statistics(parts, 1 / tau).entropy / target
     plain = functools.partial(newton.statistics, parts)
-    slow = bisect(plain, target, wanted, tmax=tmax, tmin=tmin, max_iter=200, tol=0.0)
+    slow = bisect(plain, target, wanted, tmax=tmax, tmin=tmin, max_iter=60, tol=0.0)
     return float(tau), float(reached), count, float(slow)
 
 
@@ -58,7 +58,7 @@ RATIOS = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1e-6, 0.5, 0.85, 1 - 1
     scale=st.floats(-4, 1).map(lambda power: 10**power),
     ratio=RATIOS,
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_any_few_logits(values, scale, ratio):
     assert_found(torch.tensor(values) * scale, ratio)
 
@@ -70,7 +70,7 @@ def test_any_few_logits(values, scale, ratio):
     gaps=st.tuples(st.floats(-3, 2), st.floats(-3, 2)),
     ratio=RATIOS,
 )
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 def test_levels(tied, second, rest, gaps, ratio):
     upper, lower = (10**power for power in gaps)
     row = torch.cat([torch.full((tied,), upper + lower), torch.full((second,), lower), torch.zeros(rest)])

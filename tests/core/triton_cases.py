@@ -14,7 +14,7 @@ import torch
 from reference import Settings, adam_rows, entropy_of, probability_error, total_variation
 from rows import KINDS, real_rows, rows_of_kind
 
-from entmin.core import em_inf, entropy, entropy_and_logprob, solve_temperature
+from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
 from entmin.core.triton import Workspace, launch
 from entmin.core.triton import em_inf as kernel
 
@@ -30,6 +30,7 @@ CORNERS = [
     Settings(learning_rate=0.0),
     Settings(n_grad_steps=0),
 ]
+NARROW = {"tmax": 0.5, "tmin": 0.2}
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
 cuda = pytest.mark.skipif(INTERPRETED, reason="needs a CUDA device")
 
@@ -43,7 +44,7 @@ def assert_agrees(logits, settings):
     assert total_variation(ours, truth) <= min(1e-4, total_variation(plain, truth) + 1e-6)
 
 
-@pytest.mark.parametrize("vocabulary", [2, 3, 17, 1000, 1025])
+@pytest.mark.parametrize("vocabulary", [3, 1025])
 @pytest.mark.parametrize("kind", KINDS)
 def test_agrees_with_autograd_adam(kind, vocabulary):
     assert_agrees(rows_of_kind(kind, vocabulary, 1), Settings())
@@ -52,11 +53,12 @@ def test_agrees_with_autograd_adam(kind, vocabulary):
 
 @pytest.mark.parametrize("settings", CORNERS, ids=str)
 def test_agrees_at_the_corners(settings):
-    logits = torch.cat([rows_of_kind(kind, 2500, 1) for kind in ("near_tied", "masked", "realistic")])
-    assert_agrees(logits, settings)
-    assert_agrees(logits[1:].half(), settings)
+    logits = torch.cat([rows_of_kind(kind, 1100, 1) for kind in ("near_tied", "masked", "realistic")])
+    assert_agrees(logits[:2], settings)
+    assert_agrees(logits[2:].half(), settings)
 
 
+@pytest.mark.slow
 def test_agrees_on_rows_of_a_real_model():
     assert_agrees(real_rows()[[2, 5]], Settings())
 
@@ -156,11 +158,13 @@ def test_an_unknown_id_gives_nan():
 
 
 @pytest.mark.parametrize(
-    "search", [{}, {"target_ratio": 0.3}, {"target_ratio": 0.0}, {"tmax": 0.5, "tmin": 0.2}], ids=str
+    "search",
+    [{}, {"target_ratio": 0.0}, *(pytest.param(a, marks=pytest.mark.slow) for a in ({"target_ratio": 0.3}, NARROW))],
+    ids=str,
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_temperature(kind, search):
-    for vocabulary in (2, 300, 2100):
+    for vocabulary in (2, 2100):
         logits = rows_of_kind(kind, vocabulary, 1).bfloat16()
         tau = solve_temperature(logits.to(DEVICE), **search, impl="triton").cpu().double()
         truth = solve_temperature(logits.double(), **search, impl="torch")
@@ -176,6 +180,10 @@ def test_the_published_search_is_the_published_search():
     assert tau[0] == pytest.approx(0.505)
     truth = solve_temperature(logits.double(), **paper, impl="torch")
     torch.testing.assert_close(tau.double(), truth, rtol=1e-6, atol=0)
+
+
+def test_the_check_before_auto_takes_the_kernels():
+    assert impl.TRITON_CHECK.passes(torch.zeros(1, device=DEVICE).device)
 
 
 def test_what_cannot_be_done_is_refused():

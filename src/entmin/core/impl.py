@@ -5,6 +5,7 @@
     triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
 `auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
+On a CUDA device it takes triton only after `entmin.core.self_check` has held its results against torch's there, once.
 ``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
 """
 
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from entmin.core.self_check import SelfCheck
 from entmin.errors import UsageError
 
 AUTO = "auto"
@@ -136,6 +138,12 @@ def _cannot(chosen: Implementation, logits: Tensor, op: str) -> str | None:
 
 
 def _automatic(logits: Tensor, op: str) -> str:
+    candidate = _candidate(logits, op)
+    return candidate if candidate != "triton" or TRITON_CHECK.passes(logits.device) else "torch"
+
+
+def _candidate(logits: Tensor, op: str) -> str:
+    """What `auto` would take if every check passed."""
     candidate = {"cuda": "triton", "cpu": "values"}.get(logits.device.type, "torch")
     if candidate == "values" and logits.shape[-1] < _COMPILED_MIN_VOCABULARY:
         return "torch"
@@ -158,16 +166,23 @@ def _function(name: str, op: str) -> Callable[..., Any]:
     return found
 
 
+TRITON_CHECK = SelfCheck("triton", functools.partial(_function, "triton"), functools.partial(_function, "torch"))
+
+
 def states() -> dict[str, str]:
     """Every implementation's name and whether it can run on this machine; what `auto` would take goes first."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+    checked = TRITON_CHECK.state(device)
     found = {AUTO: f"{os.environ[VARIABLE]} (from {VARIABLE})"} if os.environ.get(VARIABLE, AUTO) != AUTO else {}
     if not found:
-        large = torch.empty(1, _COMPILED_MIN_VOCABULARY, device=device)
-        found = {AUTO: f"{_automatic(large, OPERATIONS[0])} for float32 and half-precision logits on {device}"}
+        taken = _candidate(torch.empty(1, _COMPILED_MIN_VOCABULARY, device=device), OPERATIONS[0])
+        taken = "torch" if taken == "triton" and checked.startswith("failed") else taken
+        found = {AUTO: f"{taken} for float32 and half-precision logits on {device.type}"}
     for name, chosen in IMPLEMENTATIONS.items():
         why = chosen.missing()
-        if name == "triton" and not why and device == "cpu":
+        if name == "triton" and not why and device.type == "cpu":
             why = "no CUDA device"
         found[name] = f"not available: {why}" if why else "available"
+        if name == "triton" and not why:
+            found[name] += f", {checked}"
     return found

@@ -6,16 +6,22 @@ again, from the second-level cache. Blocks with tokens likelier than 1e-4 are su
 No `from __future__ import annotations` here: Triton reads the annotations.
 """
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from entmin.core import newton
 from entmin.core.triton.kernels import HEAD, MASKED, block_sums, held, load_block
 from entmin.core.triton.launch import checked, on, result
 
 BLOCK, WARPS = 2048, 8
+OPTIONS = {"num_warps": WARPS} | ({} if torch.version.hip else {"maxnreg": 160})
+"""Left to itself the assembler stops at 128 registers and spills; ROCm's compiler does not know the option."""
 TINY = tl.constexpr(1e-300)
 FAR = tl.constexpr(1e300)
+MODEL_STEPS, FARTHEST = tl.constexpr(newton.MODEL_STEPS), tl.constexpr(newton.FARTHEST)
+NEARLY_ALL = tl.constexpr(newton.NEARLY_ALL)
 
 
 def solve_temperature(
@@ -59,7 +65,7 @@ def solve_temperature(
     with on(rows.device):
         solve[(rows.shape[0],)](
             rows, found, rows.shape[1], rows.stride(0), *search,
-            BISECT=absolute_tol, BLOCK=block, num_warps=WARPS,
+            BISECT=absolute_tol, BLOCK=block, **OPTIONS,
         )  # fmt: skip
     return found
 
@@ -113,12 +119,39 @@ def moments_at(logits, row_start, vocabulary, top, cut, beta, BLOCK: tl.constexp
 
 
 @triton.jit
-def leap(b, f, slope, bend):
-    """Where log H meets log target by the parabola in b through this point; FAR where there is none to follow."""
+def levels_entropy(t, d):
+    """Entropy of two levels with log odds t and distance d, but for the constant; and the share of the lower level."""
+    e = tl.exp(-tl.abs(t))
+    u = 1 + e
+    # log1p(e): the quotient takes back the rounding of 1 + e
+    log1p = tl.where(u == 1, e, tl.log(u) * (e / tl.where(u == 1, 1.0, u - 1)))
+    lower = tl.where(t > 0, e, 1.0) / u
+    return tl.maximum(-t, 0.0) + log1p + d * lower, lower
+
+
+@triton.jit
+def root(b, h, variance, cube, target, STEPS: tl.constexpr):
+    """Where the model of the row at this point meets the target, as in `entmin.core.newton`; FAR where never."""
+    skewness = cube / (variance * tl.sqrt(variance))
+    half = tl.abs(skewness) / 2
+    odds = tl.log(half + tl.sqrt(half * half + 1)) * tl.where(skewness > 0, -2.0, 2.0)
+    distance = tl.sqrt(variance * (4 + skewness * skewness))
+    here, lower = levels_entropy(odds, distance)
+    above = target - h + here
+    t = odds
+    for _ in range(STEPS):
+        d = distance + t - odds
+        model, lower = levels_entropy(t, d)
+        t += tl.log(model / above) * model / (d * lower * (1 - lower))
+        # NaN stays NaN, which the hardware's minimum and maximum would swallow.
+        t = tl.where(t > FARTHEST, FARTHEST, tl.where(t < odds - distance, odds - distance, t))
+    levels = b * (1 + (t - odds) / distance)
+    slope = -variance / h
+    bend, f = -(variance + cube) / h - slope * slope, tl.log(h / target)
     discriminant = slope * slope - 2 * f * bend
     curved = -2 * f / (slope - tl.sqrt(tl.maximum(discriminant, 0.0)))
-    step = tl.where(discriminant > 0, curved, -f / slope)
-    return tl.where(slope < 0, b * (1 + step), FAR)
+    parabola = tl.where(slope < 0, b * (1 + tl.where(discriminant > 0, curved, -f / slope)), FAR)
+    return tl.where(levels == levels, levels, tl.where(skewness < NEARLY_ALL, FAR, parabola))
 
 
 @triton.jit
@@ -144,29 +177,35 @@ def newton_row(
     """`entmin.core.newton` for one row."""
     first, last = 1 / tl.full((), tmax, tl.float64), 1 / tl.full((), tmin, tl.float64)
     b, nothing = tl.full((), 1.0, tl.float64), tl.full((), 0.0, tl.float64)
-    lo, lo_f, lo_slope, lo_bend = nothing, FAR + nothing, nothing, nothing
-    hi, hi_f, hi_slope, hi_bend = FAR + nothing, -FAR + nothing, nothing, nothing
+    lo, lo_h, lo_variance, lo_cube = nothing, FAR + nothing, nothing, nothing
+    hi, hi_h, hi_variance, hi_cube = FAR + nothing, TINY + nothing, nothing, nothing
     before, poor = FAR + nothing, tl.full((), 0, tl.int32)
     left = tl.full((), max_iter, tl.int32) + 1
     while left > 0:
         h, variance, cube = moments_at(logits, row_start, vocabulary, top, cut, b, BLOCK)
         h = tl.maximum(h, TINY)
-        f, slope = tl.log(h / target), -variance / h
-        bend = -(variance + cube) / h - slope * slope
+        f = tl.log(h / target)
         above = f > 0
-        lo, lo_f, lo_slope = tl.where(above, b, lo), tl.where(above, f, lo_f), tl.where(above, slope, lo_slope)
-        hi, hi_f, hi_slope = tl.where(above, hi, b), tl.where(above, hi_f, f), tl.where(above, hi_slope, slope)
-        lo_bend, hi_bend = tl.where(above, bend, lo_bend), tl.where(above, hi_bend, bend)
+        lo, lo_h = tl.where(above, b, lo), tl.where(above, h, lo_h)
+        hi, hi_h = tl.where(above, hi, b), tl.where(above, hi_h, h)
+        lo_variance, lo_cube = tl.where(above, variance, lo_variance), tl.where(above, cube, lo_cube)
+        hi_variance, hi_cube = tl.where(above, hi_variance, variance), tl.where(above, hi_cube, cube)
         poor = tl.where(tl.abs(f) > before / 2, poor + 1, 0)
         before = tl.minimum(before, tl.abs(f))
         a, c = tl.maximum(first, lo), tl.minimum(last, hi)
         middle = tl.sqrt(a * c)
-        from_lo, from_hi = leap(lo, lo_f, lo_slope, lo_bend), leap(hi, hi_f, hi_slope, hi_bend)
-        nearer = lo_f < -hi_f
-        one, other = tl.where(nearer, from_lo, from_hi), tl.where(nearer, from_hi, from_lo)
-        to = tl.where((one > a) & (one < c), one, tl.where((other > a) & (other < c), other, middle))
-        to = tl.where((hi > last) & (one >= c), last, tl.where((lo < first) & (one <= a), first, to))
-        to = tl.where(poor >= 2, middle, to)
+        to, end = tl.where(poor >= 2, middle, FAR), tl.where(poor >= 2, 2, 0)
+        while end < 2:  # the nearer end of the bracket, then the other; a loop holds fewer registers than two calls
+            low = (lo_h * hi_h < target * target) != (end == 1)  # whose log H is nearer to log target
+            leap = root(
+                tl.where(low, lo, hi), tl.where(low, lo_h, hi_h), tl.where(low, lo_variance, hi_variance),
+                tl.where(low, lo_cube, hi_cube), target, MODEL_STEPS,
+            )  # fmt: skip
+            leap = tl.where((leap > a) & (leap < c), leap, tl.where((end == 0) & (hi > last) & (leap >= c), last,
+                            tl.where((end == 0) & (lo < first) & (leap <= a), first, FAR)))  # fmt: skip
+            to = tl.minimum(to, leap)
+            end = tl.where(to < FAR, 2, end + 1)
+        to = tl.where(to < FAR, to, middle)
         poor = tl.where(poor >= 2, 0, poor)
         inside = (b >= first) & (b <= last)
         met = inside & (tl.abs(h - target) <= tol * target)

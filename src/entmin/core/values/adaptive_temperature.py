@@ -1,8 +1,6 @@
-"""Adaptive temperature row by row on a CPU: safeguarded Newton steps, or the published bisection where asked for.
+"""Adaptive temperature row by row on a CPU: the search of `entmin.core.newton`, or the published bisection.
 
-With b = 1 / tau and s = b (x - max x), dH/db = -Var(s) / b. Newton's method runs on log H as a function of b, which is
-close to a straight line where few tokens matter (H falls like exp(-b gap)); a step that leaves the bracket becomes the
-bracket's geometric middle, or its end while that has not been tried.
+Where the derivation, the model of two levels and the safeguards are explained, and `Statistics` defined: there.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from entmin.core.newton import FARTHEST, MODEL_STEPS, NEARLY_ALL
 from entmin.core.values import counting, sweeps
 from entmin.core.values.compiling import elementwise, reducing
 from entmin.core.values.exponential import exp32, exp64
@@ -63,67 +62,129 @@ def _solve(w: Workspace, bits: Any, shift: int, counted: bool, search: Any) -> f
 @elementwise
 def _search(values: Any, counts: Any, top: float, state: Any, scratch: Any, search: Any) -> float:
     tmax, tmin, tol, ratio, threshold, absolute, budget = search
-    h, variance = _moments(values, counts, top, state, scratch, 1.0)
-    if not h > threshold or budget < 1:
+    here = np.zeros(5)  # b, log H - log target, H, variance, third central moment
+    _moments(values, counts, top, state, scratch, 1.0, here)
+    if not here[2] > threshold or budget < 1:
         return 1.0
-    target = max(h * ratio, threshold)
-    accepted = tol if absolute else tol * target
+    target = max(here[2] * ratio, threshold)
+    if not absolute:
+        return _newton(values, counts, top, state, scratch, search, target, here)
     low, high, tau = tmin, tmax, 1.0
-    tried_low, tried_high = False, False
     for _ in range(int(budget)):
-        if absolute:
-            tau = (low + high) / 2
-        else:
-            tau = _newton(tau, h, variance, target)
-            if not tau > low:
-                tau, tried_low = (math.sqrt(low * high), True) if tried_low else (low, True)
-            elif not tau < high:
-                tau, tried_high = (math.sqrt(low * high), True) if tried_high else (high, True)
-        h, variance = _moments(values, counts, top, state, scratch, 1 / tau)
-        if abs(h - target) < accepted or (tau <= tmin and h > target) or (tau >= tmax and h < target):
+        tau = (low + high) / 2
+        _moments(values, counts, top, state, scratch, 1 / tau, here)
+        if abs(here[2] - target) < tol:
             break
-        if h < target:
-            low, tried_low = tau, True
-        else:
-            high, tried_high = tau, True
-        if high - low <= 1e-15 * high:
-            break
+        low, high = (tau, high) if here[2] < target else (low, tau)
     return tau
 
 
 @elementwise
-def _newton(tau: float, h: float, variance: float, target: float) -> float:
-    """A Newton step for log H as a function of 1 / tau; NaN where H is flat or nothing."""
-    if not (variance > 0 and h > 0):
-        return np.nan
-    factor = 1 + math.log(h / target) * h / variance
-    return tau / factor if factor > 0 else np.inf
+def _newton(
+    values: Any, counts: Any, top: float, state: Any, scratch: Any, search: Any, target: float, here: Any
+) -> float:
+    """`entmin.core.newton.solve` for one row, from the moments at 1 in `here`."""
+    tmax, tmin, tol, budget = search[0], search[1], search[2], int(search[6])
+    first, last = 1 / tmax, 1 / tmin
+    low, high = np.array([0.0, np.inf, 0.0, 0.0, 0.0]), np.array([np.inf, -np.inf, 0.0, 0.0, 0.0])
+    distance, poor = np.inf, 0
+    for left in range(budget, -1, -1):
+        b, h = here[0], here[2]
+        here[1] = math.log(max(h, 1e-300) / target)
+        if here[1] > 0:
+            low[:] = here
+        else:
+            high[:] = here
+        poor = poor + 1 if abs(here[1]) > distance / 2 else 0
+        distance = min(distance, abs(here[1]))
+        onwards = _next(low, high, target, poor >= 2, first, last)
+        poor = 0 if poor >= 2 else poor
+        met = first <= b <= last and abs(h - target) <= tol * target
+        beyond = (b == last and here[1] > 0) or (b == first and here[1] < 0)
+        if met or beyond or onwards == b or left == 0:
+            break
+        _moments(values, counts, top, state, scratch, onwards, here)
+    # The ends come back as they were given, not as 1 / (1 / tmin).
+    return float(tmin if here[0] == last else tmax if here[0] == first else 1 / here[0])
 
 
 @elementwise
-def _moments(values: Any, counts: Any, top: float, state: Any, scratch: Any, scale: float) -> tuple[float, float]:
-    """H, and the variance of s = (x - top) * scale, under softmax(x * scale)."""
-    sums = np.zeros(3)
+def _next(low: Any, high: Any, target: float, halve: bool, first: float, last: float) -> float:
+    a, c = max(low[0], first), min(high[0], last)
+    middle = math.sqrt(a * c)
+    if halve:
+        return middle
+    nearer = low[1] < -high[1]
+    one = _root(low if nearer else high, target)
+    if high[0] > last and one >= c:
+        return last
+    if low[0] < first and one <= a:
+        return first
+    if a < one < c:
+        return one
+    other = _root(high if nearer else low, target)
+    return other if a < other < c else middle
+
+
+@elementwise
+def _root(point: Any, target: float) -> float:
+    b, gap, h, variance, cube = point
+    if not variance > 0:
+        return np.inf
+    skewness = cube / variance**1.5
+    odds, distance = -2 * math.asinh(skewness / 2), math.sqrt(variance * (4 + skewness * skewness))
+    above = target - h + _levels_entropy(odds, distance)
+    if above > 0 and distance < np.inf:
+        t = odds
+        for _ in range(MODEL_STEPS):
+            d = distance + t - odds
+            model = _levels_entropy(t, d)
+            lower = 1 / (1 + math.exp(min(t, 700.0)))
+            t += math.log(model / above) * model / (d * lower * (1 - lower))
+            t = max(min(t, FARTHEST), odds - distance)
+        if not math.isnan(t):
+            return float(b * (1 + (t - odds) / distance))
+    if skewness < NEARLY_ALL:
+        return np.inf
+    slope = -variance / h
+    bend = -(variance + cube) / h - slope * slope
+    discriminant = slope * slope - 2 * gap * bend
+    step = -2 * gap / (slope - math.sqrt(discriminant)) if discriminant > 0 else -gap / slope
+    return float(b * (1 + step))
+
+
+@elementwise
+def _levels_entropy(t: float, d: float) -> float:
+    return max(-t, 0.0) + math.log1p(math.exp(-abs(t))) + d / (1 + math.exp(min(t, 700.0)))
+
+
+@elementwise
+def _moments(values: Any, counts: Any, top: float, state: Any, scratch: Any, scale: float, found: Any) -> None:
+    """To found: scale; H, variance and third central moment of s = (x - top) * scale under softmax(x * scale)."""
+    sums = np.zeros(4)
     _add_values(values, counts, top, scale, sums)
     for b in range(state.shape[0] // sweeps.STATE):
         _scaled(state[b * sweeps.STATE : b * sweeps.STATE + sweeps.BLOCK], np.float32(top), scale, scratch)
         _add_block(scratch, sums)
-    mean = sums[1] / sums[0]
-    return math.log(sums[0]) - mean, sums[2] / sums[0] - mean * mean
+    mean, square, cube = sums[1] / sums[0], sums[2] / sums[0], sums[3] / sums[0]
+    found[0], found[2], found[3] = scale, math.log(sums[0]) - mean, square - mean * mean
+    found[4] = cube - 3 * mean * square + 2 * mean * mean * mean
 
 
 @reducing
 def _add_values(values: Any, counts: Any, top: float, scale: float, sums: Any) -> None:
-    total, first, second = 0.0, 0.0, 0.0
+    total, first, second, third = 0.0, 0.0, 0.0, 0.0
     for i in range(values.shape[0]):
         s = max((values[i] - top) * scale, -700.0)
         weight = counts[i] * exp64(s)
         total += weight
         first += weight * s
         second += weight * s * s
+        third += weight * s * s * s
     sums[0] += total
     sums[1] += first
     sums[2] += second
+    sums[3] += third
 
 
 @elementwise
@@ -139,12 +200,15 @@ def _scaled(block: Any, top: np.float32, scale: float, scratch: Any) -> None:
 
 @reducing
 def _add_block(scratch: Any, sums: Any) -> None:
-    total, first, second = np.float32(0), np.float32(0), np.float32(0)
+    total, first, second, third = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for i in range(sweeps.BLOCK):
-        product = scratch[i] * scratch[sweeps.BLOCK + i]
+        s = scratch[sweeps.BLOCK + i]
+        product = scratch[i] * s
         total += scratch[i]
         first += product
-        second += product * scratch[sweeps.BLOCK + i]
+        second += product * s
+        third += product * s * s
     sums[0] += total
     sums[1] += first
     sums[2] += second
+    sums[3] += third
