@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from entmin.core.entropy import FLOOR, cache_rows
 
 _HEAD_PROBABILITY = 1e-4
 _HEAD_LARGE = 4096
+_HEAD_PLACES = 64
 _VALUES_MIN_VOCABULARY = 4096
 _VALUES_ROWS = 16
 _CODES = 1 << 16
@@ -61,13 +62,15 @@ def pieces(batch: Tensor) -> Iterator[Piece]:
     else:
         for start, stop, distinct in _runs(_takes_distinct_values(batch)):
             size = _VALUES_ROWS if distinct else cache_rows(batch)
-            represent = _distinct_values if distinct else _head_and_tail
             for first in range(start, stop, size):
                 rows = batch[first : min(first + size, stop)]
-                yield Piece(rows, *represent(rows))
+                if distinct:
+                    yield Piece(rows, *_distinct_values(rows))
+                else:
+                    yield from _heads_and_tails(rows)
 
 
-def _runs(flags: Tensor) -> Iterator[tuple[int, int, bool]]:
+def _runs(flags: Tensor) -> Iterator[tuple[int, int, Any]]:
     """Consecutive equal flags as (start, stop, flag)."""
     start = 0
     for flag, group in itertools.groupby(flags.tolist()):
@@ -116,7 +119,12 @@ def _distinct_values(rows: Tensor) -> tuple[list[Part], Assemble]:
     return [Part(values.view(count, width), counts.view(count, width))], assemble
 
 
-def _head_and_tail(rows: Tensor) -> tuple[list[Part], Assemble]:
+def _heads_and_tails(rows: Tensor) -> Iterator[Piece]:
+    """Rows whose heads are held in equally many places stand in one piece.
+
+    That number is a power of two of the row's own: a sum over more places, though they be empty, rounds differently, and
+    a row's last bit would depend on its neighbours.
+    """
     # p <= exp(z - max), so no token under this line has p > 1e-4, and finding it costs no exponential.
     cut = rows.amax(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
     sizes = (rows > cut).sum(-1, keepdim=True)
@@ -124,9 +132,14 @@ def _head_and_tail(rows: Tensor) -> tuple[list[Part], Assemble]:
     if large.any():
         cut = torch.where(large, rows.logsumexp(-1, keepdim=True) + math.log(_HEAD_PROBABILITY), cut)
         sizes = (rows > cut).sum(-1, keepdim=True)
-    head, where = rows.topk(max(1, int(sizes.max())), dim=-1)
-    # The head is as wide as the widest row needs; what is over in the others must stay in their tail, or a row's
-    # rounding would depend on its neighbours.
+    places = sizes.squeeze(-1).clamp(min=_HEAD_PLACES).sub(1).double().log2().floor().add(1).exp2().long()
+    for start, stop, width in _runs(places.clamp(max=rows.shape[-1])):
+        yield Piece(rows[start:stop], *_head_and_tail(rows[start:stop], cut[start:stop], width))
+
+
+def _head_and_tail(rows: Tensor, cut: Tensor, width: int) -> tuple[list[Part], Assemble]:
+    head, where = rows.topk(width, dim=-1)
+    # What is over in the head must stay in the tail.
     spare = ~(head > cut)
     head = head.double().masked_fill_(spare, -torch.inf)
     tail = rows.masked_fill(rows > cut, -torch.inf)
