@@ -122,8 +122,8 @@ def _distinct_values(rows: Tensor) -> tuple[list[Part], Assemble]:
 def _heads_and_tails(rows: Tensor) -> Iterator[Piece]:
     """Rows whose heads are held in equally many places stand in one piece.
 
-    That number is a power of two of the row's own: a sum over more places, though they be empty, rounds differently, and
-    a row's last bit would depend on its neighbours.
+    That number is a power of two of the row's own: a sum over more places, though they be empty, rounds differently,
+    and a row's last bit would depend on its neighbours.
     """
     # p <= exp(z - max), so no token under this line has p > 1e-4, and finding it costs no exponential.
     cut = rows.amax(-1, keepdim=True) + math.log(_HEAD_PROBABILITY)
