@@ -81,6 +81,10 @@ def test_a_gradient_that_is_not_finite_fires_at_once():
     assert [(alarm.rule, alarm.step) for alarm in engine.alarms] == [("gradient", 2)]
 
 
+def test_steps_without_a_gradient_do_not_make_a_usual_one_look_large():
+    assert run([{"grad_norm": 0.0 if step % 2 == 0 else 9.0} for step in range(30)]).alarms == []
+
+
 def test_a_checkpoint_is_safe_until_half_of_the_way_is_gone():
     engine = RuleEngine(Limits(window=1))
     safe = [engine.update(step, {"kl": 0.05 * step}) is not None and engine.safe("kl-cap") for step in range(12)]

@@ -184,7 +184,8 @@ class RuleEngine:
         }
         fired = [self._not_finite(step, values["grad_norm"])] if not math.isfinite(values.get("grad_norm", 0)) else []
         for name, value in values.items():
-            if math.isfinite(value):
+            # A step whose samples all had one reward has no gradient, which says nothing about its usual size.
+            if math.isfinite(value) and not (name == "grad_norm" and value == 0):
                 self._series[name].add(step, value)
         fired += [alarm for level in LEVELS if level.metric in values and (alarm := self._level(level, step))]
         fired += [self._plateau(step)] if "agreement" in values else []
