@@ -123,7 +123,7 @@ def test_bad_files_say_what_is_wrong(tmp_path, text, options, message):
         load_prompts(str(tmp_path / "a.jsonl"), **options)
 
 
-def test_sources_that_are_not_there(tmp_path, monkeypatch):
+def test_sources_that_are_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"there is no file 'nowhere\.jsonl'"):
         load_prompts("nowhere.jsonl")
     with pytest.raises(UsageError, match="unknown data 'numnia'"):
@@ -131,10 +131,18 @@ def test_sources_that_are_not_there(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(UsageError, match=r"cannot read a \.txt file; formats: \.jsonl"):
         load_prompts(str(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize(("offline", "remedy"), [(True, "offline mode is set"), (False, "check the id, .*network")])
+def test_a_data_set_that_the_hub_does_not_give(monkeypatch, offline, remedy):
     import datasets
 
-    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-    with pytest.raises(EntminError, match=r"could not be loaded from the Hub .*network"):
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)  # read at import; no test asks the Hub
+    monkeypatch.delenv("HF_DATASETS_OFFLINE", raising=False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    if offline:
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(EntminError, match=rf"could not be loaded from the Hub .*{remedy}"):
         load_prompts("nobody/nothing")
 
 

@@ -80,7 +80,10 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
 
 def _remedy() -> str:
     if os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"):
-        return "offline mode is set in the environment, so only data sets already in the cache can be used"
+        return (
+            "offline mode is set in the environment (HF_HUB_OFFLINE, HF_DATASETS_OFFLINE), so only data sets already "
+            "in the cache can be used; unset it, or give a file"
+        )
     return (
         "check the id, configuration (owner/name:config), split and network; log in with `hf auth login` if it is "
         "gated; or download it elsewhere and give the file"
