@@ -22,3 +22,8 @@ class Interrupted(EntminError):
     """The user stopped it; what was finished is kept."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says in its first line; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

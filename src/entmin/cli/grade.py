@@ -18,6 +18,7 @@ import click
 from entmin.cli import program_options as shared
 from entmin.errors import EntminError, UsageError
 from entmin.evals.estimates import wilson
+from entmin.jsonl import answer_rows
 
 if TYPE_CHECKING:
     from entmin.grading.gold import Gold
@@ -75,24 +76,12 @@ def read_rows(path: Path, task: str) -> Iterator[Row]:
     """
     from entmin.grading.golds import gold_for
 
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"{where}: not JSON ({error}); each line must be one JSON object") from error
-            if not isinstance(row, dict) or not {"id", "prediction", "gold"} <= row.keys():
-                raise UsageError(f"{where}: needs the fields id, prediction and gold")
-            if not isinstance(row["prediction"], str):
-                raise UsageError(f"{where}: prediction must be a string, the model's whole answer")
-            try:
-                gold = gold_for(task, row["gold"])
-            except UsageError as error:
-                raise UsageError(f"{where}: {error}") from error
-            yield Row(row["id"], row["prediction"], gold)
+    for where, row in answer_rows(path, "id", "prediction", "gold"):
+        try:
+            gold = gold_for(task, row["gold"])
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
+        yield Row(row["id"], row["prediction"], gold)
 
 
 def _key(identifier: Any) -> str:

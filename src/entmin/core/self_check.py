@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from entmin.errors import first_line
+
 Functions = Callable[[str], Callable[..., Any]]
 """From the name of an operation (`entmin.core.impl.OPERATIONS`) to the function."""
 
@@ -73,8 +75,7 @@ def failure(tried: Functions, trusted: Functions, device: torch.device) -> str |
             try:
                 wrong = next(_differences(tried, trusted, _rows(dtype).to(device)), None)
             except Exception as error:  # a compiler, a driver and a launcher fail in many ways
-                first = (str(error).strip().splitlines() or ["no message"])[0]
-                return f"{type(error).__name__} with {dtype}: {first[:200]}"
+                return f"{type(error).__name__} with {dtype}: {first_line(error)[:200]}"
             if wrong:
                 return f"{wrong} with {dtype}"
     return None

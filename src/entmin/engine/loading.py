@@ -15,7 +15,7 @@ from transformers.utils import logging
 from entmin.engine.adapters import adapter_base, base_path, load_merged
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, UsageError, first_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -74,7 +74,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     except torch.OutOfMemoryError as error:
         raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
-        raise EntminError(f"could not load model {name!r}: {_first_line(error)}; {_remedy(path)}") from error
+        raise EntminError(f"could not load model {name!r}: {first_line(error)}; {_remedy(path)}") from error
     model.requires_grad_(False)
     if where.type == "cpu":
         use_decode_attention(model)
@@ -103,7 +103,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {name!r} cannot be used: {_first_line(error)}; try --device cpu") from error
+        raise UsageError(f"device {name!r} cannot be used: {first_line(error)}; try --device cpu") from error
     return device
 
 
@@ -162,7 +162,3 @@ def _remedy(path: str) -> str:
     if os.environ.get("HF_HUB_OFFLINE"):
         return "HF_HUB_OFFLINE is set, so only models already in the cache can be used"
     return "check the id and the network, or log in if the model is gated (hf auth login)"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -19,6 +19,7 @@ from entmin.errors import EntminError, UsageError
 from entmin.evals.code.sources import CODE_SOURCES
 from entmin.evals.columns import Record, Row, row_of
 from entmin.evals.sources import SOURCES, Origin, Part, Source
+from entmin.jsonl import json_lines
 
 ENVIRONMENT = "ENTMIN_DATA"
 
@@ -139,13 +140,10 @@ def _mirror_records(source: Source, part: Part, mirror: Path) -> list[Record]:
 
 
 def _json_lines(path: Path) -> Iterable[Record]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise EntminError(f"{path}, line {number}: no JSON ({error}); copy the file again") from error
+    try:
+        yield from (record for _, record in json_lines(path))
+    except UsageError as error:
+        raise EntminError(f"{error}; copy the file again") from error
 
 
 def _hub_records(source: Source, part: Part) -> list[Record]:

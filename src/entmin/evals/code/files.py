@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from entmin.errors import UsageError
 from entmin.evals.code.judge import Judgement, Rules
 from entmin.evals.code.judges import judge_any
 from entmin.evals.code.problems import Problems
+from entmin.jsonl import answer_rows
 
 _AHEAD = 4
 """Programs in flight per worker."""
@@ -24,23 +24,11 @@ def predictions(path: Path, problems: Problems) -> Iterator[tuple[Any, str]]:
     Raises:
         UsageError: a line is malformed or its id unknown; the message names it.
     """
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UsageError(f"{where}: not JSON ({error}); each line must be one JSON object") from error
-            if not isinstance(row, dict) or not {"id", "prediction"} <= row.keys():
-                raise UsageError(f"{where}: needs the fields id and prediction")
-            if not isinstance(row["prediction"], str):
-                raise UsageError(f"{where}: prediction must be a string, the model's whole answer")
-            if problem_id(row["id"]) not in problems.rows:
-                known = next(iter(problems.rows))
-                raise UsageError(f"{where}: {problems.task} has no problem {row['id']!r}; its ids look like {known!r}")
-            yield row["id"], row["prediction"]
+    for where, row in answer_rows(path, "id", "prediction"):
+        if problem_id(row["id"]) not in problems.rows:
+            known = next(iter(problems.rows))
+            raise UsageError(f"{where}: {problems.task} has no problem {row['id']!r}; its ids look like {known!r}")
+        yield row["id"], row["prediction"]
 
 
 def problem_id(identifier: Any) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import os
 from pathlib import Path
 from typing import Any, cast
 
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, UsageError, first_line
+from entmin.jsonl import json_lines
 from entmin.train.data.example import Table
 
 FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv"}
@@ -73,7 +73,8 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
         table = load_dataset(name, config, split=split, revision=revision)
     except Exception as error:  # the Hub's border: network, terms, cache and format errors share no base class
         raise EntminError(
-            f"data set {name!r} could not be loaded from the Hub ({type(error).__name__}: {_line(error)}); {_remedy()}"
+            f"data set {name!r} could not be loaded from the Hub ({type(error).__name__}: {first_line(error)}); "
+            f"{_remedy()}"
         ) from error
     return _filled(cast(Table, table), name)
 
@@ -112,9 +113,11 @@ def _diagnosis(path: Path, split: str, error: Exception) -> str:
             return found
     cause = error.__cause__ or error
     if path.is_dir():
-        return f"{path} cannot be read as a data set with the split {split!r} ({_line(cause)}); give one of its files"
+        return (
+            f"{path} cannot be read as a data set with the split {split!r} ({first_line(cause)}); give one of its files"
+        )
     return (
-        f"{path} cannot be read as {FORMATS[path.suffix]} ({type(cause).__name__}: {_line(cause)}); "
+        f"{path} cannot be read as {FORMATS[path.suffix]} ({type(cause).__name__}: {first_line(cause)}); "
         "every row needs the same columns, and every column values of one type"
     )
 
@@ -122,15 +125,8 @@ def _diagnosis(path: Path, split: str, error: Exception) -> str:
 def _malformed_line(path: Path) -> str | None:
     """What is wrong with the first bad line: no JSON, no object, or a value of another type than before."""
     kinds: dict[str, type] = {}
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                return f"{where}: not JSON ({error}); each line must be one JSON object"
+    try:
+        for where, row in json_lines(path):
             if not isinstance(row, dict):
                 return f"{where}: a {type(row).__name__}; each line must be one JSON object"
             for name, value in row.items():
@@ -140,8 +136,6 @@ def _malformed_line(path: Path) -> str | None:
                         f"{where}: column {name!r} holds a {type(value).__name__} here and a {kinds[name].__name__} "
                         "before; write every value of a column in one way, for instance all as texts"
                     )
+    except UsageError as error:
+        return str(error)
     return None
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

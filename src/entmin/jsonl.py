@@ -1,0 +1,45 @@
+"""JSON Lines as users write them: every complaint names the file and the line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from entmin.errors import UsageError
+
+
+def json_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, Any]]:
+    """(place, value) of each line that is not blank; the place reads ``PATH, line N``.
+
+    Args:
+        path: the file, UTF-8.
+        errors: what happens to bytes that are not UTF-8, as for `open`.
+
+    Raises:
+        UsageError: a line is not JSON.
+    """
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                where = f"{path}, line {number}"
+                try:
+                    yield where, json.loads(line.decode("utf-8", errors))
+                except ValueError as error:
+                    raise UsageError(f"{where}: not JSON ({error}); each line must be one JSON object") from error
+
+
+def answer_rows(path: Path, *fields: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of a file of model answers: objects with these `fields`, one of them ``prediction``, a text.
+
+    Raises:
+        UsageError: a line is malformed; the message names it.
+    """
+    wanted = f"{', '.join(fields[:-1])} and {fields[-1]}"
+    for where, row in json_lines(path, errors="replace"):
+        if not isinstance(row, dict) or not row.keys() >= set(fields):
+            raise UsageError(f"{where}: needs the fields {wanted}")
+        if not isinstance(row["prediction"], str):
+            raise UsageError(f"{where}: prediction must be a string, the model's whole answer")
+        yield where, row
