@@ -92,7 +92,7 @@ def evaluations(row: Tensor, ratio: float, search: str) -> int | None:
     if search == "newton":
         newton.solve(evaluate, before, target, wanted, **limits, tol=1e-6)  # type: ignore[arg-type]
     else:
-        bisect(evaluate, target, wanted, **limits, tol=1e-6 * float(target))  # type: ignore[arg-type]
+        bisect(evaluate, before, target, wanted, **limits, tol=1e-6 * float(target))  # type: ignore[arg-type]
     return count
 
 

@@ -34,7 +34,7 @@ def searched(row, ratio, tmax=TMAX, tmin=TMIN):
     tau = newton.solve(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=100, tol=1e-6)
     reached = newton.statistics(parts, 1 / tau).entropy / target
     plain = functools.partial(newton.statistics, parts)
-    slow = bisect(plain, target, wanted, tmax=tmax, tmin=tmin, max_iter=60, tol=0.0)
+    slow = bisect(plain, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=60, tol=0.0)
     return float(tau), float(reached), count, float(slow)
 
 

@@ -15,7 +15,7 @@ from entmin.core import impl, self_check
 from entmin.core.self_check import SelfCheck, failure
 
 CPU = torch.device("cpu")
-right = functools.partial(impl._function, "torch")
+right = functools.partial(impl.function_of, "torch")
 
 
 def broken(op, damage):

@@ -19,7 +19,7 @@ from torch import Tensor
 from entmin.core import newton
 from entmin.core.entropy import compute_dtype
 from entmin.core.impl import AUTO, function
-from entmin.core.parts import Part, pieces
+from entmin.core.parts import pieces
 
 
 def adaptive_temperature(
@@ -115,36 +115,22 @@ def solve_temperature_torch(
     absolute_tol: bool,
 ) -> Tensor:
     """`solve_temperature` in plain tensor operations, over the parts of `entmin.core.parts`."""
+    search = bisect if absolute_tol else newton.solve
     rows = logits.to(compute_dtype(logits))
-    found = [
-        _solve(piece.parts, tmax, tmin, max_iter, tol, target_ratio, threshold, absolute_tol) for piece in pieces(rows)
-    ]
-    return torch.cat(found or [rows.new_ones(0)])
-
-
-def _solve(
-    parts: list[Part],
-    tmax: float,
-    tmin: float,
-    max_iter: int,
-    tol: float,
-    target_ratio: float,
-    threshold: float,
-    absolute_tol: bool,
-) -> Tensor:
-    before = newton.statistics(parts)
-    target = (before.entropy * target_ratio).clamp(min=threshold)
-    wanted = before.entropy > threshold
-    evaluate = functools.partial(newton.statistics, parts)
-    if absolute_tol:
-        tau = bisect(evaluate, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
-    else:
-        tau = newton.solve(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
-    return torch.where(before.entropy.isnan(), torch.nan, tau).squeeze(-1)
+    found = [rows.new_ones(0)]
+    for piece in pieces(rows):
+        evaluate = functools.partial(newton.statistics, piece.parts)
+        before = evaluate()
+        target = (before.entropy * target_ratio).clamp(min=threshold)
+        wanted = before.entropy > threshold
+        tau = search(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
+        found.append(torch.where(before.entropy.isnan(), torch.nan, tau).squeeze(-1))
+    return torch.cat(found)
 
 
 def bisect(
     evaluate: Callable[[Tensor], newton.Statistics],
+    before: newton.Statistics,
     target: Tensor,
     wanted: Tensor,
     *,

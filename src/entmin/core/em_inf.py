@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from entmin.core.entropy import compute_dtype, entropy
-from entmin.core.impl import AUTO, function, implementation
+from entmin.core.impl import AUTO, function_of, implementation
 from entmin.core.parts import Part, moments, pieces
 from entmin.errors import UsageError
 
@@ -71,13 +71,14 @@ def em_inf(
     """
     _check(logits, out)
     settings: dict[str, float | None] = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
-    if _cuts_tails(logits, impl, tail_cutoff):
+    name = implementation(logits, "em_inf", impl)
+    if _cuts_tails(name, tail_cutoff):
         settings["tail_cutoff"] = tail_cutoff
-    run = function(logits, "em_inf", impl)
+    run = function_of(name, "em_inf")
     if out is None:
         result: Tensor = run(logits, **settings, n_grad_steps=n_grad_steps)
         return result
-    if implementation(logits, "em_inf", impl) in WRITES_IN_PLACE:
+    if name in WRITES_IN_PLACE:
         run(logits, **settings, n_grad_steps=n_grad_steps, out=out)
     else:
         out.copy_(run(logits, **settings, n_grad_steps=n_grad_steps))
@@ -113,7 +114,7 @@ def em_inf_measured(
     settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
     if implementation(logits, "em_inf", impl) == MEASURES:
         found = torch.empty(2, logits.shape[0])
-        run = function(logits, "em_inf", impl)
+        run = function_of(MEASURES, "em_inf")
         return Adjusted(run(logits, **settings, n_grad_steps=n_grad_steps, out=out, entropies=found), *found)
     before = entropy(logits, impl=impl)
     result = em_inf(logits, **settings, n_grad_steps=n_grad_steps, impl=impl, out=out)
@@ -128,13 +129,12 @@ def _check(logits: Tensor, out: Tensor | None) -> None:
         raise ValueError(f"out must be {tuple(logits.shape)} {dtype} on {logits.device}, like the result")
 
 
-def _cuts_tails(logits: Tensor, impl: str, tail_cutoff: float | None) -> bool:
+def _cuts_tails(name: str, tail_cutoff: float | None) -> bool:
     """Whether the implementation at work has use for the option."""
     if tail_cutoff is None:
         return False
     if not 0 < tail_cutoff < 1:
         raise UsageError(f"tail_cutoff must be between 0 and 1, not {tail_cutoff}; leave it out for exact results")
-    name = implementation(logits, "em_inf", impl)
     if name == "triton":
         raise UsageError("implementation 'triton' has no tail cut-off; leave tail_cutoff out or use impl='torch'")
     return name == "values"

@@ -61,11 +61,7 @@ def _values_missing() -> str | None:
 def _values_refuses(logits: Tensor) -> str | None:
     if logits.device.type != "cpu":
         return f"the logits are on {logits.device}; move them to the CPU or use impl='torch'"
-    if logits.dtype not in _HALF_OR_SINGLE:
-        return f"{str(logits.dtype).removeprefix('torch.')} logits need impl='torch'"
-    if logits.requires_grad and torch.is_grad_enabled():
-        return "it gives no gradients; detach the logits or use impl='torch'"
-    return None
+    return _kernel_refuses(logits)
 
 
 @functools.cache
@@ -80,6 +76,11 @@ def _triton_missing() -> str | None:
 def _triton_refuses(logits: Tensor) -> str | None:
     if logits.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return f"the logits are on {logits.device}; move them to a CUDA device or use impl='auto'"
+    return _kernel_refuses(logits)
+
+
+def _kernel_refuses(logits: Tensor) -> str | None:
+    """What no compiled implementation takes."""
     if logits.dtype not in _HALF_OR_SINGLE:
         return f"{str(logits.dtype).removeprefix('torch.')} logits need impl='torch'"
     if logits.requires_grad and torch.is_grad_enabled():
@@ -156,17 +157,18 @@ def function(logits: Tensor, op: str, impl: str = AUTO) -> Callable[..., Any]:
     Raises:
         UsageError: see `implementation`.
     """
-    return _function(implementation(logits, op, impl), op)
+    return function_of(implementation(logits, op, impl), op)
 
 
 @functools.cache
-def _function(name: str, op: str) -> Callable[..., Any]:
+def function_of(name: str, op: str) -> Callable[..., Any]:
+    """The function of a named implementation; `implementation` says whether it can be called."""
     module, _, attribute = IMPLEMENTATIONS[name].functions[op].partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return found
 
 
-TRITON_CHECK = SelfCheck("triton", functools.partial(_function, "triton"), functools.partial(_function, "torch"))
+TRITON_CHECK = SelfCheck("triton", functools.partial(function_of, "triton"), functools.partial(function_of, "torch"))
 
 
 def states() -> dict[str, str]:
