@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
-from entmin.cli.program_options import unsafe_option, with_sandbox
+from entmin.cli.program_options import unsafe_option
+from entmin.cli.specs import take_specs
 from entmin.errors import UsageError
 from entmin.lab.arms import DEFAULT_ARMS, Arm, of_models, parse_arms
 
@@ -101,24 +102,9 @@ def _run(
     model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
 ) -> dict[str, list[tuple[str, RunResult]]]:
     from entmin.evals.engines import close_engines
-    from entmin.evals.run import RunSpec, require_data, run_task
+    from entmin.evals.run import require_data, run_task
 
-    engine, task_options = shared.take_choice(options), with_sandbox(options)
-    specs = [
-        RunSpec(
-            arm.model or model,
-            arm.method,
-            arm.sampling,
-            limit=options["limit"],
-            epochs=options["epochs"],
-            seed=options["seed"],
-            max_tokens=options["max_tokens"],
-            task_options=task_options,
-            engine=engine,
-            strategy=arm.strategy,
-        )
-        for arm in arms
-    ]
+    specs = take_specs(model, arms, options)
     require_data(specs[0], infos, [spec.strategy for spec in specs])
     results, quiet = Path(options["results"]), options["quiet"]
     runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}

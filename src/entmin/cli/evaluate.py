@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
-from entmin.cli.program_options import unsafe_option, with_sandbox
+from entmin.cli.program_options import unsafe_option
+from entmin.cli.specs import take_specs
+from entmin.lab.arms import Arm
 
 
 @click.command("eval")
@@ -43,21 +45,9 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     chosen, sampling = shared.take_mode(mode, options), shared.take_sampling(options)
     if chosen.greedy:
         sampling = replace(sampling, temperature=0.0)
-    engine, task_options = shared.take_choice(options), with_sandbox(options)
-    from entmin.evals.run import RunSpec, require_data, run_task
+    from entmin.evals.run import require_data, run_task
 
-    spec = RunSpec(
-        model,
-        chosen.method,
-        sampling,
-        limit=options["limit"],
-        epochs=options["epochs"],
-        seed=options["seed"],
-        max_tokens=options["max_tokens"],
-        task_options=task_options,
-        engine=engine,
-        strategy=chosen.strategy,
-    )
+    [spec] = take_specs(model, [Arm(chosen.name, chosen.method, sampling, chosen.strategy)], options)
     require_data(spec, infos)
     results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
     if as_json:
