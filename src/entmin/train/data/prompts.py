@@ -67,16 +67,7 @@ def load_prompts(
         UsageError: the source, a column or a row is not what it must be, or nothing is left.
         EntminError: the Hub cannot be reached, or an evaluation set asked for is missing.
     """
-    choices: tuple[tuple[str, str | None, tuple[str | None, ...]], ...] = (
-        ("prompt", prompt, ("clean", "paper")),
-        ("kind", kind, (None, "math", "code", "none")),
-    )
-    for option, value, allowed in choices:
-        if value not in allowed:
-            raise UsageError(f"{option} must be {' or '.join(map(str, filter(None, allowed)))}, not {value!r}")
-    for name, number in (("limit", limit), ("n_words", n_words)):
-        if number is not None and number < 1:
-            raise UsageError(f"{name} must be at least 1, not {number}")
+    _check(prompt, kind, limit=limit, n_words=n_words)
     if source in NAMED:
         _refuse(source, {"prompt_column": prompt_column, "answer_column": answer_column, "kind": kind})
         limit = limit or NAMED[source].size
@@ -91,6 +82,19 @@ def load_prompts(
     if not kept:
         raise UsageError(f"{source}: no prompts are left to train on ({report.line()})")
     return _dataset([_row(example, kind or example.kind, system_prompt, chat) for example in kept], chat)
+
+
+def _check(prompt: str, kind: str | None, **numbers: int | None) -> None:
+    choices: tuple[tuple[str, str | None, tuple[str | None, ...]], ...] = (
+        ("prompt", prompt, ("clean", "paper")),
+        ("kind", kind, (None, "math", "code", "none")),
+    )
+    for option, value, allowed in choices:
+        if value not in allowed:
+            raise UsageError(f"{option} must be {' or '.join(map(str, filter(None, allowed)))}, not {value!r}")
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"{name} must be at least 1, not {number}")
 
 
 def _refuse(source: str, options: Mapping[str, Any]) -> None:
