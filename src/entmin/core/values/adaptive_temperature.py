@@ -48,9 +48,10 @@ def solve_temperature(
 def _solve(w: Workspace, bits: Any, shift: int, counted: bool, search: Any) -> float:
     """The temperature of one row, over its distinct values, or over head and tail where it has too many."""
     state = w.state_of(bits.shape[0])
-    if counted and counting.tally(bits, shift, w.tallies):
-        n = counting.collect(w.tallies, w.codes, w.values, w.counts)
-        values, counts, state = w.values[: max(n, 0)], w.counts, state[:0]
+    c = w.counting
+    if counted and counting.tally(bits, shift, c.tallies):
+        n = counting.collect(c.tallies, c.codes, c.values, c.counts)
+        values, counts, state = c.values[: max(n, 0)], c.counts, state[:0]
         top = float(values.max()) if n > 0 else math.nan
     else:
         top = sweeps.load(bits, shift, state)

@@ -50,13 +50,12 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
             seen |= group[i]
         if seen:
             for i in range(_GROUP):
-                if group[i]:
-                    value = np.float64(np.uint32((start + i) << 16).view(np.float32))
-                    healthy = healthy and value < np.inf
-                    if value > -np.inf:
-                        codes[n], values[n], counts[n] = start + i, value, group[i]
-                        n += 1
-                    group[i] = 0
+                # Without branches, which half-filled groups would make the processor guess: n moves on, or does not.
+                value = np.float64(np.uint32((start + i) << 16).view(np.float32))
+                codes[n], values[n], counts[n] = start + i, value, group[i]
+                healthy &= (group[i] == 0) | (value < np.inf)
+                n += (group[i] != 0) & (value > -np.inf)
+                group[i] = 0
     return n if healthy and n else -1
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from entmin.core.values import counting, distinct, sweeps
 from entmin.core.values import tail_cutoff as cutoff
-from entmin.core.values.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted, rows_of
+from entmin.core.values.compiling import elementwise
+from entmin.core.values.rows import WORKSPACE, Counting, Rows, Workspace, bits_of, for_each_share, is_counted, rows_of
 from entmin.errors import UsageError
 
 
@@ -52,18 +53,24 @@ def em_inf(
     certified = np.full(bits.number, np.nan)
     counted = is_counted(bits)
 
+    moved = shift == 0 or result.data_ptr() != rows.data_ptr()
+    want_after = entropies is not None
+
     def work(first: int, last: int) -> None:
-        workspace = WORKSPACE
-        for i in range(first, last):
+        workspace, i = WORKSPACE, first
+        while i < last:
+            if counted:
+                w = workspace.counting
+                i = _by_value(bits, shift, target, moved, i, last, w, settings, n_grad_steps, found, want_after)
+                if i == last:
+                    return
             row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
             goal = target.memory[i * target.stride : i * target.stride + bits.length]
-            asked = settings, n_grad_steps, found[i], entropies is not None
-            if counted and _by_value(workspace, row, shift, goal, *asked):
-                continue
             if tail_cutoff is not None:
                 certified[i] = _by_head(workspace, row, shift, goal, settings, n_grad_steps, tail_cutoff)
             if math.isnan(certified[i]):
-                _by_sweeps(workspace, row, shift, goal, *asked)
+                _by_sweeps(workspace, row, shift, goal, settings, n_grad_steps, found[i], want_after)
+            i += 1
 
     for_each_share(bits, work)
     if entropies is not None:
@@ -73,20 +80,49 @@ def em_inf(
     return result
 
 
+@elementwise
 def _by_value(
-    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
-) -> bool:
-    """Adjust a row over its distinct values; False, with nothing done, where they are not bfloat16 numbers."""
-    if not counting.tally(bits, shift, w.tallies):
-        return False
-    n = counting.collect(w.tallies, w.codes, w.values, w.counts)
-    if n < 0:
-        out[:] = found[:] = np.nan
-    elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found, want_after) or shift == 0:
-        counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
-    else:
-        _copy(bits, out)
-    return True
+    rows: Rows,
+    shift: int,
+    goal: Rows,
+    moved: bool,
+    first: int,
+    last: int,
+    w: Counting,
+    settings: Any,
+    steps: int,
+    found: Any,
+    want_after: bool,
+) -> int:
+    """Adjust rows over their distinct values, up to the first that does not hold bfloat16 numbers; returns its place.
+
+    One compiled call for several rows: between calls, threads wait for the interpreter lock.
+
+    Args:
+        rows: bits of the rows.
+        shift: how far right their upper 16 are to be shifted.
+        goal: where the results go.
+        moved: rows left alone must be copied there.
+        first: the row to begin with.
+        last: the row to stop before.
+        w: scratch memory.
+        settings: threshold, kl_weight, learning_rate.
+        steps: at most this many updates.
+        found: ``[N, 2]``, receives the entropies before and after.
+        want_after: take the entropy after the last update too.
+    """
+    for i in range(first, last):
+        bits = rows.memory[i * rows.stride : i * rows.stride + rows.length]
+        out = goal.memory[i * goal.stride : i * goal.stride + rows.length]
+        if not counting.tally(bits, shift, w.tallies):
+            return i
+        n = counting.collect(w.tallies, w.codes, w.values, w.counts)
+        if n < 0:
+            out[:] = np.nan
+            found[i] = np.nan
+        elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found[i], want_after) or moved:
+            counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
+    return last
 
 
 def _by_sweeps(

@@ -61,16 +61,37 @@ def is_counted(rows: Rows) -> bool:
     return rows.length >= _COUNTED_MIN_VOCABULARY
 
 
+class Counting(NamedTuple):
+    """Scratch memory of a row that is counted (see `entmin.core.values.counting`), ``[CODES]`` each."""
+
+    tallies: Any
+    """int32, all zero between rows."""
+    table: Any
+    """float32, by code."""
+    codes: Any
+    """uint16."""
+    values: Any
+    """float64."""
+    counts: Any
+    """float64."""
+    work: Any
+    """``[ARRAYS, CODES]`` float64 (see `entmin.core.values.distinct`)."""
+
+
 class Workspace(threading.local):
     """One thread's scratch memory; grows, never shrinks."""
 
     def __init__(self) -> None:
-        self.tallies = np.zeros(CODES, np.int32)
-        self.table = np.zeros(CODES, np.float32)
-        self.codes = np.zeros(CODES, np.uint16)
         self.values = np.zeros(CODES)
-        self.counts = np.zeros(CODES)
         self.work = np.zeros((ARRAYS, CODES))
+        self.counting = Counting(
+            np.zeros(CODES, np.int32),
+            np.zeros(CODES, np.float32),
+            np.zeros(CODES, np.uint16),
+            self.values,
+            np.zeros(CODES),
+            self.work,
+        )
         self.ones = np.ones(CODES)
         self.where = np.zeros(HEAD_LARGEST, np.int64)
         self.scratch = np.zeros(2 * BLOCK, np.float32)
