@@ -55,9 +55,9 @@ def test_eval_writes_logs_and_a_complete_summary(entmin_here, tiny_llama):
     assert len({s.output.completion for s in log.samples if s.id == first.id}) == 2, "epochs have their own seeds"
 
 
-def test_the_same_command_reads_instead_of_computing_and_json_is_clean(entmin, tiny_llama):
+def test_the_same_command_reads_instead_of_computing_and_json_is_clean(entmin, entmin_here, tiny_llama):
     first = json.loads(entmin("eval", tiny_llama, *SMALL, "--json").stdout)
-    again = json.loads(entmin("eval", tiny_llama, *SMALL, "--json").stdout)
+    again = json.loads(entmin_here("eval", tiny_llama, *SMALL, "--json").stdout)
     assert first[0]["results"] == again[0]["results"]
     assert first[0]["log"] == again[0]["log"]
     folder, _ = summary(entmin.folder, "normal")
@@ -85,18 +85,14 @@ def _interrupt(entmin, command, how):
         if process.poll() == 0:
             break
     process.send_signal(how)
-    try:
-        _, errors = process.communicate(timeout=8)
-    except subprocess.TimeoutExpired:  # pressed while Python was deaf to it, as in a destructor: press again
-        process.send_signal(how)
-        _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     return log_folder, process.returncode, errors
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_interrupted_run_continues_where_it_stopped(entmin, tiny_llama, how):
+def test_an_interrupted_run_continues_where_it_stopped(entmin, entmin_here, tiny_llama, how):
     for size in (60, 180, 540):  # a busy machine may look at the log only when a short run is over
-        command = ("eval", tiny_llama, "--limit", str(size), "--max-tokens", "300", "--dtype", "float32")
+        command = ("eval", tiny_llama, "--limit", str(size), "--max-tokens", "100", "--dtype", "float32")
         command += ("--threads", "1", "--batch-size", "2", "--quiet")
         log_folder, code, errors = _interrupt(entmin, command, how)
         if code != 0:
@@ -107,13 +103,13 @@ def test_an_interrupted_run_continues_where_it_stopped(entmin, tiny_llama, how):
         assert "Traceback" not in errors
         assert "the same command goes on" in errors
     kept = _finished(log_folder)
-    entmin(*command)
+    entmin_here(*command)
     folder, found = summary(entmin.folder, "normal")
     assert found["results"]["samples"] == size
     sessions = [json.loads(line) for line in (folder / "sessions.jsonl").read_text().splitlines()]
     assert kept >= 2
     assert sessions[-1]["completed"] <= size - kept
-    entmin(*command, "--results", "fresh/results")
+    entmin_here(*command, "--results", "fresh/results")
     assert answers(folder) == answers(summary(entmin.folder / "fresh", "normal")[0])
 
 
@@ -125,7 +121,7 @@ def _finished(logs: Path) -> int:
         return 0
 
 
-def test_a_full_disk_is_one_message_and_loses_nothing(entmin, tiny_llama):
+def test_a_full_disk_is_one_message_and_loses_nothing(entmin, entmin_here, tiny_llama):
     """RLIMIT_FSIZE makes every file stop growing at 4 kB, as a full disk would."""
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -141,7 +137,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(entmin, tiny_llama):
     assert "Traceback" not in done.stderr
     assert "error:" in done.stderr
     assert "free" in done.stderr
-    entmin("eval", tiny_llama, *SMALL)
+    entmin_here("eval", tiny_llama, *SMALL)
     assert summary(entmin.folder, "normal")[1]["results"]["samples"] == 8
 
 
