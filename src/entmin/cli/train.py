@@ -31,7 +31,7 @@ from entmin.train.rewards import reward_summaries
 @click.option("--eval-limit", type=int, help="Held-out problems. [default: 100]")
 @click.option("--eval-samples", type=int, help="Samples per held-out problem. [default: 4]")
 @click.option("--rollouts", type=click.Choice(["transformers", "vllm"]), help="What draws the samples.")
-@click.option("--vllm-url", help="Address of a `trl vllm-serve` server.")
+@click.option("--vllm-url", help="Addresses of vLLM servers, with commas; each needs VLLM_SERVER_DEV_MODE=1.")
 @click.option("--report", help="tensorboard, wandb, trackio, several with commas, or none. [default: tensorboard]")
 @click.option("--push-to-hub", metavar="ID", help="Push the trained model to this Hub id.")
 @click.option("--config", "file", type=click.Path(dir_okay=False), help="YAML, TOML or JSON file of settings.")

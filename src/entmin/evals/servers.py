@@ -255,22 +255,30 @@ def _ask(url: str, model: str, key: str, body: dict[str, Any], **sampling: Any) 
 
 
 @contextlib.contextmanager
-def explained(url: str) -> Iterator[None]:
-    """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass."""
+def explained(url: str, remedy: str | None = None) -> Iterator[None]:
+    """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass.
+
+    Args:
+        url: the server's.
+        remedy: what helps where there is no server or no route; default: what helps an evaluation.
+
+    Raises:
+        EntminError: the server did not answer, or refused by one of the other codes.
+    """
     try:
         yield
     except openai.APITimeoutError as error:
         raise EntminError(f"{url} did not answer in time; see what it is doing, then run the same command") from error
     except openai.APIConnectionError as error:
         raise EntminError(
-            f"no server answers at {url} ({_cause(error)}): start it again, or leave it out of --base-url, and run "
-            "the same command"
+            f"no server answers at {url} ({_cause(error)}): "
+            + (remedy or "start it again, or leave it out of --base-url, and run the same command")
         ) from error
     except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
         raise EntminError(f"{url} wants another API key ({error.status_code}): set ENTMIN_API_KEY") from error
     except openai.NotFoundError as error:
         raise EntminError(
-            f"{url} has no such model or route (404: {said(error)}); does the address end in /v1?"
+            f"{url} has no such model or route (404: {said(error)}): {remedy or 'does the address end in /v1?'}"
         ) from error
 
 

@@ -77,7 +77,6 @@ def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
 def online_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
     """Arguments of the trainers that draw samples."""
     arguments = common_arguments(config, place, steps)
-    vllm = {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": config.vllm_url}
     return arguments | {
         "steps_per_generation": arguments["gradient_accumulation_steps"] * config.updates_per_rollout,
         "num_generations": config.n,
@@ -91,5 +90,4 @@ def online_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
         "epsilon": config.clip,
         "shuffle_dataset": False,
         "disable_dropout": not config.lora_dropout,
-        **(vllm if config.rollouts == "vllm" else {}),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 
@@ -18,6 +18,10 @@ from entmin.train.policy import Place, Twin
 from entmin.train.prompts import Prompts, in_order
 from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
+from entmin.train.vllm_rollouts import VllmRollouts
+
+if TYPE_CHECKING:
+    from entmin.hosts.trl.samples import Sampler
 
 
 def build_trainer(
@@ -41,7 +45,7 @@ def build_trainer(
     }
     online = {
         "answer_keys": answers.keys,
-        "sampler": None if config.rollouts == "vllm" else rollouts_for(config, place, loaded),
+        "sampler": _sampler(config, place, loaded),
     }
     try:
         if config.method == "sft":
@@ -51,6 +55,12 @@ def build_trainer(
         return _reinforced(config, place, steps, common | online, answers)
     except ValueError as error:
         raise UsageError(f"the trainer refuses these settings: {error}") from error
+
+
+def _sampler(config: TrainConfig, place: Place, loaded: LoadedModel) -> Sampler | None:
+    if config.method == "sft":
+        return None
+    return VllmRollouts(loaded, config) if config.rollouts == "vllm" else rollouts_for(config, place, loaded)
 
 
 def rollouts_for(config: TrainConfig, place: Place, loaded: LoadedModel) -> Rollouts:

@@ -125,7 +125,9 @@ class TrainConfig(WatchSettings):
     rollouts: Literal["transformers", "vllm"] = "transformers"
     """What draws the samples."""
     vllm_url: str = "http://localhost:8000"
-    """Address of the vLLM server started with `trl vllm-serve`."""
+    """Addresses of vLLM servers, separated by commas, each started with VLLM_SERVER_DEV_MODE=1."""
+    vllm_weights: str | None = None
+    """Folder through which vLLM gets the weights, in memory if possible (default: the output folder)."""
     rollout_batch: Positive = 32
     """Samples decoded together by transformers."""
     seed: NonNegative = 0

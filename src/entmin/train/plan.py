@@ -141,7 +141,10 @@ def describe(config: TrainConfig, found: Plan, file: str | None = None) -> list[
     ]
     if config.rollouts == "vllm":
         context = config.max_prompt_tokens + config.max_tokens
-        lines += [f"and, on GPUs of its own: trl vllm-serve --model {config.model} --max-model-len {context}"]
+        lines += [
+            "and, on GPUs of its own: "
+            f"VLLM_SERVER_DEV_MODE=1 vllm serve {config.model} --dtype bfloat16 --max-model-len {context}"
+        ]
     return lines
 
 

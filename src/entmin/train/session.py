@@ -37,12 +37,15 @@ from entmin.train.static import StaticSamples
 from entmin.train.watch import CollapseWatch
 
 RECORD = "run.json"
-UNPUBLISHED = ["checkpoint-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin"]
+UNPUBLISHED = [
+    "checkpoint-*", "vllm-weights-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin",
+]  # fmt: skip
 MAY_CHANGE = {
     "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
     "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
     "agreement_plateau", "length_factor", "repetition_cap", "distinct_factor", "signal_steps", "gradient_factor",
     "watch_window", "watch_save_every", "watch_actions", "device", "gradient_checkpointing", "rollouts", "vllm_url",
+    "vllm_weights",
 }  # fmt: skip
 """Settings that a resumed run may change; any other would make its curve mean something else."""
 

@@ -1,0 +1,194 @@
+"""Completions for training from vLLM servers, which are given the weights before every rollout.
+
+The weights go through a folder that trainer and servers can read, and from there through vLLM's own reload. That needs
+no connection between GPUs, so adapters, sharded weights, several servers and CPUs are all alike; on one machine a
+folder in memory (``/dev/shm``) makes it quick. Servers must run with ``VLLM_SERVER_DEV_MODE=1``, without which vLLM has
+no reload, and must be reachable by the trainer alone: whoever can ask for a reload can replace the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from openai import APIStatusError, AsyncOpenAI, BadRequestError, OpenAI
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from entmin.engine.loading import LoadedModel
+from entmin.errors import EntminError, UsageError
+from entmin.evals.servers import NO_KEY, explained, said
+from entmin.evals.solvers import derive_seed
+from entmin.methods import Normal
+from entmin.train.config import TrainConfig
+
+_SECONDS = 3600.0
+"""Longest wait for one completion or one reload."""
+_AT_ONCE = 256
+"""Most requests in flight per process."""
+_START = (
+    "start it with VLLM_SERVER_DEV_MODE=1 in its environment: VLLM_SERVER_DEV_MODE=1 vllm serve MODEL. A run that had "
+    "begun goes on with --resume"
+)
+"""What helps where a server, or its reload, is not there."""
+
+
+class VllmRollouts:
+    """Draws completions; callable as `entmin.hosts.trl.samples.Sampler`."""
+
+    def __init__(self, loaded: LoadedModel, config: TrainConfig) -> None:
+        """Look whether the servers can be used.
+
+        Raises:
+            UsageError: no server is named.
+            EntminError: one does not answer, cannot reload weights, or has too short a context.
+        """
+        self._config, self._stops = config, sorted(loaded.eos)
+        self._key = os.environ.get("ENTMIN_API_KEY") or NO_KEY
+        self._weights = Path(config.vllm_weights or config.output).expanduser().resolve()
+        urls = [url.strip().rstrip("/").removesuffix("/v1") for url in config.vllm_url.split(",") if url.strip()]
+        if not urls:
+            raise UsageError("vllm_url names no server")
+        self._names = {url: self._check(url) for url in urls}
+
+    def __call__(self, model: nn.Module, prompts: list[list[int]], streams: list[int]) -> list[list[int]]:
+        """Token ids of one completion per prompt and stream, drawn by the model as it is now.
+
+        Raises:
+            EntminError: a server cannot be reached or refuses.
+        """
+        self.load(model)
+        seeds = [derive_seed(self._config.seed, "rollout", stream) for stream in streams]
+        return asyncio.run(self._draw(prompts, seeds))
+
+    def load(self, model: nn.Module) -> None:
+        """Give the servers the model's weights. With several processes, all of them must call it.
+
+        Raises:
+            EntminError: the weights cannot be written, or a server cannot read them.
+        """
+        several = torch.distributed.is_available() and torch.distributed.is_initialized()
+        main = not several or torch.distributed.get_rank() == 0
+        found = {name: tensor for name, tensor in whole_weights(model) if main}
+        if main:
+            self._hand_over(model, found)
+        if several:
+            torch.distributed.barrier()
+
+    def _hand_over(self, model: nn.Module, weights: dict[str, Tensor]) -> None:
+        base: Any = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
+        folder = None
+        try:
+            self._weights.mkdir(parents=True, exist_ok=True)
+            # A folder of its own each time: a server may still have the last one's file mapped into memory.
+            folder = Path(tempfile.mkdtemp(prefix="vllm-weights-", dir=self._weights))
+            folder.chmod(0o755)
+            base.save_pretrained(folder, state_dict=weights)
+            for url in self._names:
+                self._reload(url, folder)
+        except OSError as error:
+            raise EntminError(
+                f"cannot write weights for vLLM under {self._weights}: {error}; free space or set vllm_weights"
+            ) from error
+        finally:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _reload(self, url: str, folder: Path) -> None:
+        body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
+        with OpenAI(base_url=url, api_key=self._key, timeout=_SECONDS, max_retries=0) as client, explained(url, _START):
+            try:
+                client.post("/collective_rpc", cast_to=object, body=body)
+            except APIStatusError as error:
+                raise EntminError(
+                    f"{url} could not load the weights in {folder} (HTTP {error.status_code}): it must serve the model "
+                    "that is trained, unquantized, and see that folder under the same path (set vllm_weights to one "
+                    "that both can read); the server's log says more"
+                ) from error
+            client.post("/reset_prefix_cache", cast_to=object)
+
+    def _check(self, url: str) -> str:
+        """The name a server has for its model."""
+        needed = self._config.max_prompt_tokens + self._config.max_tokens
+        with OpenAI(base_url=f"{url}/v1", api_key=self._key, max_retries=1) as client, explained(url, _START):
+            first = next(iter(client.models.list()))
+            length = getattr(first, "max_model_len", None)
+            if length and length < needed:
+                raise EntminError(
+                    f"{url} serves a context of {length} tokens; prompts and answers take up to {needed}: start it "
+                    f"with --max-model-len {needed}, or lower max_prompt_tokens or max_tokens"
+                )
+            client.with_options(base_url=url).post("/reset_prefix_cache", cast_to=object)
+        return str(first.id)
+
+    async def _draw(self, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[list[int]]:
+        clients = [
+            AsyncOpenAI(base_url=f"{url}/v1", api_key=self._key, timeout=_SECONDS, max_retries=2) for url in self._names
+        ]
+        free = asyncio.Semaphore(_AT_ONCE)
+        try:
+            asked = [
+                self._complete(clients[i % len(clients)], free, prompt, seed)
+                for i, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
+            ]
+            return await asyncio.gather(*asked)
+        finally:
+            for client in clients:
+                await client.close()
+
+    async def _complete(self, client: AsyncOpenAI, free: asyncio.Semaphore, prompt: list[int], seed: int) -> list[int]:
+        url = str(client.base_url).removesuffix("/v1/")
+        # Everything is said, because a server's defaults come from the checkpoint or from `entmin serve --mode`.
+        exact = {
+            "top_k": 0,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "stop_token_ids": self._stops,
+            "return_token_ids": True,
+            "vllm_xargs": Normal().to_args(),
+        }
+        async with free:
+            with explained(url, _START):
+                try:
+                    answer = await client.completions.create(
+                        model=self._names[url],
+                        prompt=prompt,
+                        max_tokens=self._config.max_tokens,
+                        temperature=self._config.temperature,
+                        top_p=1.0,
+                        presence_penalty=0.0,
+                        frequency_penalty=0.0,
+                        seed=seed,
+                        extra_body=exact,
+                    )
+                except BadRequestError as error:
+                    raise EntminError(f"{url} refused a prompt: {said(error)}") from error
+        tokens: list[int] = answer.choices[0].token_ids  # type: ignore[attr-defined]  # vLLM's own field
+        return tokens
+
+
+def whole_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """(name, bfloat16 weight) of the model as it computes: adapters added in, shards put together.
+
+    Names are those of the model without adapters. With sharded weights all processes must go through it together.
+    """
+    base = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
+    modules = dict(base.named_modules())
+    with torch.no_grad():
+        for name, parameter in base.named_parameters():
+            if ".lora_" in name:
+                continue
+            owner, _, kind = name.rpartition(".")
+            weight: Tensor = parameter
+            if owner.endswith(".base_layer") and kind == "weight":
+                layer: Any = modules[owner.removesuffix(".base_layer")]
+                for adapter in layer.active_adapters:
+                    weight = weight + layer.get_delta_weight(adapter)
+            whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
+            yield name.replace(".base_layer.", "."), whole.detach().to(torch.bfloat16)
