@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -44,6 +45,21 @@ class Runner:
             # A shell starts its background jobs, and so perhaps this test run, deaf to Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+
+    def on_terminal(self, stream: str, *args: str | Path) -> str:
+        """What the command writes to ``stdout`` or ``stderr`` where that is a terminal."""
+        main, side = pty.openpty()
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: side}
+        environment = {**self.environment, "TERM": "xterm-256color"}
+        process = subprocess.Popen([*MAIN, *map(str, args)], cwd=self.folder, env=environment, **streams)
+        os.close(side)
+        written = b""
+        with contextlib.suppress(OSError):  # how the end of a terminal reads
+            while block := os.read(main, 4096):
+                written += block
+        os.close(main)
+        assert process.wait(timeout=60) == 0, written.decode()
+        return written.decode()
 
 
 @dataclass

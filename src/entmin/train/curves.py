@@ -7,9 +7,8 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from transformers import TrainerCallback
 
@@ -29,6 +28,9 @@ NAMES = (
     "learning_rate",
 )
 """What every line may hold besides `step` and `seconds`; a curve that the method does not have is absent."""
+
+_PLAIN_EVERY = 15.0
+"""Seconds between lines where there is no terminal."""
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -59,18 +61,27 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
 
 
 class Curves(TrainerCallback):  # type: ignore[misc]
-    """Writes ``curves.jsonl``."""
+    """Writes ``curves.jsonl`` and shows how far the run is; as a context manager, ends the display with the run."""
 
-    def __init__(self, folder: Path, show: Callable[[str], None] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = folder / "curves.jsonl"
-        self._show = show or (lambda line: print(line, file=sys.stderr, flush=True))
         self._before, self._started, self._shown = 0.0, 0.0, 0.0
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Continue the clock where an interrupted run left it."""
         if state.is_world_process_zero:
             rows = keep_until(self.path, state.global_step)
             self._before = float(rows[-1]["seconds"]) if rows else 0.0
+            if sys.stderr.isatty():
+                self._bar = Bar(state.global_step, state.max_steps)
         self._started = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
@@ -83,9 +94,45 @@ class Curves(TrainerCallback):  # type: ignore[misc]
         if not math.isfinite(row["loss"]):
             row["loss"] = None
         append_row(self.path, row)
-        if sys.stderr.isatty() or time.monotonic() - self._shown > 15 or state.global_step >= state.max_steps:
+        self._show(row, state.max_steps)
+
+    def _show(self, row: dict[str, Any], steps: int) -> None:
+        line = describe(row, steps)
+        if self._bar is not None:
+            self._bar.advance(line, row["step"])
+        elif time.monotonic() - self._shown > _PLAIN_EVERY or row["step"] >= steps:
             self._shown = time.monotonic()
-            self._show(describe(row, state.max_steps))
+            print(line, file=sys.stderr, flush=True)
+
+
+class Bar:
+    """On a terminal: a line per step, and under them a bar with the time left."""
+
+    def __init__(self, done: int, steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            "steps ",
+            TimeElapsedColumn(),
+            "gone ",
+            TimeRemainingColumn(),
+            "left",
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("training", total=steps, completed=done)
+        self._progress.start()
+
+    def advance(self, line: str, step: int) -> None:
+        """Show a finished step."""
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._progress.update(self._task, completed=step)
+
+    def stop(self) -> None:
+        """Take the bar away and give the terminal back."""
+        self._progress.stop()
 
 
 def describe(row: dict[str, Any], steps: int) -> str:

@@ -81,7 +81,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     if config.static:
         _fix_samples(config, trainer, loaded, folder)
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Curves(folder))
+    curves = Curves(folder)
+    trainer.add_callback(curves)
     if config.eval_every:
         trainer.add_callback(_held_out(config, trainer, loaded, place, folder))
     if watch is not None:
@@ -89,7 +90,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         trainer.add_callback(watch)
     stop = StopAtStep(config.updates_per_rollout)
     trainer.add_callback(stop)
-    with stop:
+    with stop, curves:
         _run(trainer, newest)
     if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step
