@@ -46,7 +46,8 @@ class Server:
             self.port = free.getsockname()[1]
         self.model, self.log = model, log
         self.url = f"http://127.0.0.1:{self.port}"
-        self.client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, timeout=120, max_retries=0)
+        # Retries: a connection that was idle for five seconds may be closed just as it is used again.
+        self.client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, timeout=120, max_retries=2)
         self.start()
 
     def start(self) -> None:

@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 pytest.importorskip("trl")
 
-from entmin.errors import UsageError
+from entmin.errors import EntminError, UsageError
 from entmin.train.curves import read_rows
+from entmin.train.outlets import push, require_packages
 from entmin.train.session import train
 from tests.train.runs import config, curve
 
@@ -109,3 +110,21 @@ def test_adapters_train_and_checkpoint(tiny_llama, tmp_path):
 def test_contradictions_are_told_before_anything_is_loaded(changes, message):
     with pytest.raises(UsageError, match=message):
         config("nowhere", "out", **changes)
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+
+
+def test_what_cannot_be_reached_is_told_before_training(tiny_llama, tmp_path, no_hub):
+    with pytest.raises(EntminError, match="me/model cannot be written on the Hub .* nothing was computed"):
+        train(config(tiny_llama, tmp_path / "out", max_steps=1, push_to_hub="me/model"))
+    with pytest.raises(UsageError, match="pip install no_such_package"):
+        require_packages(["no_such_package"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_cannot_be_pushed_is_whole_and_says_how(tmp_path, no_hub):
+    with pytest.raises(EntminError, match=rf"the trained model is whole in {tmp_path}: `hf upload me/model"):
+        push(tmp_path, "me/model")

@@ -30,6 +30,7 @@ from entmin.train.config import TrainConfig
 from entmin.train.curves import Curves
 from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
+from entmin.train.outlets import claim, push, require_packages
 from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
 from entmin.train.rollouts import Rollouts
@@ -37,9 +38,6 @@ from entmin.train.static import StaticSamples
 from entmin.train.watch import CollapseWatch
 
 RECORD = "run.json"
-UNPUBLISHED = [
-    "checkpoint-*", "vllm-weights-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin",
-]  # fmt: skip
 MAY_CHANGE = {
     "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
     "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
@@ -66,6 +64,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         EntminError: the model cannot be loaded, or writing failed.
     """
     config = config.resolved()
+    require_packages(config.report)
     watch = CollapseWatch.of(config) if config.watch != "off" else None
     folder = Path(config.output)
     newest = _check_folder(folder, config, resume)
@@ -75,6 +74,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     place = place_for(config)
     loaded = load_policy(config, place)
     prompts = training_prompts(config, loaded.tokenizer)
+    if config.push_to_hub and not int(os.environ.get("RANK", "0")):
+        claim(config.push_to_hub)  # now, and not after hours of training
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
     _claim(folder, config)
@@ -107,11 +108,7 @@ def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
         return
     write_card(folder, config, folder)
     if config.push_to_hub:
-        from huggingface_hub import HfApi
-
-        api = HfApi()
-        api.create_repo(config.push_to_hub, exist_ok=True)
-        api.upload_folder(repo_id=config.push_to_hub, folder_path=folder, ignore_patterns=UNPUBLISHED)
+        push(folder, config.push_to_hub)
 
 
 def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
