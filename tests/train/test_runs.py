@@ -118,7 +118,7 @@ def no_hub(monkeypatch):
 
 
 def test_what_cannot_be_reached_is_told_before_training(tiny_llama, tmp_path, no_hub):
-    with pytest.raises(EntminError, match="me/model cannot be written on the Hub .* nothing was computed"):
+    with pytest.raises(EntminError, match=r"me/model cannot be written on the Hub .* nothing was computed"):
         train(config(tiny_llama, tmp_path / "out", max_steps=1, push_to_hub="me/model"))
     with pytest.raises(UsageError, match="pip install no_such_package"):
         require_packages(["no_such_package"])
