@@ -132,13 +132,13 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         return self._ask(req_idx, sampling_params)
 
     def apply(self, logits: Tensor, ctx: LogitsContext | None = None) -> Tensor:
-        """Adjust ``[rows, V]`` float32 logits before temperature and truncation; in place where rows are picked out."""
+        """Adjust ``[rows, V]`` float32 logits before temperature and truncation, in place."""
         if ctx is not None:
             self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
         if not self._plan:
             return logits
         if self._plan[0][1] is None:
-            return self._plan[0][0].adjust(logits)
+            return self._plan[0][0].adjust_in_place(logits)
         if logits.shape[0] == len(self._rows):  # every request owns at least one row, so here exactly one
             for method, index in self._plan:
                 logits.index_copy_(0, index, method.adjust(logits.index_select(0, index)))  # type: ignore[arg-type]

@@ -7,8 +7,10 @@ when it is free; a row's result does not depend on who works on it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,7 +113,23 @@ WORKSPACE = Workspace()
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="entmin-rows")
+    return ThreadPoolExecutor(threads, thread_name_prefix="entmin-rows", initializer=_leave_the_creators_core)
+
+
+def _leave_the_creators_core() -> None:
+    """Let this thread run wherever any thread of the process may.
+
+    A thread starts on its creator's cores. vLLM's CPU build and OpenMP (``OMP_PROC_BIND``) pin the main thread to a
+    single one, where helpers would take turns with it.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores: set[int] = set()
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):  # it ended
+            cores |= os.sched_getaffinity(int(thread))
+    with contextlib.suppress(OSError):  # a container forbids it: slower, and right
+        os.sched_setaffinity(0, cores)
 
 
 def for_each_share(rows: Rows, work: Callable[[int, int], None]) -> None:
