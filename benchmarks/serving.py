@@ -41,6 +41,7 @@ from entmin.engine.loading import load
 from entmin.evals.tasks.arithmetic import make_problems
 from entmin.methods import EmInf, Normal
 from generate import PublishedEmInf, engine, hf
+from performance_page import write_section
 
 Run = Callable[[int, int, bool], int]
 """(concurrent requests, tokens each, with EM-INF) to the number of tokens made."""
@@ -150,26 +151,29 @@ def between(center: float, half: float) -> str:
 ENGINES = {"published": published_rates, "transformers": transformers_rates, "vllm": vllm_rates}
 
 
-def table(results: dict[str, Rates], title: str) -> Table:
+CAPTION = "Geometric means with 95 % intervals; a pair is a round of plain decoding and one of EM-INF, n pairs."
+HEADER = ["engine", "concurrent", "plain tok/s", "EM-INF tok/s", "EM-INF / plain", "EM-INF / published", "n"]
+
+
+def table_rows(results: dict[str, Rates]) -> list[list[str]]:
     """One row per engine and number of concurrent requests."""
     published = np.log([rate for _, rate in results["published"][1]])
-    shown = Table(title=title, title_justify="left")
-    for column in ("engine", "concurrent", "plain tok/s", "EM-INF tok/s", "EM-INF / plain", "EM-INF / published", "n"):
-        shown.add_column(column)
+    rows = []
     for name, found in results.items():
         for count, pairs in found.items():
             plain, em_inf = np.log(np.array(pairs)).T
             times = "1" if name == "published" else against(em_inf, published)
-            shown.add_row(
-                name,
-                str(count),
-                with_interval(plain),
-                with_interval(em_inf),
-                with_interval(em_inf - plain),
-                times,
-                str(len(pairs)),
-            )
-    return shown
+            shown = with_interval(plain), with_interval(em_inf), with_interval(em_inf - plain), times
+            rows.append([name, str(count), *shown, str(len(pairs))])
+    return rows
+
+
+def print_table(rows: list[list[str]], title: str) -> None:
+    """Show the figures on standard output."""
+    shown = Table(*HEADER, title=title, title_justify="left")
+    for row in rows:
+        shown.add_row(*row)
+    Console(width=150).print(shown)
 
 
 def main() -> None:
@@ -181,7 +185,10 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="also write the rates here")
+    parser.add_argument(
+        "--write-docs", metavar="SECTION", help="put the table into that section of docs/performance.md"
+    )
     args = parser.parse_args()
     if args.smoke:
         args.concurrency, args.tokens, args.blocks = [1, 4], 6, 1
@@ -199,9 +206,12 @@ def main() -> None:
         for name in names:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             results[name] = processes.submit(ENGINES[name], plan).result()
-    Console(width=150).print(table(results, title))
+    rows = table_rows(results)
+    print_table(rows, title)
     if args.json:
         args.json.write_text(json.dumps({"setting": title, "pairs": results}, indent=2) + "\n")
+    if args.write_docs:
+        write_section(args.write_docs, title, HEADER, rows, CAPTION)
 
 
 if __name__ == "__main__":

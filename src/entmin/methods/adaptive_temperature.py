@@ -54,4 +54,4 @@ class AdaptiveTemperature(Method):
         """Run `entmin.core.adaptive_temperature` on ``[B, V]`` logits."""
         from entmin.core import adaptive_temperature
 
-        return adaptive_temperature(logits, **dataclasses.asdict(self))
+        return adaptive_temperature(logits, **vars(self))

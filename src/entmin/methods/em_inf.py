@@ -44,16 +44,16 @@ class EmInf(Method):
         """Run `entmin.core.em_inf` on ``[B, V]`` logits."""
         from entmin.core import em_inf
 
-        return em_inf(logits, **dataclasses.asdict(self))
+        return em_inf(logits, **vars(self))
 
     def adjust_measured(self, logits: Tensor, out: Tensor | None = None) -> Adjusted:
         """Run `entmin.core.em_inf_measured`, which knows the entropies from its steps, into `out` if given."""
         from entmin.core import em_inf_measured
 
-        return em_inf_measured(logits, **dataclasses.asdict(self), out=out)
+        return em_inf_measured(logits, **vars(self), out=out)
 
     def adjust_in_place(self, logits: Tensor) -> Tensor:
         """Run `entmin.core.em_inf` into the logits themselves."""
         from entmin.core import em_inf
 
-        return em_inf(logits, **dataclasses.asdict(self), out=logits)
+        return em_inf(logits, **vars(self), out=logits)
