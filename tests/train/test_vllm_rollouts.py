@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
+import sys
 
 import openai
 import pytest
@@ -69,6 +72,35 @@ def test_weights_with_adapters_are_those_the_model_computes_with(folder, tmp_pat
         assert torch.equal(found[name], weight.to(torch.bfloat16)), name
 
 
+SHARDED = """
+import sys, torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from transformers import AutoModelForCausalLM
+from entmin.train.vllm_rollouts import whole_weights
+
+mesh = init_device_mesh("cpu", (2,))
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+before = {name: parameter.detach().to(torch.bfloat16) for name, parameter in model.named_parameters()}
+for layer in (*model.model.layers, model):
+    fully_shard(layer, mesh=mesh)
+assert next(model.parameters()).to_local().numel() < next(iter(before.values())).numel()
+found = dict(whole_weights(model))
+assert found.keys() == before.keys() and all(torch.equal(found[name], before[name]) for name in before)
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_sharded_weights_are_put_together(folder, tmp_path):
+    script = tmp_path / "sharded.py"
+    script.write_text(SHARDED)
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script, folder]
+    done = subprocess.run(
+        run, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def test_without_a_server_nothing_is_begun(entmin_here, folder):
     out = entmin_here.folder / "out"
     done = entmin_here(
@@ -95,8 +127,6 @@ def url(folder):
 
 
 def served(url, prompt, tokens=12):
-    import os
-
     with openai.OpenAI(base_url=url, api_key=os.environ["ENTMIN_API_KEY"]) as client:
         (first,) = client.models.list()
         answer = client.completions.create(
@@ -148,6 +178,24 @@ class TestOnVllm:
         assert [row[0] for row in rows] == [1, 2, 3]
         assert rows[2][1] != rows[0][1]
         before_the_last = rounded(model_in(out / "checkpoint-2"))
+        assert [served(url, prompt) for prompt in PROMPTS] == [greedy(before_the_last, prompt) for prompt in PROMPTS]
+
+    def test_two_processes_hand_over_one_model(self, entmin, url, folder):
+        out = entmin.folder / "out"
+        settings = settings_of(
+            **WHERE, batch_size=4, micro_batch=4, learning_rate=1e-2, precision="fp32", device="cpu", watch="off",
+            save_every=1, report=[], data_options={"size": 40}, vllm_url=url,
+        )  # fmt: skip
+        launch = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+        done = subprocess.run(
+            [sys.executable, "-m", *launch, "-m", "entmin", "train", "em-rl", folder, "--output", out,
+             "--max-steps", "2", *settings],
+            cwd=entmin.folder, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=400,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-5000:]
+        assert [row[0] for row in curve(out)] == [1, 2]
+        before_the_last = rounded(model_in(out / "checkpoint-1"))
         assert [served(url, prompt) for prompt in PROMPTS] == [greedy(before_the_last, prompt) for prompt in PROMPTS]
 
     def test_a_server_that_cannot_be_used_says_why(self, url, folder, tmp_path):
