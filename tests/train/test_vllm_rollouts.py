@@ -201,6 +201,9 @@ class TestOnVllm:
     def test_a_server_that_cannot_be_used_says_why(self, url, folder, tmp_path):
         with pytest.raises(EntminError, match=r"serves a context of 256 tokens; .* take up to 1001"):
             self.rollouts(url, folder, tmp_path, max_prompt_tokens=1001 - 12)
+        (tmp_path / "file").touch()
+        with pytest.raises(EntminError, match=r"cannot write weights for vLLM under .*file: .* vllm_weights"):
+            self.rollouts(url, folder, tmp_path, vllm_weights=str(tmp_path / "file")).load(model_in(folder))
         other = tiny.save(tmp_path / "other", "llama")
         rollouts = self.rollouts(url, folder, tmp_path)
         with pytest.raises(EntminError, match=r"could not load the weights in .* it must serve the model"):

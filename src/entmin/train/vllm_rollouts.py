@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class VllmRollouts:
         """
         several = torch.distributed.is_available() and torch.distributed.is_initialized()
         main = not several or torch.distributed.get_rank() == 0
-        found = {name: tensor for name, tensor in whole_weights(model) if main}
+        found = {name: tensor.cpu() for name, tensor in whole_weights(model) if main}
         if main:
             self._hand_over(model, found)
         if several:
@@ -83,22 +83,20 @@ class VllmRollouts:
 
     def _hand_over(self, model: nn.Module, weights: dict[str, Tensor]) -> None:
         base: Any = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
-        folder = None
+        # A folder of its own each time: a server may still have the last one's file mapped into memory.
+        folder = self._weights / f"vllm-weights-{uuid.uuid4().hex[:8]}"
         try:
-            self._weights.mkdir(parents=True, exist_ok=True)
-            # A folder of its own each time: a server may still have the last one's file mapped into memory.
-            folder = Path(tempfile.mkdtemp(prefix="vllm-weights-", dir=self._weights))
-            folder.chmod(0o755)
-            base.save_pretrained(folder, state_dict=weights)
+            try:
+                base.save_pretrained(folder, state_dict=weights)
+            except Exception as error:  # OSError, SafetensorError, RuntimeError: writers differ
+                raise EntminError(
+                    f"cannot write weights for vLLM under {self._weights}: {error}; free space there, or set "
+                    "vllm_weights to another folder, and go on with --resume"
+                ) from error
             for url in self._names:
                 self._reload(url, folder)
-        except OSError as error:
-            raise EntminError(
-                f"cannot write weights for vLLM under {self._weights}: {error}; free space or set vllm_weights"
-            ) from error
         finally:
-            if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _reload(self, url: str, folder: Path) -> None:
         body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
