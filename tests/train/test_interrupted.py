@@ -131,6 +131,7 @@ def test_two_processes_give_the_losses_of_one(tiny_llama, tmp_path, entmin_here,
         assert ours == pytest.approx(theirs, rel=2e-3, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_bar_stands_under_the_steps(entmin, tiny_llama, tmp_path):
     shown = entmin.on_terminal("stderr", *command(tiny_llama, tmp_path / "out", 3))
     assert [step for step in ("step 1/3", "step 2/3", "step 3/3") if step not in shown] == []

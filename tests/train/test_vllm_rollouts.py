@@ -91,6 +91,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_sharded_weights_are_put_together(folder, tmp_path):
     script = tmp_path / "sharded.py"
     script.write_text(SHARDED)
