@@ -54,7 +54,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
 
         Args:
             args: for TRL.
-            sampler: draws completions; None leaves that to TRL (a vLLM server, or sharded weights).
+            sampler: draws completions; None leaves that to TRL.
             answer_keys: makes answers comparable; None compares whole texts.
             kwargs: for TRL.
         """
