@@ -141,7 +141,8 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             return self._plan[0][0].adjust_in_place(logits)
         if logits.shape[0] == len(self._rows):  # every request owns at least one row, so here exactly one
             for method, index in self._plan:
-                logits.index_copy_(0, index, method.adjust(logits.index_select(0, index)))  # type: ignore[arg-type]
+                picked = logits.index_select(0, index)  # type: ignore[arg-type]
+                logits.index_copy_(0, index, method.adjust_in_place(picked))  # type: ignore[arg-type]
             return logits
         if ctx is None:
             raise RuntimeError(f"{logits.shape[0]} rows of logits for {len(self._rows)} requests on the V1 runner")
