@@ -10,22 +10,31 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+from entmin.evals.estimates import avg_at_k
 from entmin.lab.paired import PairedDifference, holm, paired_difference
 from entmin.train.curves import read_rows
 from entmin.train.figure import draw
 
 
-def verdicts(folder: Path, step: int) -> dict[str, list[bool | None]]:
-    """Problem id to the verdicts of its samples, the greedy answer left out."""
+def verdicts(folder: Path, step: int, shorter: float = math.inf) -> dict[str, list[bool | None]]:
+    """Problem id to the verdicts of its samples of fewer tokens than `shorter`, the greedy answer left out."""
     found: dict[str, list[bool | None]] = {}
     for line in (folder / "evals" / f"step-{step}.jsonl").read_text().splitlines():
         row = json.loads(line)
-        if row["sample"] != "greedy":
+        if row["sample"] != "greedy" and row["tokens"] < shorter:
             found.setdefault(row["id"], []).append(row["correct"])
     return found
+
+
+def ended(folder: Path, step: int) -> str:
+    """Percent right among the samples that were not cut off, over the problems that have one; their number."""
+    limit = json.loads((folder / "run.json").read_text())["max_tokens"]
+    found = avg_at_k(verdicts(folder, step, limit))
+    return f"{share(found.to_dict())} ({found.n})"
 
 
 def share(estimate: dict[str, Any]) -> str:
@@ -48,9 +57,10 @@ def main() -> None:
     corrected = iter(holm([paired.p_value for _, _, paired in rows if paired]))
     k = rows[0][1]["k"]
     print(
-        f"| run | step | pass@1 % | difference, points | p (Holm) | pass@{k} % | greedy % | entropy | length | cut % |"
+        f"| run | step | pass@1 % | difference, points | p (Holm) | pass@{k} % | greedy % | entropy | length | cut % "
+        "| of those that ended % (problems) |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for folder, row, paired in rows:
         change, p = "", ""
         if paired:
@@ -58,7 +68,8 @@ def main() -> None:
             change, p = f"{100 * paired.difference:+.1f} [{low:+.1f}, {high:+.1f}]", f"{next(corrected):.3f}"
         print(
             f"| {folder.name} | {row['step']} | {share(row['pass@1'])} | {change} | {p} | {share(row[f'pass@{k}'])} | "
-            f"{share(row['greedy'])} | {row['entropy']:.2f} | {row['length']:.0f} | {100 * row['clipped']:.0f} |"
+            f"{share(row['greedy'])} | {row['entropy']:.2f} | {row['length']:.0f} | {100 * row['clipped']:.0f} "
+            f"| {ended(folder, row['step'])} |"
         )
     print(f"\nn = {rows[0][1]['problems']} problems, {k} samples each and one greedy answer.")
     if arguments.figure:
