@@ -53,7 +53,7 @@ def em_inf(
     certified = np.full(bits.number, np.nan)
     counted = is_counted(bits)
 
-    moved = shift == 0 or result.data_ptr() != rows.data_ptr()
+    moved = shift == 0 or result.data_ptr() != rows.data_ptr() or result.stride(0) != rows.stride(0)
     want_after = entropies is not None
 
     def work(first: int, last: int) -> None:

@@ -122,13 +122,11 @@ def _leave_the_creators_core() -> None:
     A thread starts on its creator's cores. vLLM's CPU build and OpenMP (``OMP_PROC_BIND``) pin the main thread to a
     single one, where helpers would take turns with it.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    cores: set[int] = set()
-    for thread in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError):  # it ended
-            cores |= os.sched_getaffinity(int(thread))
-    with contextlib.suppress(OSError):  # a container forbids it: slower, and right
+    with contextlib.suppress(AttributeError, OSError):  # not this system, or a container forbids it: slower, and right
+        cores: set[int] = set()
+        for thread in os.listdir("/proc/self/task"):
+            with contextlib.suppress(ProcessLookupError):  # it ended
+                cores |= os.sched_getaffinity(int(thread))
         os.sched_setaffinity(0, cores)
 
 
