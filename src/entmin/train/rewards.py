@@ -74,27 +74,31 @@ def reward_function(config: TrainConfig) -> Callable[[Drawn], Tensor]:
     return lambda drawn: function(drawn, config)
 
 
+def _measured(drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+    """(entropies, log-probabilities, mask), the order in which `entmin.core.rewards` takes them."""
+    logprobs, entropies, mask = drawn.scores
+    return entropies, logprobs, mask
+
+
 @register_reward("token-entropy", "minus the entropy of every token (EM-RL token)")
 def _token_entropy(drawn: Drawn, config: TrainConfig) -> Tensor:
     from entmin.core import rewards
 
-    logprobs, entropies, mask = drawn.scores
-    return rewards.token_entropy(entropies, logprobs, mask, reduction=config.reduction)
+    return rewards.token_entropy(*_measured(drawn), reduction=config.reduction)
 
 
 @register_reward("sequence-logprob", "log-probability of the answer (EM-RL sequence)")
 def _sequence_logprob(drawn: Drawn, config: TrainConfig) -> Tensor:
     from entmin.core import rewards
 
-    logprobs, entropies, mask = drawn.scores
-    return rewards.sequence_logprob(entropies, logprobs, mask, reduction=config.reduction)
+    return rewards.sequence_logprob(*_measured(drawn), reduction=config.reduction)
 
 
 @register_reward("self-certainty", "KL from the uniform distribution (Intuitor)")
 def _self_certainty(drawn: Drawn, config: TrainConfig) -> Tensor:
     from entmin.core import rewards
 
-    logprobs, entropies, mask = drawn.scores
+    entropies, logprobs, mask = _measured(drawn)
     means, vocabulary = drawn.mean_logprobs
     return rewards.self_certainty(entropies, logprobs, mask, mean_logprobs=means.to(mask.device), vocabulary=vocabulary)
 
@@ -103,8 +107,7 @@ def _self_certainty(drawn: Drawn, config: TrainConfig) -> Tensor:
 def _rent(drawn: Drawn, config: TrainConfig) -> Tensor:
     from entmin.core import rewards
 
-    logprobs, entropies, mask = drawn.scores
-    return rewards.rent(entropies, logprobs, mask, share=config.rent_share)
+    return rewards.rent(*_measured(drawn), share=config.rent_share)
 
 
 @register_reward("majority", "share of samples with the same answer (self-consistency)")
