@@ -25,7 +25,7 @@ from openai.types.chat import ChatCompletion
 
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError
-from entmin.evals.servers import NO_KEY, explained, said
+from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.several import BEFORE
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ import openai
 
 from entmin.engine.requests import EngineStats, Sampling
 from entmin.errors import EntminError, UsageError
+from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.engines import EngineChoice
 from entmin.methods import Method
 from entmin.strategies import Confidence
@@ -32,8 +33,6 @@ _PROBE = "entmin-probe"
 _PREFLIGHT_SECONDS = 60.0
 _IN_FLIGHT = 64
 """Requests to keep in flight at each server where --batch-size says nothing."""
-NO_KEY = "none"
-"""Sent where no key is given: the client insists on one."""
 
 
 @dataclass(frozen=True)
@@ -252,47 +251,6 @@ def _ask(url: str, model: str, key: str, body: dict[str, Any], **sampling: Any) 
         client.chat.completions.create(
             model=model, messages=messages, max_tokens=1, seed=0, extra_body=body, **sampling
         )
-
-
-@contextlib.contextmanager
-def explained(url: str, remedy: str | None = None) -> Iterator[None]:
-    """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass.
-
-    Args:
-        url: the server's.
-        remedy: what helps where there is no server or no route; default: what helps an evaluation.
-
-    Raises:
-        EntminError: the server did not answer, or refused by one of the other codes.
-    """
-    try:
-        yield
-    except openai.APITimeoutError as error:
-        raise EntminError(f"{url} did not answer in time; see what it is doing, then run the same command") from error
-    except openai.APIConnectionError as error:
-        raise EntminError(
-            f"no server answers at {url} ({_cause(error)}): "
-            + (remedy or "start it again, or leave it out of --base-url, and run the same command")
-        ) from error
-    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-        raise EntminError(f"{url} wants another API key ({error.status_code}): set ENTMIN_API_KEY") from error
-    except openai.NotFoundError as error:
-        raise EntminError(
-            f"{url} has no such model or route (404: {said(error)}): {remedy or 'does the address end in /v1?'}"
-        ) from error
-
-
-def said(error: openai.APIError) -> str:
-    """What the server wrote."""
-    body: Any = error.body
-    message = body.get("message") if isinstance(body, dict) else None
-    return " ".join(str(message or error.message).split())[:500]
-
-
-def _cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error) or type(error).__name__
 
 
 def _routes(url: str) -> str:

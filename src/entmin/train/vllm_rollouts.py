@@ -23,7 +23,7 @@ from torch.distributed.tensor import DTensor
 
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, UsageError
-from entmin.evals.servers import NO_KEY, explained, said
+from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.solvers import derive_seed
 from entmin.methods import Normal
 from entmin.train.config import TrainConfig
