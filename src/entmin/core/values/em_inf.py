@@ -52,7 +52,6 @@ def em_inf(
     found = np.zeros((bits.number, 2))
     certified = np.full(bits.number, np.nan)
     counted = is_counted(bits)
-
     moved = shift == 0 or result.data_ptr() != rows.data_ptr() or result.stride(0) != rows.stride(0)
     want_after = entropies is not None
 
