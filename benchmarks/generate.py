@@ -32,9 +32,9 @@ from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
 from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request
-from entmin.evals.tasks.arithmetic import make_problems
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import EmInf, Method, Normal
+from entmin.tasks.arithmetic import make_problems
 from published import autograd_em_inf
 
 

@@ -38,8 +38,8 @@ from transformers import AutoTokenizer
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
-from entmin.evals.tasks.arithmetic import make_problems
 from entmin.methods import EmInf, Normal
+from entmin.tasks.arithmetic import make_problems
 from generate import PublishedEmInf, engine, hf
 from performance_page import write_section
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from em_inf import THRESHOLD
 from entmin import em_inf, entropy
-from entmin.core.values.em_inf import em_inf as compiled
+from entmin.core.numba.em_inf import em_inf as compiled
 from performance_page import write_section
 from published import recorded_rows
 

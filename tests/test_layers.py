@@ -48,15 +48,15 @@ def layers(names):
 @pytest.mark.parametrize("path", under("core"), ids=lambda path: path.name)
 def test_core_imports_torch_and_itself_only(path):
     roots = {name.split(".")[0] for name in imports(path)}
-    compiled = {"values": {"numba", "numpy"}, "triton": {"triton"}}.get(path.relative_to(PACKAGE).parts[1], set())
+    compiled = {"numba": {"numba", "numpy"}, "triton": {"triton"}}.get(path.relative_to(PACKAGE).parts[1], set())
     assert roots - sys.stdlib_module_names <= {"torch", "entmin"} | compiled
     assert layers(imports(path)) <= {"core", "errors"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_compiled_implementations_are_imported_through_the_switch_only(path):
-    if path.relative_to(PACKAGE).parts[:2] not in {("core", "values"), ("core", "triton")}:
-        assert not reaches(imports(path), {"entmin.core.values", "entmin.core.triton"})
+    if path.relative_to(PACKAGE).parts[:2] not in {("core", "numba"), ("core", "triton")}:
+        assert not reaches(imports(path), {"entmin.core.numba", "entmin.core.triton"})
 
 
 @pytest.mark.parametrize("path", under("methods"), ids=lambda path: path.name)

@@ -1,7 +1,7 @@
 """Third-party extensions: the one entry-point group ``entmin.plugins``.
 
 Each entry point names a module; importing it calls `entmin.methods.register_method`,
-`entmin.evals.registry.register_task` or `entmin.train.rewards.register_reward`.
+`entmin.tasks.registry.register_task` or `entmin.train.rewards.register_reward`.
 """
 
 from __future__ import annotations

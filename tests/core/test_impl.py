@@ -57,7 +57,7 @@ def test_triton_on_cpu_tensors_is_refused_without_the_interpreter():
 
 def test_the_compiled_exponentials_are_right_to_the_last_digits():
     pytest.importorskip("numba")
-    from entmin.core.values.exponential import exp32, exp64
+    from entmin.core.numba.exponential import exp32, exp64
 
     for s in torch.linspace(-87, 60, 5000, dtype=torch.float64).tolist():
         single = np.float32(s)

@@ -22,7 +22,7 @@ ROUNDING = 1e-9  # of the reference itself, and of the sums taken here
 
 def run(logits, wanted, cutoff):
     """The result of the public function, and what each of its rows was certified to be within (NaN: exact)."""
-    from entmin.core.values.em_inf import em_inf as compiled
+    from entmin.core.numba.em_inf import em_inf as compiled
 
     bounds = torch.zeros(len(logits), dtype=torch.float64)
     out = compiled(logits, **wanted._asdict(), tail_cutoff=cutoff, bounds=bounds)

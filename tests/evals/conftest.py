@@ -9,8 +9,8 @@ import pytest
 from inspect_ai.model import Model, ModelOutput, ModelUsage, get_model
 
 import entmin.grading
-from entmin.evals.sources import SOURCES, Contents
 from entmin.grading.gold import Gold
+from entmin.tasks.sources import SOURCES, Contents
 from entmin.verdict import Verdict
 
 AOPS = "https://artofproblemsolving.com/wiki/index.php/"

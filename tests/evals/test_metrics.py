@@ -12,7 +12,10 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from scipy.stats import binomtest
 
 from entmin.errors import EntminError, UsageError
-from entmin.evals.estimates import (
+from entmin.evals.metrics import summarize_log
+from entmin.evals.scorers.graded import graded
+from entmin.grading.gold import Gold
+from entmin.stats.estimates import (
     Answer,
     avg_at_k,
     by_group,
@@ -23,9 +26,6 @@ from entmin.evals.estimates import (
     vote,
     wilson,
 )
-from entmin.evals.metrics import summarize_log
-from entmin.evals.scorers.graded import graded
-from entmin.grading.gold import Gold
 
 
 def same(a, b):

@@ -12,10 +12,11 @@ from inspect_ai.model import ChatMessageAssistant, ChatMessageUser
 from transformers import AutoTokenizer
 
 from entmin.errors import UsageError
-from entmin.evals.estimates import elect, group_answers
-from entmin.evals.several import REVISE, answer_seed
-from entmin.evals.solvers import derive_seed, solver_for
+from entmin.evals.several import REVISE
+from entmin.evals.solvers import solver_for
 from entmin.grading import answer_in
+from entmin.seeds import answer_seed, derive_seed
+from entmin.stats.estimates import elect, group_answers
 from entmin.strategies import BestOfN, SelfConsistency, SelfRefinement
 
 SMALL = ("--limit", "5", "--max-tokens", "12", "--threads", "1", "--dtype", "float32", "--quiet")

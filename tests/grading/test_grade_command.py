@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from entmin.cli.grade import command
-from entmin.evals.estimates import wilson
+from entmin.stats.estimates import wilson
 
 
 def write(path, rows):

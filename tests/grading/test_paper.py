@@ -3,7 +3,7 @@
 import pytest
 
 from entmin.grading.gold import Gold
-from entmin.grading.paper import grade
+from entmin.grading.published.rules import grade
 
 TABLE = [
     (r"\dfrac{1}{2}", r"\frac{1}{2}", "TT"), ("0.5", r"\frac{1}{2}", "TT"), ("1/2", r"\frac{1}{2}", "TT"),

@@ -195,7 +195,7 @@ def test_one_file_brings_a_new_method_in(tmp_path, monkeypatch):
         from_args({"method": "half", "factor": 2})
 
 
-@pytest.mark.parametrize("module", ["entmin", "entmin.methods", "entmin.errors", "entmin.evals.registry"])
+@pytest.mark.parametrize("module", ["entmin", "entmin.methods", "entmin.errors", "entmin.tasks.registry"])
 def test_names_and_settings_need_no_torch(module):
     code = f"""
         import sys, {module}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entmin.errors import EntminError
-from entmin.evals.sources import SOURCES
+from entmin.tasks.sources import SOURCES
 from entmin.train.data import load_prompts
 from entmin.train.data.evalsets import _at_hand, evaluation_problems
 from entmin.train.data.overlap import Overlap, squeezed, words
@@ -75,7 +75,7 @@ def test_a_set_that_is_not_what_it_should_be_is_reported_not_used(tmp_path):
 
 
 def test_the_held_out_arithmetic_is_kept_out_of_training_data(tmp_path):
-    from entmin.evals.tasks.arithmetic import make_problems
+    from entmin.tasks.arithmetic import make_problems
 
     held_out = [question for question, _ in make_problems("basic_arithmetic", 20, 0, 2, 2)]
     path = lines(tmp_path / "a.jsonl", [{"prompt": text} for text in [*held_out, "Calculate 1 + 1 + 1 + 1 + 1."]])

@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from entmin.errors import UsageError
+from entmin.report.training_figure import draw
 from entmin.train.curves import read_rows
-from entmin.train.figure import draw
 from entmin.train.rules import Limits
 from entmin.train.watch import CollapseWatch
 from tests import tiny

@@ -15,10 +15,10 @@ import click
 from entmin.errors import EntminError, UsageError
 
 if TYPE_CHECKING:
-    from entmin.evals.checks import Failure, Report
-    from entmin.evals.code.checks import CodeReport
-    from entmin.evals.registry import TaskInfo
     from entmin.grading.gold import Gold
+    from entmin.programs.checks import CodeReport
+    from entmin.tasks.checks import Failure, Report
+    from entmin.tasks.registry import TaskInfo
 
 
 @click.command()
@@ -50,7 +50,7 @@ def check(
     corruption of it must be wrong. Exits with 1 when something fails that is not listed as a known odd gold.
     """
     from entmin.cli.programs import CODE_TASKS, check_report
-    from entmin.evals.registry import resolve
+    from entmin.tasks.registry import resolve
 
     chosen = resolve(tasks)
     settings = {**_settings(options), "data_dir": data_dir, "grader": grader}
@@ -87,8 +87,8 @@ def _settings(options: tuple[str, ...]) -> dict[str, str]:
 
 
 def _report(info: TaskInfo, settings: dict[str, Any], limit: int | None, workers: int | None) -> Report:
-    from entmin.evals.checks import check as check_golds
     from entmin.grading import grade_many
+    from entmin.tasks.checks import check as check_golds
 
     grading = partial(grade_many, workers=workers, grader=settings["grader"])
     return check_golds(info.name, islice(_golds(info, settings), limit), grading, partial(_why_odd, info.name))
@@ -117,7 +117,7 @@ def _golds(info: TaskInfo, settings: dict[str, Any]) -> Iterator[tuple[str, Gold
 
 
 def _print_any(report: Report | CodeReport, show: int) -> None:
-    from entmin.evals.code.checks import CodeReport
+    from entmin.programs.checks import CodeReport
 
     if isinstance(report, CodeReport):
         click.echo("\n".join(report.lines(show)))

@@ -13,13 +13,13 @@ from entmin.cli import options as shared
 from entmin.cli.program_options import unsafe_option
 from entmin.cli.specs import take_specs
 from entmin.errors import UsageError
-from entmin.lab.arms import DEFAULT_ARMS, Arm, of_models, parse_arms
+from entmin.evals.arms import DEFAULT_ARMS, Arm, of_models, parse_arms
 
 if TYPE_CHECKING:
-    from entmin.evals.registry import TaskInfo
     from entmin.evals.run import RunResult
-    from entmin.lab.compare import Row
-    from entmin.lab.diversity import Spread
+    from entmin.report.compare import Row
+    from entmin.report.diversity import Spread
+    from entmin.tasks.registry import TaskInfo
 
 
 @click.command("compare")
@@ -55,7 +55,7 @@ def command(
 
     With several samples per problem (--samples) pass@k stands beside pass@1, so that lost diversity shows.
     """
-    from entmin.evals.registry import resolve
+    from entmin.tasks.registry import resolve
 
     infos = resolve(task)
     models = _models(model, against, with_base)
@@ -66,8 +66,8 @@ def command(
         model, arms = models[0], of_models(models, arms)
     if options["limit"] is None and task == "arithmetic":
         options["limit"] = 128
-    from entmin.lab.compare import compare, correct
-    from entmin.lab.diversity import diversity
+    from entmin.report.compare import compare, correct
+    from entmin.report.diversity import diversity
 
     runs = _run(model, infos, arms, options)
     rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])
@@ -121,8 +121,8 @@ def _write(
     model: str, results: Path, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]
 ) -> Path:
     from entmin.evals.run import model_folder
-    from entmin.lab.compare import write_json
-    from entmin.lab.figure import draw
+    from entmin.report.compare import write_json
+    from entmin.report.figure import draw
 
     summaries = [result.summary for arms in runs.values() for _, result in arms]
     digest = hashlib.sha256(json.dumps([s["settings"] for s in summaries], sort_keys=True).encode()).hexdigest()[:10]
@@ -139,8 +139,8 @@ def _write(
 
 
 def _print(model: str, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
-    from entmin.lab.diversity import print_spread
-    from entmin.lab.table import print_rows, trivial_line, verdict_lines
+    from entmin.report.diversity import print_spread
+    from entmin.report.table import print_rows, trivial_line, verdict_lines
 
     print_rows(rows, f"{model}: paired comparison, baseline {rows[0].label}")
     print_spread(spread)

@@ -12,7 +12,7 @@ import click
 from entmin.cli import options as shared
 from entmin.cli.program_options import unsafe_option
 from entmin.cli.specs import take_specs
-from entmin.lab.arms import Arm
+from entmin.evals.arms import Arm
 
 
 @click.command("eval")
@@ -39,7 +39,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     results/MODEL/MODE/TASK-DIGEST/: Inspect logs, settings.json and summary.json. The same command continues where an
     interrupted one stopped.
     """
-    from entmin.evals.registry import resolve
+    from entmin.tasks.registry import resolve
 
     infos = resolve(task)
     chosen, sampling = shared.take_mode(mode, options), shared.take_sampling(options)
@@ -53,8 +53,8 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     if as_json:
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
         return
-    from entmin.lab.compare import compare, correct
-    from entmin.lab.table import detail_lines, print_rows
+    from entmin.report.compare import compare, correct
+    from entmin.report.table import detail_lines, print_rows
 
     rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(chosen.name, r)])]
     print_rows(correct(rows), f"{model}: {chosen.describe()}")

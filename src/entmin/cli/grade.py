@@ -17,8 +17,8 @@ import click
 
 from entmin.cli import program_options as shared
 from entmin.errors import EntminError, UsageError
-from entmin.evals.estimates import wilson
 from entmin.jsonl import answer_rows
+from entmin.stats.estimates import wilson
 
 if TYPE_CHECKING:
     from entmin.grading.gold import Gold

@@ -28,7 +28,7 @@ def command(what: str, as_json: bool) -> None:
 
 
 def _tasks() -> list[dict[str, Any]]:
-    from entmin.evals.registry import groups, tasks
+    from entmin.tasks.registry import groups, tasks
 
     rows: list[dict[str, Any]] = [{"name": info.name, "summary": info.summary} for info in tasks().values()]
     return rows + [{"name": name, "summary": f"group: {', '.join(names)}"} for name, names in groups().items()]

@@ -14,8 +14,8 @@ from entmin.errors import UsageError
 
 if TYPE_CHECKING:
     from entmin.cli.grade import Tally
-    from entmin.evals.code.checks import CodeReport
-    from entmin.evals.code.judge import Rules
+    from entmin.programs.checks import CodeReport
+    from entmin.programs.judge import Rules
 
 CODE_TASKS = ("humaneval", "mbpp", "leetcode", "livecodebench", "scicode")
 _RULES = ("grader", "sandbox", "cpu_seconds")
@@ -28,8 +28,8 @@ def rules_of(task: str, options: Mapping[str, Any]) -> tuple[Rules, dict[str, An
     Raises:
         UsageError: the benchmark has no such option.
     """
-    from entmin.evals.code.judge import Rules
-    from entmin.evals.registry import tasks
+    from entmin.programs.judge import Rules
+    from entmin.tasks.registry import tasks
 
     known = signature(tasks()[task].load()).parameters
     unknown = [name for name in options if name not in known]
@@ -46,8 +46,8 @@ def grade_programs(
     task: str, file: Path, out: IO[str], done: set[str], tally: Tally, workers: int | None, options: Mapping[str, Any]
 ) -> None:
     """Judge the rows that are not done yet and append each verdict as it comes."""
-    from entmin.evals.code.files import judge_rows, predictions
-    from entmin.evals.code.problems import problems
+    from entmin.programs.files import judge_rows, predictions
+    from entmin.programs.problems import problems
 
     rules, source = rules_of(task, options)
     rules.open()
@@ -71,9 +71,9 @@ def _fresh(identifier: Any, done: set[str]) -> bool:
 
 def check_report(task: str, options: Mapping[str, Any], limit: int | None, workers: int | None) -> CodeReport:
     """Run every known program of a code benchmark."""
-    from entmin.evals.code.checks import check_programs
-    from entmin.evals.code.known import known
-    from entmin.evals.code.problems import problems
+    from entmin.programs.checks import check_programs
+    from entmin.programs.known import known
+    from entmin.programs.problems import problems
 
     rules, source = rules_of(task, options)
     rules.open()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from entmin.cli.options import take_choice
 from entmin.cli.program_options import with_sandbox
-from entmin.lab.arms import Arm
+from entmin.evals.arms import Arm
 
 if TYPE_CHECKING:
     from entmin.evals.run import RunSpec

@@ -55,7 +55,7 @@ def em_inf(
         out: ``[B, V]`` of the result's dtype to write to and return; `logits` itself is allowed.
         tail_cutoff: how far, in total variation, each row may be from the exact result; None for exact. Between 0 and
             1. `values` then works on the likeliest tokens alone where it can prove that this is close enough (see
-            `entmin.core.values.certificate`), and is exact elsewhere and on bfloat16 numbers, which cost little;
+            `entmin.core.numba.certificate`), and is exact elsewhere and on bfloat16 numbers, which cost little;
             `torch` is always exact. A row worked on so keeps its tail's logits and moves the likely ones against them:
             its logits are those of the exact result up to one constant.
 

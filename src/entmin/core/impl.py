@@ -52,7 +52,7 @@ def _values_missing() -> str | None:
     if find_spec("numba") is None:
         return "Numba is not installed; pip install numba"
     try:
-        importlib.import_module("entmin.core.values")
+        importlib.import_module("entmin.core.numba")
     except Exception as error:  # a Numba that does not fit the installed NumPy or Python fails in many ways
         return f"Numba does not work here ({type(error).__name__}: {error}); pip install --upgrade numba"
     return None
@@ -95,7 +95,7 @@ def _in(package: str, operations: Iterable[str] = OPERATIONS, **other: str) -> d
 
 IMPLEMENTATIONS: dict[str, Implementation] = {
     "torch": Implementation(_in("", **{op: f"{op}_torch" for op in OPERATIONS}), _nothing, _nothing),
-    "values": Implementation(_in("values.", OPERATIONS[:3]), _values_missing, _values_refuses),
+    "values": Implementation(_in("numba.", OPERATIONS[:3]), _values_missing, _values_refuses),
     "triton": Implementation(_in("triton."), _triton_missing, _triton_refuses),
 }
 """By name, in the order they are listed to users."""

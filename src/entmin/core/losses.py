@@ -4,7 +4,7 @@
 
 There is no score-function term: the samples are constants. Only the input is kept for the backward pass, and both
 passes go through the rows a few at a time, so one copy of the logits and one of their gradient is all the memory taken.
-(The trainer does not even hold the logits: see `entmin.hosts.trl`.)
+(The trainer does not even hold the logits: see `entmin.train.trainers`.)
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from __future__ import annotations
 from inspect_ai.model import modelapi
 from inspect_ai.util import sandboxenv
 
-from entmin.evals.registry import tasks as _tasks
 from entmin.evals.scorers.graded import graded  # noqa: F401 - found here by `inspect score`
 from entmin.evals.scorers.judge import ugphysics_judge  # noqa: F401
 from entmin.evals.several import best_of_n, self_consistency, self_refinement  # noqa: F401 - found by ``--solver``
+from entmin.tasks.registry import tasks as _tasks
 
 
 @modelapi(name="entmin")

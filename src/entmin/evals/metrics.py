@@ -15,8 +15,8 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.scorer import Score
 
 from entmin.errors import EntminError, UsageError
-from entmin.evals.columns import GROUPS
-from entmin.evals.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
+from entmin.stats.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
+from entmin.tasks.columns import GROUPS
 
 __all__ = ["Answer", "Equivalence", "Estimate", "avg_at_k", "by_group", "maj_at_k", "pass_at_k", "summarize_log"]
 

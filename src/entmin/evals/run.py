@@ -28,11 +28,11 @@ from entmin.evals.engines import EngineChoice, RunningEngine, open_engine, requi
 from entmin.evals.metrics import summarize_log
 from entmin.evals.progress import Progress
 from entmin.evals.record import git_revision, hardware, versions
-from entmin.evals.registry import TaskInfo, make
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
 from entmin.methods import Method
 from entmin.strategies import Mode, Strategy
+from entmin.tasks.registry import TaskInfo, make
 
 _RETRIES = 6
 """Of a request that a server turned down for the moment; Inspect's own default is to try forever."""

@@ -10,7 +10,6 @@ sample's own and so is the answer of the plain run. Tokens and seconds of all ca
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import random
 from collections.abc import Awaitable, Callable
@@ -26,7 +25,8 @@ from inspect_ai.util import collect
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError, UsageError
 from entmin.evals.cost import total
-from entmin.evals.estimates import elect, group_answers
+from entmin.seeds import answer_seed
+from entmin.stats.estimates import elect, group_answers
 from entmin.strategies import BestOfN, Confidence, SelfConsistency, SelfRefinement, Strategy
 
 BEFORE = "entmin_before"
@@ -44,13 +44,6 @@ _FIELD: dict[str, str] = {"entropy": "entropy_before", "logprob": "log_probabili
 
 Answerer = Callable[[TaskState, int], Awaitable[TaskState]]
 """From a state and its seed to the state with its answer."""
-
-
-def answer_seed(seed: int, position: int) -> int:
-    """The seed of one of several answers to a question; the first has the question's own. 31 bits."""
-    if position == 0:
-        return seed
-    return int.from_bytes(hashlib.sha256(f"{seed}#{position}".encode()).digest()[:4], "big") >> 1
 
 
 @solver

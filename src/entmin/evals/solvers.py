@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +10,8 @@ from inspect_ai import Task
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from entmin.evals.several import solver_of
+from entmin.seeds import derive_seed
 from entmin.strategies import Strategy
-
-
-def derive_seed(run_seed: int, sample_id: str | int, epoch: int) -> int:
-    """The seed of one (problem, sample): the same in any order, subset, batch size or resumed run. 31 bits."""
-    digest = hashlib.sha256(f"{run_seed}:{sample_id}:{epoch}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 @solver
@@ -38,7 +32,7 @@ def seeded_generate(run_seed: int = 0, on_done: Callable[[TaskState], None] | No
     return solve
 
 
-_OWN = {"scicode": "entmin.evals.code.stepwise:stepwise"}
+_OWN = {"scicode": "entmin.programs.stepwise:stepwise"}
 """Solvers of tasks that ask several times, by benchmark; they take the run's seed, `on_done` and their own options."""
 
 

@@ -14,7 +14,7 @@ from entmin.verdict import Verdict
 def judge(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
     """The verdict of the named grader on one prediction."""
     if grader == "paper":
-        from entmin.grading import paper
+        from entmin.grading.published import rules as paper
 
         return paper.grade(task, prediction, gold)
     if gold.kind == "choice":

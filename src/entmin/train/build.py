@@ -21,7 +21,7 @@ from entmin.train.rollouts import Rollouts
 from entmin.train.vllm_rollouts import VllmRollouts
 
 if TYPE_CHECKING:
-    from entmin.hosts.trl.samples import Sampler
+    from entmin.train.trainers.samples import Sampler
 
 
 def build_trainer(
@@ -91,7 +91,7 @@ def adapters(config: TrainConfig) -> Any:
 def _supervised(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
     from trl import SFTConfig
 
-    from entmin.hosts.trl.sft import SupervisedTrainer
+    from entmin.train.trainers.sft import SupervisedTrainer
 
     arguments = SFTConfig(
         **common_arguments(config, place, steps),
@@ -118,7 +118,7 @@ def _with_completions(rows: Dataset) -> Dataset:
 
 
 def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:
-    from entmin.hosts.trl.em_ft import EMFTConfig, EMFTTrainer
+    from entmin.train.trainers.em_ft import EMFTConfig, EMFTTrainer
 
     arguments = EMFTConfig(**online_arguments(config, place, steps), reduction=config.reduction)
     return EMFTTrainer(args=arguments, **common)
@@ -127,7 +127,7 @@ def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]
 def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str, Any], answers: Answers) -> Any:
     from trl import GRPOConfig, RLOOConfig
 
-    from entmin.hosts.trl.intrinsic import Intrinsic, IntrinsicGRPO, IntrinsicRLOO
+    from entmin.train.trainers.intrinsic import Intrinsic, IntrinsicGRPO, IntrinsicRLOO
 
     trainer, arguments = (IntrinsicGRPO, GRPOConfig) if config.advantages == "grpo" else (IntrinsicRLOO, RLOOConfig)
     if config.method == "em-rl":

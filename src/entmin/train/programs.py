@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from entmin.errors import EntminError
-from entmin.evals.code.contest import judge_tests
-from entmin.evals.code.judge import Rules
-from entmin.evals.code.livecodebench import Test
+from entmin.programs.contest import judge_tests
+from entmin.programs.judge import Rules
+from entmin.programs.livecodebench import Test
 
 RULES = "livecodebench"
 """The benchmark whose limits and comparison of outputs apply."""

@@ -17,12 +17,12 @@ from entmin.engine.batch import Batch, Row
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, Request, Sampling
 from entmin.errors import EntminError
-from entmin.evals.solvers import derive_seed
+from entmin.seeds import derive_seed
 from entmin.train.policy import Twin
 
 
 class Rollouts:
-    """Draws completions; callable as `entmin.hosts.trl.samples.Sampler`."""
+    """Draws completions; callable as `entmin.train.trainers.samples.Sampler`."""
 
     def __init__(self, twin: Twin, *, max_tokens: int, temperature: float, batch_size: int, seed: int) -> None:
         self._twin, self._max_tokens, self._batch_size, self._seed = twin, max_tokens, batch_size, seed

@@ -22,7 +22,6 @@ from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
 from entmin.errors import EntminError, Interrupted, UsageError
-from entmin.hosts.trl.checkpoints import checkpoints, writing
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
 from entmin.train.card import write_card
@@ -35,6 +34,7 @@ from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
 from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
+from entmin.train.trainers.checkpoints import checkpoints, writing
 from entmin.train.watch import CollapseWatch
 
 RECORD = "run.json"

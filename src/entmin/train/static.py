@@ -10,12 +10,12 @@ from typing import Any
 from accelerate import PartialState
 
 from entmin.errors import EntminError
-from entmin.evals.solvers import derive_seed
+from entmin.seeds import derive_seed
 from entmin.train.rollouts import Rollouts
 
 
 class StaticSamples:
-    """Hands out the stored completions of each prompt; callable as `entmin.hosts.trl.samples.Sampler`."""
+    """Hands out the stored completions of each prompt; callable as `entmin.train.trainers.samples.Sampler`."""
 
     def __init__(self, path: Path, rollouts: Rollouts, n: int, seed: int) -> None:
         self._path, self._rollouts, self._n, self._seed = path, rollouts, n, seed

@@ -24,8 +24,8 @@ from torch.distributed.tensor import DTensor
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, UsageError
 from entmin.evals.clients import NO_KEY, explained, said
-from entmin.evals.solvers import derive_seed
 from entmin.methods import Normal
+from entmin.seeds import derive_seed
 from entmin.train.config import TrainConfig
 
 _SECONDS = 3600.0
@@ -40,7 +40,7 @@ _START = (
 
 
 class VllmRollouts:
-    """Draws completions; callable as `entmin.hosts.trl.samples.Sampler`."""
+    """Draws completions; callable as `entmin.train.trainers.samples.Sampler`."""
 
     def __init__(self, loaded: LoadedModel, config: TrainConfig) -> None:
         """Look whether the servers can be used.

@@ -19,9 +19,9 @@ from typing import Any
 from transformers import TrainerCallback
 
 from entmin.errors import UsageError
+from entmin.report.training_figure import CURVES, WATCH, draw
 from entmin.train.config import TrainConfig
 from entmin.train.curves import read_rows
-from entmin.train.figure import CURVES, WATCH, draw
 from entmin.train.rules import RULES, Alarm, Limits, RuleEngine
 from entmin.train.watch_settings import Action
 

@@ -1,4 +1,4 @@
-"""The scorer of every code benchmark: `entmin.evals.code.judge` behind an Inspect scorer.
+"""The scorer of every code benchmark: `entmin.programs.judge` behind an Inspect scorer.
 
 Programs run in sandboxes, several at a time, in threads, so the event loop keeps serving the model.
 """
@@ -13,10 +13,10 @@ import anyio
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from entmin.evals.code.judge import Judgement, Rules
-from entmin.evals.code.judges import judge_any
-from entmin.evals.code.problems import problems
 from entmin.evals.scorers.verdicts import score_of
+from entmin.programs.judge import Judgement, Rules
+from entmin.programs.judges import judge_any
+from entmin.programs.problems import problems
 
 NAME = "programs"
 """Under which its scores stand in a log."""

@@ -12,7 +12,7 @@ from typing import Any
 from datasets import Dataset
 
 from entmin.errors import UsageError
-from entmin.evals.tasks.arithmetic import PROMPTS, make_problems
+from entmin.tasks.arithmetic import PROMPTS, make_problems
 
 TRAIN_SEED, HELD_OUT_SEED, BENCHMARK_SEED = 1_000_003, 2_000_003, 0
 BENCHMARK_SIZE = HELD_OUT_SIZE = 500

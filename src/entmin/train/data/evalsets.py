@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from entmin.errors import EntminError, UsageError
-from entmin.evals.code.problems import problems
-from entmin.evals.code.sources import CODE_SOURCES
-from entmin.evals.data import ENVIRONMENT, load
-from entmin.evals.registry import resolve
-from entmin.evals.sources import SOURCES, Part, Source
+from entmin.programs.problems import problems
+from entmin.programs.sources import CODE_SOURCES
+from entmin.tasks.data import ENVIRONMENT, load
+from entmin.tasks.registry import resolve
+from entmin.tasks.sources import SOURCES, Part, Source
 
 AT_HAND = "at-hand"
 """Every evaluation set that can be read without the network."""
@@ -86,7 +86,7 @@ def _at_hand(source: Source, part: Part, mirror: str | None) -> bool:
 
 def _problems(name: str, mirror: str | None, parts: Sequence[str] | None) -> list[tuple[str, str]]:
     if name == _ARITHMETIC:
-        from entmin.evals.tasks.arithmetic import make_problems
+        from entmin.tasks.arithmetic import make_problems
 
         made = make_problems("basic_arithmetic", size=500, seed=0, terms=2, digits=2)
         return [(str(number), question) for number, (question, _) in enumerate(made)]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from entmin.errors import EntminError, UsageError
-from entmin.evals.data import ENVIRONMENT
+from entmin.tasks.data import ENVIRONMENT
 from entmin.train.data.columns import Columns, example_of
 from entmin.train.data.example import Example, Kind, Table
 from entmin.train.data.tables import open_hub, open_local

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from entmin.evals.sources import SOURCES
+from entmin.tasks.sources import SOURCES
 from entmin.train.data.overlap import Match
 
 _EXAMPLES = 5

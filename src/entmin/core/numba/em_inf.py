@@ -1,0 +1,161 @@
+"""EM-INF row by row: over distinct values where a row holds bfloat16 numbers, in sweeps where it does not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from entmin.core.numba import counting, distinct, sweeps
+from entmin.core.numba import tail_cutoff as cutoff
+from entmin.core.numba.compiling import elementwise
+from entmin.core.numba.rows import WORKSPACE, Counting, Rows, Workspace, bits_of, for_each_share, is_counted, rows_of
+from entmin.errors import UsageError
+
+
+def em_inf(
+    logits: Tensor,
+    *,
+    threshold: float,
+    kl_weight: float,
+    learning_rate: float,
+    n_grad_steps: int,
+    out: Tensor | None = None,
+    entropies: Tensor | None = None,
+    tail_cutoff: float | None = None,
+    bounds: Tensor | None = None,
+) -> Tensor:
+    """`entmin.core.em_inf` for float32 and half-precision logits on a CPU.
+
+    Args:
+        logits: ``[B, V]``.
+        threshold: see `entmin.core.em_inf`, as the other settings.
+        kl_weight: see there.
+        learning_rate: see there.
+        n_grad_steps: see there.
+        out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
+        entropies: ``[2, B]``, receives the entropies before and after; not together with `tail_cutoff`.
+        tail_cutoff: see `entmin.core.em_inf`; rows that are counted are exact all the same.
+        bounds: ``[B]`` float64, receives what each row's total variation distance from the exact result is certified to
+            be at most; NaN where the row was computed exactly.
+    """
+    rows = logits.float() if logits.dtype == torch.float16 else logits
+    result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
+    if result.shape[1] > 1 and result.stride(1) != 1:
+        raise UsageError("out must have neighbouring entries in its rows; pass a contiguous tensor")
+    bits, shift = bits_of(rows)
+    target = rows_of(result)
+    settings = np.array([threshold, kl_weight, learning_rate])
+    found = np.zeros((bits.number, 2))
+    certified = np.full(bits.number, np.nan)
+    counted = is_counted(bits)
+    moved = shift == 0 or result.data_ptr() != rows.data_ptr() or result.stride(0) != rows.stride(0)
+    want_after = entropies is not None
+
+    def work(first: int, last: int) -> None:
+        workspace, i = WORKSPACE, first
+        while i < last:
+            if counted:
+                w = workspace.counting
+                i = _by_value(bits, shift, target, moved, i, last, w, settings, n_grad_steps, found, want_after)
+                if i == last:
+                    return
+            row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
+            goal = target.memory[i * target.stride : i * target.stride + bits.length]
+            if tail_cutoff is not None:
+                certified[i] = _by_head(workspace, row, shift, goal, settings, n_grad_steps, tail_cutoff)
+            if math.isnan(certified[i]):
+                _by_sweeps(workspace, row, shift, goal, settings, n_grad_steps, found[i], want_after)
+            i += 1
+
+    for_each_share(bits, work)
+    if entropies is not None:
+        entropies.copy_(torch.from_numpy(found.T))
+    if bounds is not None:
+        bounds.copy_(torch.from_numpy(certified))
+    return result
+
+
+@elementwise
+def _by_value(
+    rows: Rows,
+    shift: int,
+    goal: Rows,
+    moved: bool,
+    first: int,
+    last: int,
+    w: Counting,
+    settings: Any,
+    steps: int,
+    found: Any,
+    want_after: bool,
+) -> int:
+    """Adjust rows over their distinct values, up to the first that does not hold bfloat16 numbers; returns its place.
+
+    One compiled call for several rows: between calls, threads wait for the interpreter lock.
+
+    Args:
+        rows: bits of the rows.
+        shift: how far right their upper 16 are to be shifted.
+        goal: where the results go.
+        moved: rows left alone must be copied there.
+        first: the row to begin with.
+        last: the row to stop before.
+        w: scratch memory.
+        settings: threshold, kl_weight, learning_rate.
+        steps: at most this many updates.
+        found: ``[N, 2]``, receives the entropies before and after.
+        want_after: take the entropy after the last update too.
+    """
+    for i in range(first, last):
+        bits = rows.memory[i * rows.stride : i * rows.stride + rows.length]
+        out = goal.memory[i * goal.stride : i * goal.stride + rows.length]
+        if not counting.tally(bits, shift, w.tallies):
+            return i
+        n = counting.collect(w.tallies, w.codes, w.values, w.counts)
+        if n < 0:
+            out[:] = np.nan
+            found[i] = np.nan
+        elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found[i], want_after) or moved:
+            counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
+    return last
+
+
+def _by_sweeps(
+    w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, found: Any, want_after: bool
+) -> None:
+    """Adjust a row without counting."""
+    state = w.state_of(bits.shape[0])
+    top = sweeps.load(bits, shift, state)
+    if math.isnan(top):
+        out[:] = found[:] = np.nan
+        return
+    n = sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
+    head = w.values, n, w.ones, w.work
+    if sweeps.adam(state, w.scratch, w.sums, top, *head, settings, steps, found, want_after) or shift == 0:
+        sweeps.store(state, w.where, w.values, n, out)
+    else:
+        _copy(bits, out)
+
+
+def _by_head(w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, budget: float) -> float:
+    """Adjust a row's head where the result is proven close enough; the bound, NaN with nothing done elsewhere."""
+    state = w.state_of(bits.shape[0])
+    top = sweeps.load(bits, shift, state)
+    bound, n = (math.nan, 0) if math.isnan(top) else cutoff.adjust(w, state, top, settings, steps, budget, len(bits))
+    if not math.isnan(bound):
+        if shift == 0:
+            sweeps.store(state, w.where, w.values, n, out)
+        else:
+            _copy(bits, out)
+            out[w.where[:n]] = w.values[:n]
+    return bound
+
+
+def _copy(bits: Any, out: Any) -> None:
+    """Write a row of float32 bits out as they are; nothing to do where `out` is the row."""
+    if out.ctypes.data != bits.ctypes.data:
+        out.view(np.uint32)[:] = bits

@@ -1,0 +1,1 @@
+"""The verdict rules behind the published tables, to compare with them: `--grader paper`."""

@@ -1,0 +1,100 @@
+"""From an answer to a verdict: assemble the program, run it in the sandbox, read the outcome.
+
+The verdict's reasons: ``match``, ``wrong`` (a test failed), ``timeout``, ``memory``, ``crash`` (any other exception, a
+signal, an early exit), ``compile`` (it does not parse) and ``no-code``. All but the first are wrong answers; a sandbox
+that fails is an error, never a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from entmin.errors import UsageError
+from entmin.programs import programs
+from entmin.programs.programs import GRADERS, LIMITS, Prepared
+from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
+from entmin.tasks.columns import Row
+from entmin.verdict import Verdict
+
+VERSION = "1"
+"""Version of extraction and assembly together."""
+Assembly = Callable[[Row, str, str], Prepared | None]
+ASSEMBLIES: dict[str, Assembly] = {
+    "humaneval": programs.humaneval,
+    "mbpp": programs.mbpp,
+    "leetcode": programs.leetcode,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with what a log should say about it."""
+
+    verdict: Verdict
+    detail: str = ""
+    cpu_seconds: float = 0.0
+    parts: Mapping[str, str] | None = None
+    """Sub-problem to its reason, where a problem has several."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The flat form of the verdict with the rest."""
+        parts = {} if self.parts is None else {"parts": dict(self.parts)}
+        return {**self.verdict.to_dict(), "detail": self.detail, "cpu_seconds": round(self.cpu_seconds, 3), **parts}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a benchmark's answers are judged."""
+
+    task: str
+    grader: str = "entmin"
+    sandbox: str = "bubblewrap"
+    cpu_seconds: int | None = None
+    """Processor seconds of one case; None for the benchmark's own."""
+
+    def __post_init__(self) -> None:
+        if self.grader not in GRADERS:
+            raise UsageError(f"unknown grader {self.grader!r}; there are {', '.join(GRADERS)}")
+        if self.cpu_seconds is not None and self.cpu_seconds < 1:
+            raise UsageError("cpu_seconds must be at least 1")
+
+    def open(self) -> Sandbox:
+        """The sandbox, proved to work.
+
+        Raises:
+            EntminError: it does not.
+        """
+        return open_sandbox(self.sandbox)
+
+    def limits(self) -> Limits:
+        """The limits of one case."""
+        limits = LIMITS[self.task]
+        if self.cpu_seconds is None:
+            return limits
+        wall = max(limits.wall_seconds, 4.0 * self.cpu_seconds)
+        return replace(limits, cpu_seconds=self.cpu_seconds, wall_seconds=wall)
+
+    def verdict(self, correct: bool | None, answer: str | None, reason: str) -> Verdict:
+        """A verdict under these rules."""
+        return Verdict(correct, answer, reason, f"programs/{self.grader}", VERSION)
+
+
+def judge(row: Row, completion: str, rules: Rules) -> Judgement:
+    """Judge one answer to a problem whose tests are asserts; blocks.
+
+    Raises:
+        EntminError: the sandbox failed.
+    """
+    prepared = ASSEMBLIES[rules.task](row, completion, rules.grader)
+    if prepared is None:
+        return Judgement(rules.verdict(False, None, "no-code"))
+    outcome = rules.open().run(prepared.program, rules.limits())[0]
+    return judgement(prepared.answer, outcome, rules)
+
+
+def judgement(answer: str, outcome: Outcome, rules: Rules) -> Judgement:
+    """What an outcome means for the answer."""
+    reason = "match" if outcome.ending == "ok" else outcome.ending
+    return Judgement(rules.verdict(outcome.ending == "ok", answer, reason), outcome.detail, outcome.cpu_seconds)

@@ -1,0 +1,23 @@
+"""Which function judges which benchmark."""
+
+from __future__ import annotations
+
+from entmin.programs.judge import Judgement, Rules, judge
+from entmin.tasks.columns import Row
+
+
+def judge_any(row: Row, completion: str, rules: Rules) -> Judgement:
+    """Judge one answer to a problem of any code benchmark; blocks.
+
+    Raises:
+        EntminError: the sandbox failed.
+    """
+    if rules.task == "livecodebench":
+        from entmin.programs.contest import judge_livecodebench
+
+        return judge_livecodebench(row, completion, rules)
+    if rules.task == "scicode":
+        from entmin.programs.steps import judge_scicode
+
+        return judge_scicode(row, completion, rules)
+    return judge(row, completion, rules)

@@ -1,0 +1,127 @@
+"""pass@1 beside pass@k: whether a gain in one answer was bought with the chance that any of k is right.
+
+Sharpening can raise pass@1 and lower pass@k, because the samples of a problem become copies of one another. For each
+arm with several samples per problem: both estimates with intervals, and the paired difference of each to the first arm.
+k is the number of samples; a problem passes when any of its samples is right, and one with a sample that could not be
+judged is left out. p-values are corrected over this table (Holm).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from inspect_ai.log import EvalLog
+from rich import box
+from rich.table import Table
+
+from entmin.evals.metrics import verdicts
+from entmin.report.compare import without_nan
+from entmin.stats.estimates import Estimate, Runs, avg_at_k, pass_at_k
+from entmin.stats.paired import PairedDifference, holm, paired_difference
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What k samples of one arm on one task are worth, beside one of them."""
+
+    task: str
+    label: str
+    k: int
+    one: Estimate
+    """pass@1."""
+    any: Estimate
+    """pass@k."""
+    one_difference: PairedDifference | None
+    """pass@1 minus that of the first arm; None for that arm itself."""
+    any_difference: PairedDifference | None
+    """pass@k minus that of the first arm."""
+    one_p_holm: float = math.nan
+    any_p_holm: float = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; NaN becomes None."""
+        cleaned: dict[str, Any] = without_nan(asdict(self))
+        return cleaned
+
+
+def diversity(runs: Mapping[str, Sequence[tuple[str, EvalLog]]]) -> list[Spread]:
+    """One row per task and arm, for the tasks in which every problem has several samples in every arm."""
+    rows = []
+    for task, arms in runs.items():
+        judged = [verdicts(log) for _, log in arms]
+        k = min((len(samples) for run in judged for samples in run.values()), default=0)
+        if k > 1:
+            rows += [_spread(task, label, k, run, judged[0]) for (label, _), run in zip(arms, judged, strict=True)]
+    adjusted = holm([_p(d) for row in rows for d in (row.one_difference, row.any_difference)])
+    return [
+        replace(row, one_p_holm=one, any_p_holm=other)
+        for row, one, other in zip(rows, adjusted[::2], adjusted[1::2], strict=True)
+    ]
+
+
+def _p(difference: PairedDifference | None) -> float:
+    return math.nan if difference is None else difference.p_value
+
+
+def _spread(task: str, label: str, k: int, run: Runs, baseline: Runs) -> Spread:
+    first = run is baseline
+    return Spread(
+        task,
+        label,
+        k,
+        avg_at_k(run),
+        pass_at_k(run, k),
+        None if first else paired_difference(run, baseline),
+        None if first else paired_difference(_any(run, k), _any(baseline, k)),
+    )
+
+
+def _any(run: Runs, k: int) -> dict[str, list[bool | None]]:
+    """Whether any of a problem's first k samples is right, of the problems whose samples are all judged."""
+    return {problem: [any(given[:k])] for problem, given in run.items() if None not in given[:k]}
+
+
+def print_spread(rows: Sequence[Spread]) -> None:
+    """Print the table to standard output, never narrower than it needs; nothing where there are no rows."""
+    if not rows:
+        return
+    from rich.console import Console
+
+    many = len({row.task for row in rows}) > 1
+    table = Table(title="one sample and any of k", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in (*(("task",) if many else ()), "arm"):
+        table.add_column(name, no_wrap=True)
+    k = "k" if len({row.k for row in rows}) > 1 else str(rows[0].k)
+    heads = ("pass@1 % [95 %]", f"pass@{k} % [95 %]", "n")
+    for name in (*heads, "pass@1 difference", "p (Holm)", f"pass@{k} difference", "p (Holm)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*((row.task,) if many else ()), *_cells(row))
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=200).print(table)
+
+
+def _cells(row: Spread) -> list[str]:
+    return [
+        row.label,
+        _estimate(row.one),
+        _estimate(row.any),
+        f"{row.any.n}x{row.k}",
+        *_difference(row.one_difference, row.one_p_holm),
+        *_difference(row.any_difference, row.any_p_holm),
+    ]
+
+
+def _estimate(estimate: Estimate) -> str:
+    bounds = ("–" if bound is None else f"{100 * bound:.1f}" for bound in (estimate.low, estimate.high))
+    return f"{100 * estimate.value:.1f} [{', '.join(bounds)}]"
+
+
+def _difference(d: PairedDifference | None, p: float) -> tuple[str, str]:
+    if d is None:
+        return "baseline", ""
+    shown = "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", shown

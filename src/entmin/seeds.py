@@ -1,0 +1,19 @@
+"""Seeds of single answers, derived from a run's seed: the same in any order, subset, batch size or resumed run."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def derive_seed(run_seed: int, sample_id: str | int, epoch: int) -> int:
+    """The seed of one (problem, sample). 31 bits."""
+    return _bits(f"{run_seed}:{sample_id}:{epoch}")
+
+
+def answer_seed(seed: int, position: int) -> int:
+    """The seed of one of several answers to a question; the first has the question's own. 31 bits."""
+    return seed if position == 0 else _bits(f"{seed}#{position}")
+
+
+def _bits(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1

@@ -1,0 +1,131 @@
+"""EM-RL: RLOO and GRPO with rewards from the policy's own forward pass.
+
+The reward replaces the call of TRL's reward functions; everything after it is TRL's. Entropies are those of the whole
+vocabulary at the sampling temperature, from the forward pass that RLOO makes anyway; GRPO makes none, so there it costs
+one. Columns other than the prompt are never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from trl import GRPOTrainer, RLOOTrainer
+
+from entmin.train.trainers.checkpoints import CheckpointTrainer
+from entmin.train.trainers.samples import SampleTrainer, Scores, answer_ids
+
+
+@dataclass(frozen=True)
+class Intrinsic:
+    """A reward that needs no labels."""
+
+    name: str
+    function: Callable[[Any], Tensor]
+    """Takes a `Samples`, gives one number per sample, ``[B]``."""
+
+    def __call__(self, **_: Any) -> list[float]:
+        """Stands where TRL wants a reward function; the trainer never calls it."""
+        raise RuntimeError("intrinsic rewards are computed by the trainer")
+
+    @property
+    def __name__(self) -> str:
+        """What TRL calls the reward in its logs."""
+        return self.name
+
+
+class Samples:
+    """The samples of this process as a reward sees them; forward passes happen when their result is read."""
+
+    def __init__(self, trainer: IntrinsicTrainer, completions: list[list[int]]) -> None:
+        self._trainer, self._completions = trainer, completions
+        self.n: int = trainer.num_generations
+        self.answers = trainer._keys
+        self.streams = trainer._streams(len(completions))
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The policy's log-probabilities, entropies and mask, each ``[B, C]``."""
+        return self._trainer._score(self._trainer._prompt_ids, self._completions)
+
+    @cached_property
+    def mean_logprobs(self) -> tuple[Tensor, int]:
+        """``[B, C]`` means over the vocabulary of log p, and its size."""
+        return self._trainer._mean_logprobs(self._trainer._prompt_ids, self._completions)
+
+    @property
+    def answer_ids(self) -> Tensor:
+        """``[B]`` integers, equal where answers are equal; -1 without an answer."""
+        return answer_ids(self.answers)
+
+
+class IntrinsicTrainer(SampleTrainer):
+    """Mixin: rewards from the policy where `intrinsic` is given, from reward functions where it is not."""
+
+    def __init__(
+        self, *args: Any, intrinsic: Intrinsic | None = None, entropy_bonus: float = 0.0, **kwargs: Any
+    ) -> None:
+        """Set up the trainer; other arguments are `SampleTrainer`'s.
+
+        Args:
+            args: for TRL.
+            intrinsic: the reward; None uses TRL's reward functions.
+            entropy_bonus: weight of minus the mean token entropy in the loss.
+            kwargs: for `SampleTrainer`.
+        """
+        self._intrinsic, self._entropy_bonus = intrinsic, entropy_bonus
+        if intrinsic is not None:
+            kwargs["reward_funcs"] = [intrinsic]
+        super().__init__(*args, **kwargs)
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Tensor:
+        if self._intrinsic is None:
+            found: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+            return found
+        local = self._intrinsic.function(Samples(self, completion_ids_list)).float()
+        gathered: Tensor = self.accelerator.gather(local.to(self.accelerator.device))
+        return gathered[:, None]
+
+    @torch.no_grad()
+    def _mean_logprobs(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[Tensor, int]:
+        """``[B, C]`` means over the vocabulary of log p, and its size; one row's logits are held at a time."""
+        model, device = self.accelerator.unwrap_model(self.model), self.accelerator.device
+        means = torch.zeros(len(prompts), max(map(len, completions)))
+        vocabulary = 0
+        with self.without_checkpointing():
+            for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+                ids = torch.tensor([prompt + completion], device=device)
+                with self.accelerator.autocast():
+                    logits = model(input_ids=ids, logits_to_keep=len(completion) + 1).logits[0, :-1]
+                vocabulary = logits.shape[-1]
+                tempered = logits.float() / self.temperature
+                means[row, : len(completion)] = tempered.log_softmax(-1).mean(-1).cpu()
+        return means, vocabulary
+
+    def _compute_loss(self, model: Any, inputs: Any) -> Tensor:
+        loss: Tensor = super()._compute_loss(model, inputs)
+        if self._entropy_bonus:
+            assert self._live is not None and self._window_tokens is not None
+            entropies, mask = self._live
+            total = (entropies * mask).sum()
+            loss = loss - self._entropy_bonus * self._as_step_share(total, self._window_tokens)
+        self._live = None
+        return loss
+
+
+class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignore[misc]
+    """RLOO: leave-one-out advantages, the KL estimate subtracted from the reward, a ratio per completion."""
+
+
+class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: ignore[misc]
+    """GRPO: standardised advantages, the KL estimate in the loss, a ratio per token."""
+
+    keeps_old_logprobs = False
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        found = super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        return found if self._sampler is None else (found, None)

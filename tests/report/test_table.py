@@ -1,0 +1,39 @@
+import math
+
+from entmin.evals.cost import Cost
+from entmin.report.compare import Row
+from entmin.report.table import detail_lines, verdict_lines
+from entmin.stats.estimates import avg_at_k, pass_at_k
+from entmin.stats.paired import paired_difference
+
+
+def row(gained: int, lost: int, p: float) -> Row:
+    run = {str(i): [i < gained] for i in range(40)}
+    base = {str(i): [gained <= i < gained + lost] for i in range(40)}
+    return Row(
+        task="t", label="m", temperature=1, method={}, accuracy=avg_at_k(run), problems=40, samples=40,
+        difference=paired_difference(run, base), p_holm=p,
+        strategy=None, cost=Cost(1, 9, 1, 0.5), entropy_before=None, entropy_after=None,
+        tokens_per_second=None, truncated=0, unanswered=0, not_judged=0, log="",
+    )  # fmt: skip
+
+
+def test_the_verdict_in_words_is_only_as_strong_as_the_evidence():
+    assert "is better than the baseline" in verdict_lines([row(12, 1, 0.004)])[0]
+    assert "is worse than the baseline" in verdict_lines([row(1, 12, 0.004)])[0]
+    assert "no difference shown" in verdict_lines([row(4, 2, 0.7)])[0]
+    assert verdict_lines([row(4, 2, math.nan)]) == []
+
+
+def test_details_name_groups_pass_at_k_and_what_was_not_judged():
+    runs = {"a": [True, False], "b": [False, False]}
+    results = {
+        "samples_per_problem": 2,
+        "pass@k": {str(k): pass_at_k(runs, k).to_dict() for k in (1, 2)},
+        "maj@k": {"k": 2, **avg_at_k({"a": [True], "b": [False]}).to_dict()},
+        "by": {"level": {"1": avg_at_k({"a": [True]}).to_dict(), "2": avg_at_k({"b": [False]}).to_dict()}},
+        "not_judged": {"n": 3},
+    }
+    text = "\n".join(detail_lines("t", results))
+    for words in ("pass@2 50.0", "maj@2 50.0", "by level: 1 100.0", "(n=1)", "3 answers could not be judged"):
+        assert words in text

@@ -1,0 +1,59 @@
+import pytest
+
+from entmin.errors import UsageError
+from entmin.grading import integer
+from entmin.grading.gold import Gold
+from entmin.tasks.arithmetic import arithmetic, make_problems
+
+
+@pytest.mark.parametrize(
+    ("prediction", "gold", "correct", "answer"),
+    [
+        ("so \\boxed{42}", "42", True, "42"),
+        ("\\boxed{41} no, \\boxed{42}", "42", True, "42"),
+        ("\\boxed{4200}", "42", False, "4200"),
+        ("The answer is: -7.", "-7", True, "-7"),
+        ("The answer is $1,234$", "1234", True, "1,234"),
+        ("12 + 7 = 19", "19", True, "19"),
+        ("12 + 7 = 19.0", "19", True, "19.0"),
+        ("12 + 7 = 19.5", "19", False, "19.5"),
+        ("5 - 9 = −4", "-4", True, "−4"),
+        ("\\boxed{x = 5}", "5", True, "5"),
+        ("\\boxed{none}", "5", False, "none"),
+        ("I do not know", "5", False, None),
+        ("9" * 5000, "9", False, "9" * 5000),
+        ("0.42", "42", False, "0.42"),
+        ("42%", "42", True, "42"),
+    ],
+)
+def test_integer_grader(prediction, gold, correct, answer):
+    verdict = integer.grade(prediction, Gold("integer", (gold,)))
+    assert (verdict.correct, verdict.answer) == (correct, answer)
+
+
+def test_problems_are_seeded_right_and_a_prefix_of_a_larger_set():
+    problems = make_problems("basic_arithmetic", 200, 3, 2, 2)
+    assert problems == make_problems("basic_arithmetic", 200, 3, 2, 2)
+    assert problems[:20] == make_problems("basic_arithmetic", 20, 3, 2, 2)
+    assert problems != make_problems("basic_arithmetic", 200, 4, 2, 2)
+    for question, answer in problems:
+        left, operator, right = question.removeprefix("Calculate ").removesuffix(".").split()
+        expected = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[operator](int(left), int(right))
+        assert int(answer) == expected
+
+
+def test_the_trivial_baseline_is_the_share_of_the_commonest_answer():
+    task = arithmetic(size=100)
+    answers = [sample.target for sample in task.dataset]
+    trivial = task.metadata["trivial"]
+    assert trivial["share"] == max(answers.count(a) for a in answers) / 100
+    assert answers.count(trivial["answer"]) == trivial["share"] * 100
+
+
+def test_wrong_options_name_the_right_ones():
+    with pytest.raises(UsageError, match="clean"):
+        arithmetic(prompt="fancy")
+    with pytest.raises(UsageError, match="chain_sum"):
+        arithmetic(kind="calculus")
+    with pytest.raises(UsageError, match="size"):
+        arithmetic(size=0)
