@@ -99,7 +99,7 @@ def make_problems(kind: str, size: int, seed: int, terms: int, digits: int) -> l
     return [(item["question"], str(item["answer"])) for item in (data[i] for i in range(size))]
 
 
-@scorer(metrics=[accuracy(), stderr()])
+@scorer(metrics=[accuracy(), stderr()], version=integer.VERSION)
 def integer_answer() -> Scorer:
     """Exact comparison of the stated integer."""
 

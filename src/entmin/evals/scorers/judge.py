@@ -59,7 +59,7 @@ _TAIL = 1500
 _RETRIES = 5
 
 
-@scorer(metrics=[accuracy(), stderr()], name=NAME)
+@scorer(metrics=[accuracy(), stderr()], name=NAME, version=VERSION)
 def ugphysics_judge(model: str | Model | None = None, attempts: int = 3, grader: str = "entmin") -> Scorer:
     """Ask `model` about the samples the rules call wrong.
 

@@ -14,7 +14,7 @@ from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from entmin.evals.scorers.verdicts import score_of
-from entmin.programs.judge import Judgement, Rules
+from entmin.programs.judge import VERSION, Judgement, Rules
 from entmin.programs.judges import judge_any
 from entmin.programs.problems import problems
 
@@ -28,7 +28,7 @@ def _limiter() -> anyio.CapacityLimiter:
     return anyio.CapacityLimiter(2 * (os.cpu_count() or 1))
 
 
-@scorer(metrics=[accuracy(), stderr()], name=NAME)
+@scorer(metrics=[accuracy(), stderr()], name=NAME, version=VERSION)
 def programs(
     task: str,
     grader: str = "entmin",
