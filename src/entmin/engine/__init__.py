@@ -1,7 +1,8 @@
 """In-process decoding of any Hugging Face causal language model: batched, seeded per request, refilled as rows finish.
 
-- `requests`: what is asked for and what comes back.
-- `aliases`, `loading`: from a name to a model in memory.
+- `requests`: what is asked for and what comes back; `rows`: a request in progress.
+- `aliases`, `adapters`, `loading`: from a name to a model in memory.
 - `cache`, `sampling`, `batch`: one decoding step over many rows.
-- `engine`: the queue and the thread around it.
+- `scheduler`: the loop that decides which row decodes when; training draws its samples from it directly.
+- `engine`: a scheduler in a thread of its own, for evaluation and servers.
 """

@@ -1,16 +1,13 @@
 """One decoding step over many rows, with rows that join and leave.
 
 All rows share one cache, ends aligned. A finished row stays as dead weight until it pays to recompose the cache: then
-dead rows go, columns that are padding for everyone go, and waiting requests are prefilled together and merged in.
+dead rows go, columns that are padding for everyone go, and arriving rows are prefilled together and merged in.
 """
 
 from __future__ import annotations
 
 import inspect
-import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,53 +15,11 @@ from torch import Tensor
 
 from entmin.engine.cache import SlotCache, new_cache
 from entmin.engine.loading import LoadedModel
-from entmin.engine.requests import Completion, Request, StopReason, TokenConfidence
+from entmin.engine.rows import Row
 from entmin.engine.sampling import draw
 from entmin.errors import EntminError
 
 _STOP_WINDOW = 64
-
-OnToken = Callable[[int, TokenConfidence | None], None]
-"""Takes a token, and how sure the model was of it where the request asks for that."""
-
-
-@dataclass(eq=False)
-class Row:
-    """A request in progress."""
-
-    request: Request
-    ticket: Any = None
-    """Whatever the owner wants back with the result."""
-    on_token: OnToken | None = None
-    """Told each token as it is drawn."""
-    tokens: list[int] = field(default_factory=list)
-    before: list[float] = field(default_factory=list)
-    after: list[float] = field(default_factory=list)
-    confidence: list[TokenConfidence] = field(default_factory=list)
-    """Of each token, when asked for."""
-    stopped: StopReason | None = None
-    failure: EntminError | None = None
-    cancelled: bool = False
-    """Set between steps by the owner: nobody wants the rest."""
-    started: float = 0.0
-    ended: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._uniforms = random.Random(self.request.seed)
-
-    @property
-    def length(self) -> int:
-        """Tokens so far, prompt included."""
-        return len(self.request.prompt) + len(self.tokens)
-
-    @property
-    def done(self) -> bool:
-        """Whether the row needs no further step."""
-        return self.stopped is not None or self.failure is not None or self.cancelled
-
-    def uniform(self) -> float:
-        """The row's next random number in [0, 1)."""
-        return self._uniforms.random()
 
 
 class Batch:
@@ -86,43 +41,47 @@ class Batch:
         return sum(not row.done for row in self.rows)
 
     @property
+    def wasteful(self) -> bool:
+        """Whether so many rows are dead that dropping them pays."""
+        return bool(self.rows) and (len(self.rows) - self.live) * 4 >= len(self.rows)
+
+    @property
     def refillable(self) -> bool:
         """Whether new rows can join the ones in progress."""
         return not self.rows or isinstance(self._cache, SlotCache)
 
     @torch.inference_mode()
-    def recompose(self, arriving: list[Row]) -> list[Row]:
-        """Drop finished rows and take `arriving` in, drawing their first token. Returns those that finish with it."""
+    def refill(self, arriving: list[Row]) -> Tensor:
+        """Drop finished rows and take `arriving` in, prefilling their prompts together.
+
+        Returns:
+            ``[len(arriving), V]`` logits of the next token of each.
+        """
         keep = [i for i, row in enumerate(self.rows) if not row.done]
         if arriving and keep and not self.refillable:
             raise RuntimeError("this model's cache takes no new rows while others are in progress")
-        fresh, mask = None, None
-        finished: list[Row] = []
+        cache, mask, logits = None, torch.zeros(0, 0, dtype=torch.long), torch.empty(0, 0)
         if arriving:
-            fresh, mask, finished = self._prefill(arriving)
-        if not keep:
-            self.rows, self._cache = list(arriving), fresh
-            self._mask = mask if mask is not None else torch.zeros(0, 0, dtype=torch.long)
-            return finished
-        self._merge(keep, fresh, mask)
+            cache, mask, logits = self._prefill(arriving)
+        if keep:
+            self._merge(keep, cache, mask)
+        else:
+            self._cache, self._mask = cache, mask
         self.rows = [self.rows[i] for i in keep] + arriving
-        return finished
+        return logits
 
-    def _merge(self, keep: list[int], fresh: Any, fresh_mask: Tensor | None) -> None:
+    def _merge(self, keep: list[int], fresh: Any, fresh_mask: Tensor) -> None:
+        mask = self._mask[keep]
         if not isinstance(self._cache, SlotCache):
             self._cache.batch_select_indices(torch.tensor(keep, device=self.loaded.device))
-            self._mask = self._mask[keep]
+            self._mask = mask
             return
-        mask = self._mask[keep]
         trim = int(mask.argmax(-1).min())
         self._cache.recompose(keep, trim, fresh)
-        mask = mask[:, trim:]
-        if fresh_mask is not None:
-            width = max(mask.shape[1], fresh_mask.shape[1])
-            mask = torch.cat([_pad_left(mask, width), _pad_left(fresh_mask, width)])
-        self._mask = mask
+        width = max(mask.shape[1] - trim, fresh_mask.shape[1])
+        self._mask = torch.cat([_pad_left(mask[:, trim:], width), _pad_left(fresh_mask, width)])
 
-    def _prefill(self, rows: list[Row]) -> tuple[Any, Tensor, list[Row]]:
+    def _prefill(self, rows: list[Row]) -> tuple[Any, Tensor, Tensor]:
         width = max(row.length for row in rows)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask = torch.zeros(len(rows), width, dtype=torch.long)
@@ -132,17 +91,15 @@ class Batch:
             row.started = row.started or time.monotonic()
         cache = new_cache(self.loaded.model.config)
         positions = (mask.cumsum(-1) - 1).clamp_(min=0)
-        logits = self._forward(ids, mask, positions, cache)
-        return cache, mask, self._take(rows, logits)
+        return cache, mask, self._forward(ids, mask, positions, cache)
 
     @torch.inference_mode()
-    def step(self) -> list[Row]:
-        """Decode one more token of every live row; returns the rows that finish with it."""
+    def step(self) -> Tensor:
+        """``[B, V]`` logits of the next token of every row; dead ones are fed their last token again."""
         ids = torch.tensor([[row.tokens[-1]] for row in self.rows])
         positions = torch.tensor([[row.length - 1] for row in self.rows])
         self._mask = torch.cat([self._mask, torch.ones(len(self.rows), 1, dtype=torch.long)], dim=1)
-        logits = self._forward(ids, self._mask, positions, self._cache)
-        return self._take(self.rows, logits)
+        return self._forward(ids, self._mask, positions, self._cache)
 
     def _forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
         device = self.loaded.device
@@ -164,28 +121,30 @@ class Batch:
         logits: Tensor = output.logits[:, -1]
         return logits
 
-    def _take(self, rows: list[Row], logits: Tensor) -> list[Row]:
-        """Draw a token for every live row; dead ones are fed their last token again and ignored."""
+    @torch.inference_mode()
+    def sample(self, rows: list[Row], logits: Tensor) -> list[Row]:
+        """Draw a token for every live row from ``[len(rows), V]`` logits, and decide who goes on.
+
+        Returns:
+            The rows that got a token; those that finished with it are `Row.done`.
+        """
         live = [i for i, row in enumerate(rows) if not row.done]
+        if not live:
+            return []
         if len(live) < len(rows):
             logits = logits[torch.tensor(live, device=logits.device)]
-        drawn = draw(logits, [rows[i].request for i in live], [rows[i].uniform() for i in live], self._room(logits))
-        tokens, before, after = drawn.tokens.tolist(), drawn.before.tolist(), drawn.after.tolist()
-        finished = []
-        for n, i in enumerate(live):
-            row = rows[i]
-            row.tokens.append(tokens[n])
-            row.before.append(before[n])
-            row.after.append(after[n])
-            if n in drawn.confidence:
-                row.confidence.append(drawn.confidence[n])
+        rows = [rows[i] for i in live]
+        drawn = draw(logits, [row.request for row in rows], [row.uniform for row in rows], self._room(logits))
+        numbers = zip(drawn.tokens.tolist(), drawn.before.tolist(), drawn.after.tolist(), strict=True)
+        for i, (row, (token, before, after)) in enumerate(zip(rows, numbers, strict=True)):
+            confidence = drawn.confidence.get(i)
+            row.take(token, before, after, confidence)
             self._judge(row)
             if row.on_token is not None and row.failure is None:
-                row.on_token(row.tokens[-1], drawn.confidence.get(n))
+                row.on_token(token, confidence)
             if row.done:
                 row.ended = time.monotonic()
-                finished.append(row)
-        return finished
+        return rows
 
     def _room(self, logits: Tensor) -> Tensor:
         """Float32 memory of the logits' shape, kept between steps; the logits' own where they are float32."""
@@ -210,29 +169,6 @@ class Batch:
         window = max(_STOP_WINDOW, *(len(stop.encode()) + 1 for stop in row.request.stop))  # a token is a byte or more
         tail = self.loaded.tokenizer.decode(row.tokens[-window:], skip_special_tokens=True)
         return any(stop in tail for stop in row.request.stop)
-
-    def completion(self, row: Row) -> Completion:
-        """The finished row as the caller gets it."""
-        assert row.stopped is not None
-        text = self.loaded.tokenizer.decode(row.tokens, skip_special_tokens=True)
-        for stop in row.request.stop:
-            text = text.split(stop, 1)[0]
-        n = len(row.tokens)
-        wanted = row.request.token_entropies
-        return Completion(
-            text=text,
-            tokens=row.tokens,
-            stop_reason=row.stopped,
-            prompt_tokens=len(row.request.prompt),
-            entropy_before=sum(row.before) / n,
-            entropy_after=sum(row.after) / n,
-            seconds=row.ended - row.started,
-            log_probability=sum(one.log_probability for one in row.confidence) / n if row.confidence else None,
-            self_certainty=sum(one.self_certainty for one in row.confidence) / n if row.confidence else None,
-            before=row.before if wanted else [],
-            after=row.after if wanted else [],
-            confidence=row.confidence,
-        )
 
 
 def _pad_left(mask: Tensor, width: int) -> Tensor:

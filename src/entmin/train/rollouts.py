@@ -1,4 +1,4 @@
-"""Completions for training and held-out evaluation, by the house's own batched decoding.
+"""Completions for training and held-out evaluation, by the house's own scheduler on the model being trained.
 
 One stream of random numbers per completion, so that a completion depends on seed, stream number and weights, not on its
 batch mates. Nothing is taken from the checkpoint's generation config but its end-of-sequence tokens: temperature as
@@ -7,16 +7,11 @@ configured, no truncation, no penalties.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from entmin.engine.batch import Batch, Row
-from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, Request, Sampling
-from entmin.errors import EntminError
+from entmin.engine.scheduler import Scheduler
 from entmin.seeds import derive_seed
 from entmin.train.policy import Twin
 
@@ -36,7 +31,11 @@ class Rollouts:
     def draw(
         self, model: Any, prompts: Sequence[list[int]], seeds: Sequence[int], *, greedy: bool = False
     ) -> list[Completion]:
-        """Completions with their entropies, in order."""
+        """Completions of the model as it is now, with their entropies, in order; its training mode is given back.
+
+        Raises:
+            EntminError: the model gave NaN, a prompt does not fit its context, or one completion does not fit memory.
+        """
         sampling = Sampling(temperature=0) if greedy else self._sampling
         requests = [
             Request(prompt=prompt, sampling=sampling, max_tokens=self._max_tokens, seed=seed)
@@ -45,39 +44,9 @@ class Rollouts:
         training = model.training
         model.eval()
         try:
-            return self._decode(self._twin.of(model), requests)
+            scheduler = Scheduler(self._twin.of(model), self._batch_size)
+            done = scheduler.generate(requests)
         finally:
             model.train(training)
-
-    def _decode(self, loaded: LoadedModel, requests: list[Request]) -> list[Completion]:
-        while True:
-            try:
-                return decode(loaded, requests, self._batch_size)
-            except torch.OutOfMemoryError as error:
-                if self._batch_size == 1:
-                    raise EntminError(f"out of memory with a single completion: {error}; lower max_tokens") from error
-                self._batch_size //= 2  # streams belong to completions, so starting over draws the same ones
-
-
-def decode(loaded: LoadedModel, requests: list[Request], batch_size: int) -> list[Completion]:
-    """Decode all requests, at most `batch_size` together; finished rows make room for waiting ones.
-
-    Raises:
-        EntminError: the model gave NaN, or a prompt does not fit its context.
-    """
-    too_long = max((len(request.prompt) for request in requests), default=0)
-    if too_long >= loaded.max_length:
-        raise EntminError(f"a prompt has {too_long} tokens; {loaded.name} takes {loaded.max_length}")
-    batch, results = Batch(loaded), {}
-    waiting = deque(Row(request, ticket=i) for i, request in enumerate(requests))
-    while waiting or batch.live:
-        free = batch_size - batch.live
-        join = bool(waiting) and (not batch.live or (batch.refillable and free >= max(1, batch_size // 4)))
-        arriving = [waiting.popleft() for _ in range(min(free, len(waiting)))] if join else []
-        finished = batch.recompose(arriving) if arriving or batch.live * 4 <= len(batch.rows) * 3 else []
-        finished += batch.step() if batch.live else []
-        for row in finished:
-            if row.failure is not None:
-                raise row.failure
-            results[row.ticket] = batch.completion(row)
-    return [results[i] for i in range(len(requests))]
+        self._batch_size = scheduler.batch_size  # smaller where memory ran out
+        return done

@@ -1,0 +1,83 @@
+"""A request in progress."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from entmin.engine.requests import Completion, Request, StopReason, TokenConfidence
+from entmin.errors import EntminError
+
+OnToken = Callable[[int, TokenConfidence | None], None]
+"""Takes a token, and how sure the model was of it where the request asks for that."""
+
+
+@dataclass(eq=False)
+class Row:
+    """A request, what has been decoded of it, and the future that its owner waits for."""
+
+    request: Request
+    answer: Future[Completion] = field(default_factory=Future)
+    """Pending, so that it can be cancelled, until the row is finished."""
+    on_token: OnToken | None = None
+    """Told each token as it is drawn."""
+    tokens: list[int] = field(default_factory=list)
+    before: list[float] = field(default_factory=list)
+    after: list[float] = field(default_factory=list)
+    confidence: list[TokenConfidence] = field(default_factory=list)
+    """Of each token, when asked for."""
+    stopped: StopReason | None = None
+    failure: EntminError | None = None
+    started: float = 0.0
+    ended: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._stream = random.Random(self.request.seed)
+        self.uniform = self._stream.random()
+        """The random number in [0, 1) of the next token; a step that fails is repeated with the same one."""
+
+    @property
+    def length(self) -> int:
+        """Tokens so far, prompt included."""
+        return len(self.request.prompt) + len(self.tokens)
+
+    @property
+    def done(self) -> bool:
+        """Whether the row needs no further step: finished, failed, or cancelled by its owner."""
+        return self.stopped is not None or self.failure is not None or self.answer.cancelled()
+
+    def take(self, token: int, before: float, after: float, confidence: TokenConfidence | None) -> None:
+        """Append a token that was drawn with `uniform`."""
+        self.tokens.append(token)
+        self.before.append(before)
+        self.after.append(after)
+        if confidence is not None:
+            self.confidence.append(confidence)
+        self.uniform = self._stream.random()
+
+    def completion(self, text: str) -> Completion:
+        """The finished row as its owner gets it.
+
+        Args:
+            text: what the tokens say.
+        """
+        assert self.stopped is not None
+        for stop in self.request.stop:
+            text = text.split(stop, 1)[0]
+        n, wanted = len(self.tokens), self.request.token_entropies
+        return Completion(
+            text=text,
+            tokens=self.tokens,
+            stop_reason=self.stopped,
+            prompt_tokens=len(self.request.prompt),
+            entropy_before=sum(self.before) / n,
+            entropy_after=sum(self.after) / n,
+            seconds=self.ended - self.started,
+            log_probability=sum(one.log_probability for one in self.confidence) / n if self.confidence else None,
+            self_certainty=sum(one.self_certainty for one in self.confidence) / n if self.confidence else None,
+            before=self.before if wanted else [],
+            after=self.after if wanted else [],
+            confidence=self.confidence,
+        )
