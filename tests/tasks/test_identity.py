@@ -61,6 +61,14 @@ def test_whatever_is_sent_or_judged_counts(changed):
     assert asked(sample(**changed))["sha256"] != asked(sample())["sha256"]
 
 
+def test_golds_and_data_of_a_foreign_task_may_be_anything():
+    odd = {"gold": "Paris", "when": object(), "tags": {"b", "a"}}
+    assert asked(sample(metadata=odd), metadata={"data": "v1"}) == asked(
+        sample(metadata={**odd, "when": object()}), metadata={"data": "v1"}
+    )
+    assert asked(Sample(input="1 + 1?"))["samples"] == 1
+
+
 def test_number_order_version_scorer_and_its_options_count():
     one, two = sample(), sample(id="b")
     known = [

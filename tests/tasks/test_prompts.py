@@ -3,7 +3,8 @@
 import pytest
 
 from entmin.errors import UsageError
-from entmin.tasks.columns import Row, row_of
+from entmin.problem import Problem
+from entmin.tasks.columns import row_of
 from entmin.tasks.prompts import PROFILES, declared_units, turns
 
 # A changed string must come with a new version: this table is the reminder.
@@ -34,7 +35,7 @@ def test_a_version_pins_every_string(name):
 
 
 def test_the_published_system_prompt_has_two_backslashes():
-    [(role, system), (_, user)] = turns("paper", "math", Row("1", " What is $x$? ", "2"))
+    [(role, system), (_, user)] = turns("paper", "math", Problem("1", " What is $x$? ", "2"))
     assert role == "system"
     assert len(system) == 71
     assert system == "Please reason step by step, and put your final answer within " + "\\" * 2 + "boxed{}."
@@ -42,9 +43,9 @@ def test_the_published_system_prompt_has_two_backslashes():
 
 
 def test_the_qwen_harness_strips_and_asks_for_a_truth_value_only_where_the_gold_is_one():
-    assert turns("paper", "several", Row("1", " What? ", "2"))[1] == ("user", "What?")
-    assert turns("paper", "several", Row("1", "Is it?", "True"))[1] == ("user", "Is it? (True or False)")
-    row = Row("1", "Is it?", {"final_answer": ["$No$"]})
+    assert turns("paper", "several", Problem("1", " What? ", "2"))[1] == ("user", "What?")
+    assert turns("paper", "several", Problem("1", "Is it?", "True"))[1] == ("user", "Is it? (True or False)")
+    row = Problem("1", "Is it?", {"final_answer": ["$No$"]})
     assert turns("paper", "several", row)[1] == ("user", "Is it? (Yes or No)")
 
 
@@ -93,14 +94,14 @@ def test_the_published_chinese_prompt():
 
 def test_the_clean_profile_has_one_user_turn_and_one_backslash():
     for family in ("math", "several", "choice"):
-        [(role, text)] = turns("clean", family, Row("1", "What is $\\frac{1}{2}${x}?\n", "A", options=("p", "q")))
+        [(role, text)] = turns("clean", family, Problem("1", "What is $\\frac{1}{2}${x}?\n", "A", options=("p", "q")))
         assert role == "user"
         assert text.startswith("What is $\\frac{1}{2}${x}?\n\n")
         assert " \\boxed{}" in text and "\\\\boxed" not in text
 
 
 def test_the_clean_choice_prompt_lists_options_by_letter():
-    [(_, text)] = turns("clean", "choice", Row("1", "Which?", "B", options=("red", "blue {question}")))
+    [(_, text)] = turns("clean", "choice", Problem("1", "Which?", "B", options=("red", "blue {question}")))
     assert "\n\nA. red\nB. blue {question}\n\n" in text
 
 
@@ -133,4 +134,4 @@ def test_units_are_read_out_of_dirty_columns(column, units):
 
 def test_an_unknown_profile_names_the_known_ones():
     with pytest.raises(UsageError, match="paper, clean"):
-        turns("fancy", "math", Row("1", "Q", "2"))
+        turns("fancy", "math", Problem("1", "Q", "2"))

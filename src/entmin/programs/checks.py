@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from entmin.problem import Problem
 from entmin.programs.judge import Judgement, Rules
 from entmin.programs.judges import judge_any
 from entmin.programs.steps import function_of, join_steps, split_steps
-from entmin.tasks.columns import Row
 
 _BREAK = """
 
@@ -85,7 +85,7 @@ _DAMAGES = {
 class CodeCase:
     """An answer whose verdict is known."""
 
-    row: Row
+    row: Problem
     kind: str
     prediction: str
     expected: str
@@ -140,7 +140,7 @@ def broken(code: str, entry: str, damage: str, *, memberwise: bool = False) -> s
     return f"{code}{wrapped}\n{entry} = _broken({entry})\n"
 
 
-def cases_of(row: Row, code: str) -> Iterator[CodeCase]:
+def cases_of(row: Problem, code: str) -> Iterator[CodeCase]:
     """All known answers that one right program gives."""
     assert isinstance(row.gold, dict)
     entry = row.gold["entry"]
@@ -152,7 +152,7 @@ def cases_of(row: Row, code: str) -> Iterator[CodeCase]:
         yield CodeCase(row, kind, f"```python\n{broken(code, entry, damage)}```", expected)
 
 
-def step_cases(row: Row, answer: str) -> Iterator[CodeCase]:
+def step_cases(row: Problem, answer: str) -> Iterator[CodeCase]:
     """The known answers of a SciCode problem: all of its steps, and the last one broken in each way."""
     codes = split_steps(row, answer)
     assert isinstance(row.gold, dict)
@@ -163,7 +163,7 @@ def step_cases(row: Row, answer: str) -> Iterator[CodeCase]:
         yield CodeCase(row, kind, join_steps({**codes, last["id"]: damaged}), expected)
 
 
-def known_programs(rows: Iterable[Row], own: Mapping[str, str]) -> Iterator[tuple[Row, str | None]]:
+def known_programs(rows: Iterable[Problem], own: Mapping[str, str]) -> Iterator[tuple[Problem, str | None]]:
     """Each problem with a right program, the data set's own or one of ours."""
     for row in rows:
         assert isinstance(row.gold, dict)
@@ -172,7 +172,7 @@ def known_programs(rows: Iterable[Row], own: Mapping[str, str]) -> Iterator[tupl
         yield row, own.get(row.id) or whole
 
 
-def check_programs(rules: Rules, rows: Iterable[Row], own: Mapping[str, str], workers: int) -> CodeReport:
+def check_programs(rules: Rules, rows: Iterable[Problem], own: Mapping[str, str], workers: int) -> CodeReport:
     """Judge every known answer and collect what comes out otherwise."""
     report = CodeReport(rules.task)
     cases: list[CodeCase] = []

@@ -11,18 +11,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from entmin.problem import Problem
 from entmin.programs.extract import extract, paper_extract, paper_solution
 from entmin.programs.judge import Judgement, Rules, judgement
 from entmin.programs.livecodebench import Test, tests_at
 from entmin.programs.programs import gold_of, imports, with_class
 from entmin.sandbox import Case, Outcome, Program
-from entmin.tasks.columns import Row
 
 _BATCH = 32
 """Tests handed to one sandbox: enough to hide its start, few enough to bound what is sent for nothing."""
 
 
-def judge_livecodebench(row: Row, completion: str, rules: Rules) -> Judgement:
+def judge_livecodebench(row: Problem, completion: str, rules: Rules) -> Judgement:
     """Judge one answer against all public and private tests; blocks.
 
     Raises:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from entmin.errors import UsageError
+from entmin.problem import Problem
 from entmin.programs import programs
 from entmin.programs.programs import GRADERS, LIMITS, Prepared
 from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
-from entmin.tasks.columns import Row
 from entmin.verdict import Verdict
 
 VERSION = "1"
 """Version of extraction and assembly together."""
-Assembly = Callable[[Row, str, str], Prepared | None]
+Assembly = Callable[[Problem, str, str], Prepared | None]
 ASSEMBLIES: dict[str, Assembly] = {
     "humaneval": programs.humaneval,
     "mbpp": programs.mbpp,
@@ -81,7 +81,7 @@ class Rules:
         return Verdict(correct, answer, reason, f"programs/{self.grader}", VERSION)
 
 
-def judge(row: Row, completion: str, rules: Rules) -> Judgement:
+def judge(row: Problem, completion: str, rules: Rules) -> Judgement:
     """Judge one answer to a problem whose tests are asserts; blocks.
 
     Raises:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from entmin.problem import Problem
 from entmin.programs.judge import Judgement, Rules, judge
-from entmin.tasks.columns import Row
 
 
-def judge_any(row: Row, completion: str, rules: Rules) -> Judgement:
+def judge_any(row: Problem, completion: str, rules: Rules) -> Judgement:
     """Judge one answer to a problem of any code benchmark; blocks.
 
     Raises:

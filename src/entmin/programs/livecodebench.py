@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from entmin.errors import EntminError, UsageError
-from entmin.tasks.columns import Row
+from entmin.problem import Problem
 from entmin.tasks.data import ENVIRONMENT
 
 HUB = "livecodebench/code_generation_lite"
@@ -100,7 +100,7 @@ def tests_of(record: Mapping[str, Any]) -> list[Test]:
 
 def load_release(
     data_dir: str | None, release: str = "release_v2", start: str = PAPER_WINDOW[0], end: str = PAPER_WINDOW[1]
-) -> tuple[list[Row], dict[str, Any]]:
+) -> tuple[list[Problem], dict[str, Any]]:
     """The problems of `release` from contests in a window of dates, both ends included.
 
     Raises:
@@ -139,7 +139,7 @@ def load_release(
     return chosen, record
 
 
-def _check(rows: list[Row], release: str, origin: str) -> None:
+def _check(rows: list[Problem], release: str, origin: str) -> None:
     twice = len(rows) - len({row.id for row in rows})
     if twice:
         raise EntminError(f"livecodebench: {twice} problems occur more than once; are the files copies of each other?")
@@ -169,13 +169,13 @@ def _record(line: bytes, where: str) -> dict[str, Any]:
     return record
 
 
-def _row(record: Mapping[str, Any], path: Path, place: int, digest: Any) -> Row:
+def _row(record: Mapping[str, Any], path: Path, place: int, digest: Any) -> Problem:
     try:
         name, question = str(record["question_id"]), str(record["question_content"])
         starter, metadata = str(record["starter_code"]), json.loads(record["metadata"] or "{}")
         for text in (name, question, starter, record["public_test_cases"], record["private_test_cases"]):
             digest.update(hashlib.sha256(str(text).encode()).digest())
-        return Row(
+        return Problem(
             id=name,
             question=question,
             gold={
@@ -193,7 +193,7 @@ def _row(record: Mapping[str, Any], path: Path, place: int, digest: Any) -> Row:
         raise EntminError(f"livecodebench: {path} does not have the expected columns ({error})") from error
 
 
-def tests_at(row: Row) -> list[Test]:
+def tests_at(row: Problem) -> list[Test]:
     """The tests of a problem, read from its line.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from entmin.tasks.columns import Row
+from entmin.problem import Problem
 from entmin.tasks.data import load
 
 CODE_TASKS = ("humaneval", "mbpp", "leetcode", "livecodebench", "scicode")
@@ -19,7 +19,7 @@ class Problems:
     """A benchmark's problems and what a log must say about them."""
 
     task: str
-    rows: Mapping[str, Row]
+    rows: Mapping[str, Problem]
     record: Mapping[str, Any]
 
 

@@ -8,9 +8,9 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from entmin.problem import Problem
 from entmin.programs.extract import defines, extract, paper_extract, paper_solution, parsed
 from entmin.sandbox import Case, Limits, Program
-from entmin.tasks.columns import Row
 
 GRADERS = ("entmin", "paper")
 _PAPER_IMPORTS = (
@@ -59,7 +59,7 @@ def imports(code: str, grader: str) -> tuple[str, tuple[str, ...]]:
     return "\n".join(lines), ()
 
 
-def humaneval(row: Row, completion: str, grader: str) -> Prepared | None:
+def humaneval(row: Problem, completion: str, grader: str) -> Prepared | None:
     """Prompt, answer, tests, and the call of ``check``."""
     gold = gold_of(row)
     answer = paper_extract(completion) if grader == "paper" else extract(completion, gold["entry"])
@@ -89,7 +89,7 @@ def _is_body(prompt: str, code: str) -> bool:
     return tree is not None and any(isinstance(node, ast.Return) for node in ast.walk(tree.body[-1]))
 
 
-def mbpp(row: Row, completion: str, grader: str) -> Prepared | None:
+def mbpp(row: Problem, completion: str, grader: str) -> Prepared | None:
     """The imports the tests name, answer, tests."""
     gold = gold_of(row)
     answer = paper_extract(completion) if grader == "paper" else extract(completion, gold["entry"])
@@ -104,7 +104,7 @@ def mbpp(row: Row, completion: str, grader: str) -> Prepared | None:
     )
 
 
-def leetcode(row: Row, completion: str, grader: str) -> Prepared | None:
+def leetcode(row: Problem, completion: str, grader: str) -> Prepared | None:
     """Header, the skeleton's own classes, answer, tests."""
     gold = gold_of(row)
     if grader == "paper":
@@ -132,7 +132,7 @@ def with_class(code: str, entry: str) -> str:
     return code
 
 
-def gold_of(row: Row) -> dict[str, Any]:
+def gold_of(row: Problem) -> dict[str, Any]:
     """The gold of a code row."""
     assert isinstance(row.gold, dict)
     return row.gold

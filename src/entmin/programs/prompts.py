@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from entmin.errors import UsageError
-from entmin.tasks.columns import Row
+from entmin.problem import Problem
 from entmin.tasks.prompts import Profile, Turns, fill
 
 _ACTIONS = (
@@ -85,7 +85,7 @@ def profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def turns(name: str, benchmark: str, row: Row) -> Turns:
+def turns(name: str, benchmark: str, row: Problem) -> Turns:
     """The chat turns that put the problem `row` of `benchmark` to a model.
 
     Raises:
@@ -101,18 +101,18 @@ def signature(code: str, name: str) -> str:
     return found[1] if found else f"{name}()"
 
 
-def _gold(row: Row) -> dict[str, object]:
+def _gold(row: Problem) -> dict[str, object]:
     assert isinstance(row.gold, dict)
     return row.gold
 
 
-def _paper_humaneval(row: Row) -> Turns:
+def _paper_humaneval(row: Problem) -> Turns:
     gold = _gold(row)
     text = fill(_PAPER["humaneval"], signature=signature(row.question, str(gold["entry"])), question=row.question)
     return [("system", _PAPER["mathematics"]), ("user", text + _PAPER["tail"])]
 
 
-def _paper_mbpp(row: Row) -> Turns:
+def _paper_mbpp(row: Problem) -> Turns:
     gold = _gold(row)
     tests = gold["tests"]
     assert isinstance(tests, list)
@@ -121,38 +121,38 @@ def _paper_mbpp(row: Row) -> Turns:
     return [("system", _PAPER["mathematics"]), ("user", text + _PAPER["tail"])]
 
 
-def _paper_leetcode(row: Row) -> Turns:
+def _paper_leetcode(row: Problem) -> Turns:
     return [("system", _PAPER["actions"]), ("user", row.question + _PAPER["tail"])]
 
 
-def _paper_livecodebench(row: Row) -> Turns:
+def _paper_livecodebench(row: Problem) -> Turns:
     starter = str(_gold(row)["starter"])
     form = fill(_PAPER["lcb starter"], starter=starter) if starter else _PAPER["lcb stdin"]
     text = fill(_PAPER["lcb question"], question=row.question) + form + _PAPER["lcb answer"] + _PAPER["tail"]
     return [("system", _PAPER["actions escaped"]), ("user", text)]
 
 
-def _clean_humaneval(row: Row) -> Turns:
+def _clean_humaneval(row: Problem) -> Turns:
     return [("user", fill(_CLEAN["humaneval"], question=row.question))]
 
 
-def _clean_mbpp(row: Row) -> Turns:
+def _clean_mbpp(row: Problem) -> Turns:
     tests = _gold(row)["tests"]
     assert isinstance(tests, list)
     return [("user", fill(_CLEAN["mbpp"], question=row.question.strip(), tests="\n".join(tests)))]
 
 
-def _clean_leetcode(row: Row) -> Turns:
+def _clean_leetcode(row: Problem) -> Turns:
     return [("user", fill(_CLEAN["leetcode"], question=row.question.strip()))]
 
 
-def _clean_livecodebench(row: Row) -> Turns:
+def _clean_livecodebench(row: Problem) -> Turns:
     starter = str(_gold(row)["starter"])
     template = _CLEAN["lcb starter" if starter else "lcb stdin"]
     return [("user", fill(template, question=row.question.strip(), starter=starter))]
 
 
-_RENDERERS: dict[tuple[str, str], Callable[[Row], Turns]] = {
+_RENDERERS: dict[tuple[str, str], Callable[[Problem], Turns]] = {
     ("paper", "humaneval"): _paper_humaneval,
     ("paper", "mbpp"): _paper_mbpp,
     ("paper", "leetcode"): _paper_leetcode,

@@ -1,4 +1,4 @@
-"""From the columns of each code benchmark to the one normal form: `Row.gold` holds what its programs are judged by.
+"""From the columns of each code benchmark to the one normal form: `Problem.gold` holds what its programs are judged by.
 
 ``gold`` always has ``reference``, a known right program or None, which `entmin check` runs and nothing else reads.
 """
@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from entmin.tasks.columns import Record, Row
+from entmin.problem import Problem
+from entmin.tasks.columns import Record
 
 _SKELETON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def _humaneval(record: Record, number: int) -> Row:
+def _humaneval(record: Record, number: int) -> Problem:
     prompt, entry = str(record["prompt"]), str(record["entry_point"])
     gold = {
         "prompt": prompt,
@@ -23,10 +24,10 @@ def _humaneval(record: Record, number: int) -> Row:
         "entry": entry,
         "reference": prompt + str(record["canonical_solution"]),
     }
-    return Row(str(record["task_id"]), prompt, gold)
+    return Problem(str(record["task_id"]), prompt, gold)
 
 
-def _mbpp(record: Record, number: int) -> Row:
+def _mbpp(record: Record, number: int) -> Problem:
     code, tests = str(record["code"]), [str(test) for test in record["test_list"]]
     gold = {
         "imports": [str(line) for line in record["test_imports"]],
@@ -34,7 +35,7 @@ def _mbpp(record: Record, number: int) -> Row:
         "entry": tested_function(code, tests),
         "reference": code,
     }
-    return Row(str(record["task_id"]), str(record["prompt"]), gold)
+    return Problem(str(record["task_id"]), str(record["prompt"]), gold)
 
 
 def tested_function(code: str, tests: list[str]) -> str:
@@ -50,7 +51,7 @@ def tested_function(code: str, tests: list[str]) -> str:
     raise ValueError("the tests call no function that the reference defines")
 
 
-def _leetcode(record: Record, number: int) -> Row:
+def _leetcode(record: Record, number: int) -> Problem:
     question = str(record["prompt_sft"])
     skeleton = _SKELETON.findall(question)[-1]
     prelude, _, _ = skeleton.partition("class Solution")
@@ -61,14 +62,14 @@ def _leetcode(record: Record, number: int) -> Row:
         "prelude": prelude if prelude.strip() and not _only_comments(prelude) else "",
         "reference": None,
     }
-    return Row(str(record["task_id"]), question, gold, level=str(record["meta"]["difficulty"]))
+    return Problem(str(record["task_id"]), question, gold, level=str(record["meta"]["difficulty"]))
 
 
 def _only_comments(code: str) -> bool:
     return all(not line.strip() or line.lstrip().startswith("#") for line in code.splitlines())
 
 
-def _scicode(record: Record, number: int) -> Row:
+def _scicode(record: Record, number: int) -> Problem:
     steps: list[dict[str, Any]] = [
         {
             "id": str(step["step_number"]),
@@ -82,10 +83,10 @@ def _scicode(record: Record, number: int) -> Row:
         for step in record["sub_steps"]
     ]
     gold = {"dependencies": str(record["required_dependencies"]), "steps": steps, "reference": None}
-    return Row(str(record["problem_id"]), str(record["problem_description_main"]), gold)
+    return Problem(str(record["problem_id"]), str(record["problem_description_main"]), gold)
 
 
-ROWS: dict[str, Callable[[Record, int], Row]] = {
+ROWS: dict[str, Callable[[Record, int], Problem]] = {
     "humaneval": _humaneval,
     "mbpp": _mbpp,
     "leetcode": _leetcode,

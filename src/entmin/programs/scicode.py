@@ -23,9 +23,10 @@ from typing import Any
 
 from entmin.engine.aliases import cache_dir
 from entmin.errors import EntminError, UsageError
+from entmin.problem import Problem
 from entmin.programs.known import sections
 from entmin.sandbox import Case, Limits, Program, open_sandbox
-from entmin.tasks.columns import Row, row_of
+from entmin.tasks.columns import row_of
 from entmin.tasks.data import ENVIRONMENT, content_hash, load
 
 TARGETS = "ENTMIN_SCICODE_TARGETS"
@@ -46,7 +47,7 @@ def supplied() -> dict[str, str]:
 
 def load_scicode(
     data_dir: str | None, split: str = "test", targets: str | None = None
-) -> tuple[list[Row], dict[str, Any]]:
+) -> tuple[list[Problem], dict[str, Any]]:
     """The problems of a split; each row's gold names the file of its targets, or says where it must come from.
 
     Raises:
@@ -73,12 +74,12 @@ def _in_mirror(data_dir: str | None) -> bool:
     return mirror is not None and (mirror / "problems_dev.jsonl").is_file()
 
 
-def _loaded(data_dir: str | None, split: str) -> tuple[list[Row], dict[str, Any]]:
+def _loaded(data_dir: str | None, split: str) -> tuple[list[Problem], dict[str, Any]]:
     data = load("scicode", data_dir, [split])
     return list(data.rows), data.record()
 
 
-def _packaged() -> tuple[list[Row], dict[str, Any]]:
+def _packaged() -> tuple[list[Problem], dict[str, Any]]:
     """The development problems as the package nvidia-scicode carries them."""
     if find_spec("scicode") is None:
         # Not part of the extra: it requires the clients of half a dozen model services.
@@ -117,7 +118,7 @@ def cache_folder() -> Path:
     return cache_dir() / "scicode"
 
 
-def targets_for(row: Row, sandbox: str = "bubblewrap") -> str:
+def targets_for(row: Problem, sandbox: str = "bubblewrap") -> str:
     """The file with the targets of one problem and of no other.
 
     Raises:
@@ -147,7 +148,7 @@ def _keep(path: Path, data: bytes) -> None:
     aside.replace(path)
 
 
-def _part(source: str, row: Row) -> bytes:
+def _part(source: str, row: Problem) -> bytes:
     """The problem's part of the published file."""
     import io
 
@@ -168,7 +169,7 @@ def inside() -> str:
     return (resources.files("entmin.programs") / "scicode_inside.py").read_text(encoding="utf-8")
 
 
-def _made(row: Row, sandbox: str) -> bytes:
+def _made(row: Problem, sandbox: str) -> bytes:
     """Targets computed by the reference programs, in a sandbox like everything else."""
     assert isinstance(row.gold, dict)
     code, rows = row.gold["dependencies"], []

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from entmin.errors import EntminError
+from entmin.problem import Problem
 from entmin.programs.extract import blocks, defines, extract, parsed
 from entmin.programs.judge import Judgement, Rules
 from entmin.programs.programs import gold_of
 from entmin.programs.scicode import PACKAGES, inside, supplied, targets_for
 from entmin.sandbox import Case, Program
-from entmin.tasks.columns import Row
 
 _HEADING = re.compile(r"^## (\d+\.\d+)[ \t]*$", re.MULTILINE)
 _NAME = re.compile(r"^\s*(?:def|class)\s+(\w+)", re.MULTILINE)
@@ -56,7 +56,7 @@ def join_steps(codes: Mapping[str, str | None]) -> str:
     return "\n\n".join(f"## {step}\n\n```python\n{code or ''}\n```" for step, code in codes.items())
 
 
-def split_steps(row: Row, completion: str) -> dict[str, str | None]:
+def split_steps(row: Problem, completion: str) -> dict[str, str | None]:
     """Step to code, supplied steps included."""
     asked = [step for step in gold_of(row)["steps"] if step["id"] not in supplied()]
     found: dict[str, str | None] = {step["id"]: None for step in asked}
@@ -70,7 +70,7 @@ def split_steps(row: Row, completion: str) -> dict[str, str | None]:
     return {step["id"]: supplied().get(step["id"], found.get(step["id"]) or None) for step in gold_of(row)["steps"]}
 
 
-def judge_scicode(row: Row, completion: str, rules: Rules) -> Judgement:
+def judge_scicode(row: Problem, completion: str, rules: Rules) -> Judgement:
     """Judge every step of a problem; the problem is right when all of its tested steps are. Blocks.
 
     A step's program is the dependencies, the code of the steps before it and its own; all of its tests run in one
@@ -99,7 +99,7 @@ def judge_scicode(row: Row, completion: str, rules: Rules) -> Judgement:
     return Judgement(rules.verdict(first is None, answer, reason), detail, spent, ordered)
 
 
-def _program(row: Row, steps: list[Any], codes: Mapping[str, str | None], targets: str) -> Program:
+def _program(row: Problem, steps: list[Any], codes: Mapping[str, str | None], targets: str) -> Program:
     gold = gold_of(row)
     order = [step["id"] for step in gold["steps"]]
     cases = []

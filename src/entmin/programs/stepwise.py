@@ -11,20 +11,20 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from entmin.errors import UsageError
 from entmin.evals.cost import total
+from entmin.problem import Problem
 from entmin.programs.known import templates
 from entmin.programs.problems import problems
 from entmin.programs.programs import gold_of
 from entmin.programs.scicode import supplied
 from entmin.programs.steps import join_steps, step_code
 from entmin.seeds import derive_seed
-from entmin.tasks.columns import Row
 from entmin.tasks.prompts import Turns
 
 _SYSTEM = "You are a helpful assistant."
 _CUT = ("max_tokens", "model_length")
 
 
-def step_turns(row: Row, step_id: str, codes: Mapping[str, str | None], prompt: str, background: bool) -> Turns:
+def step_turns(row: Problem, step_id: str, codes: Mapping[str, str | None], prompt: str, background: bool) -> Turns:
     """The chat turns that ask for one step.
 
     Args:

@@ -17,7 +17,8 @@ from inspect_ai.scorer import Metric, Scorer, accuracy, grouped, stderr
 from inspect_ai.solver import generate
 
 from entmin.evals.scorers.graded import graded
-from entmin.tasks.columns import GROUPS, Row
+from entmin.problem import Problem
+from entmin.tasks.columns import GROUPS
 from entmin.tasks.data import Loaded
 from entmin.tasks.prompts import Family, profile, turns
 
@@ -30,7 +31,7 @@ def benchmark(
     prompt: str,
     grader: str,
     seed: int,
-    rows: Sequence[Row] | None = None,
+    rows: Sequence[Problem] | None = None,
     second_stage: Sequence[Scorer] = (),
     version: int = 1,
 ) -> Task:
@@ -60,7 +61,7 @@ def benchmark(
     )
 
 
-def _sample(name: str, row: Row, family: Family, prompt: str, asked: dict[str, str | int]) -> Sample:
+def _sample(name: str, row: Problem, family: Family, prompt: str, asked: dict[str, str | int]) -> Sample:
     from entmin.grading import gold_for
 
     gold = gold_for(name, row.gold)

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from inspect_ai import Task, task
 
+from entmin.problem import Problem, letter
 from entmin.tasks.benchmark import benchmark
-from entmin.tasks.columns import Row, letter
 from entmin.tasks.data import load
 
 
-def shuffled(row: Row, seed: int) -> Row:
+def shuffled(row: Problem, seed: int) -> Problem:
     """The row with its options in an order drawn from (seed, id), its gold letter following its option.
 
     ``extra["options"]`` holds, for each letter shown, the option's place in the data set (from 0).

@@ -9,37 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from entmin.errors import EntminError
+from entmin.problem import Problem, letter
 
 Record = Mapping[str, Any]
 
 GROUPS = ("level", "subject", "year", "language", "domain")
 """Sample metadata that results are broken down by, where a benchmark has it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One problem."""
-
-    id: str
-    question: str
-    gold: str | dict[str, Any]
-    """The answer as the data set declares it: text, or the columns that make it up."""
-    level: str | None = None
-    subject: str | None = None
-    year: str | None = None
-    options: tuple[str, ...] = ()
-    """Multiple choice: the options in the data set's order; `gold` is then the letter of the right one."""
-    extra: dict[str, Any] = field(default_factory=dict)
-    """What else the prompt or the report needs, such as the language."""
-
-
-def letter(position: int) -> str:
-    """The letter of an option: 0 is A."""
-    return chr(ord("A") + position)
 
 
 def _first(record: Record, *names: str) -> Any:
@@ -87,8 +65,8 @@ def _contest(record: Record) -> tuple[str, str, str] | None:
     return f"{year}-{exam}-{number}", year, f"{kind} {exam}"
 
 
-def _math500(record: Record, number: int) -> Row:
-    return Row(
+def _math500(record: Record, number: int) -> Problem:
+    return Problem(
         id=_text(record, "unique_id", "id"),
         question=_problem(record, "problem"),
         gold=_text(record, "answer", "expected_answer"),
@@ -97,21 +75,21 @@ def _math500(record: Record, number: int) -> Row:
     )
 
 
-def _competition(record: Record, number: int) -> Row:
+def _competition(record: Record, number: int) -> Problem:
     contest = _contest(record)
     if contest is None:
         raise EntminError(f"row {number} has no contest url to name it by; is this the right data set?")
     name, year, exam = contest
     gold = plain_integer(_first(record, "answer"))
-    return Row(name, _problem(record, "problem", "question"), gold, subject=exam, year=year)
+    return Problem(name, _problem(record, "problem", "question"), gold, subject=exam, year=year)
 
 
-def _aime25(record: Record, number: int) -> Row:
+def _aime25(record: Record, number: int) -> Problem:
     gold = plain_integer(_first(record, "answer"))
     # All three Hub copies keep the contests' order, 15 problems of AIME I and then 15 of AIME II.
     exam = "I" if number < 15 else "II"
     name = f"2025-{exam}-{number % 15 + 1}"
-    return Row(name, _problem(record, "problem", "question"), gold, subject=f"AIME {exam}", year="2025")
+    return Problem(name, _problem(record, "problem", "question"), gold, subject=f"AIME {exam}", year="2025")
 
 
 def last_box(solution: str) -> str:
@@ -129,9 +107,9 @@ def last_box(solution: str) -> str:
     raise EntminError("a solution has no closed \\boxed{...} to take the answer from; is this the right data set?")
 
 
-def _minerva(record: Record, number: int) -> Row:
+def _minerva(record: Record, number: int) -> Problem:
     answer = record.get("answer")
-    return Row(
+    return Problem(
         id=str(record.get("idx", number)),
         question=_problem(record, "question", "problem"),
         gold=str(answer).strip() if answer is not None else last_box(str(record["solution"])),
@@ -139,11 +117,11 @@ def _minerva(record: Record, number: int) -> Row:
     )
 
 
-def _olympiadbench(record: Record, number: int) -> Row:
+def _olympiadbench(record: Record, number: int) -> Problem:
     context = (record.get("context") or "").strip()
     question = _problem(record, "question")
     columns = ("final_answer", "is_multiple_answer", "unit", "answer_type", "error")
-    return Row(
+    return Problem(
         id=_text(record, "id"),
         question=f"{context}\n\n{question}" if context else question,
         gold={name: record.get(name) for name in columns},
@@ -152,11 +130,11 @@ def _olympiadbench(record: Record, number: int) -> Row:
     )
 
 
-def _gsm8k(record: Record, number: int) -> Row:
+def _gsm8k(record: Record, number: int) -> Problem:
     _, mark, gold = _text(record, "answer").rpartition("####")
     if not mark:
         raise EntminError(f"row {number} has no '#### answer'; is this the right data set?")
-    return Row(str(record.get("idx", number)), _problem(record, "question"), gold.strip().replace(",", ""))
+    return Problem(str(record.get("idx", number)), _problem(record, "question"), gold.strip().replace(",", ""))
 
 
 _CODE = re.compile(r"\b(IN|TF|EX|EQ|MC|NV|TUP)\b")
@@ -175,12 +153,12 @@ def answer_types(dirty: str) -> tuple[str, ...]:
     return ()
 
 
-def _ugphysics(record: Record, number: int) -> Row:
+def _ugphysics(record: Record, number: int) -> Problem:
     language = _text(record, "language").lower()
     types = answer_types(str(record.get("answer_type") or ""))
     multiple = bool(record.get("is_multiple_answer"))
     columns = ("answers", "unit", "is_multiple_answer")
-    return Row(
+    return Problem(
         id=f"{language}/{_text(record, 'index')}",
         question=_problem(record, "problem"),
         gold={name: record.get(name) for name in columns} | {"answer_type": ", ".join(types)},
@@ -196,9 +174,9 @@ def _ugphysics(record: Record, number: int) -> Row:
     )
 
 
-def _gpqa(record: Record, number: int) -> Row:
+def _gpqa(record: Record, number: int) -> Problem:
     names = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
-    return Row(
+    return Problem(
         id=_text(record, "Record ID"),
         question=_text(record, "Question"),
         gold="A",
@@ -208,12 +186,12 @@ def _gpqa(record: Record, number: int) -> Row:
     )
 
 
-def _mmlu_pro(record: Record, number: int) -> Row:
+def _mmlu_pro(record: Record, number: int) -> Problem:
     options = tuple(str(option).strip() for option in record["options"])
     gold = _text(record, "answer")
     if letter(int(record["answer_index"])) != gold:
         raise EntminError(f"question {record['question_id']}: answer {gold} disagrees with answer_index")
-    return Row(
+    return Problem(
         id=_text(record, "question_id"),
         question=_problem(record, "question"),
         gold=gold,
@@ -223,15 +201,15 @@ def _mmlu_pro(record: Record, number: int) -> Row:
     )
 
 
-def _arc(record: Record, number: int) -> Row:
+def _arc(record: Record, number: int) -> Problem:
     # Some rows label their options 1..4 instead of A..D, so letters go by position.
     labels = [str(label) for label in record["choices"]["label"]]
     options = tuple(str(text).strip() for text in record["choices"]["text"])
     gold = letter(labels.index(_text(record, "answerKey")))
-    return Row(_text(record, "id"), _problem(record, "question"), gold, options=options)
+    return Problem(_text(record, "id"), _problem(record, "question"), gold, options=options)
 
 
-_COLUMNS: dict[str, Callable[[Record, int], Row]] = {
+_COLUMNS: dict[str, Callable[[Record, int], Problem]] = {
     "math500": _math500,
     "amc": _competition,
     "aime": _competition,
@@ -247,14 +225,14 @@ _COLUMNS: dict[str, Callable[[Record, int], Row]] = {
 }
 
 
-def _code_rows() -> dict[str, Callable[[Record, int], Row]]:
+def _code_rows() -> dict[str, Callable[[Record, int], Problem]]:
     # Imported here: the code benchmarks' readers build on this module.
     from entmin.programs.rows import ROWS
 
     return ROWS
 
 
-def row_of(name: str, record: Record, number: int) -> Row:
+def row_of(name: str, record: Record, number: int) -> Problem:
     """The normal form of record `number` (from 0) of the data set `name`.
 
     Raises:

@@ -17,8 +17,9 @@ from typing import Any, Literal
 
 from entmin.errors import EntminError, UsageError
 from entmin.jsonl import json_lines
+from entmin.problem import Problem
 from entmin.programs.sources import CODE_SOURCES
-from entmin.tasks.columns import Record, Row, row_of
+from entmin.tasks.columns import Record, row_of
 from entmin.tasks.sources import SOURCES, Origin, Part, Source
 
 ENVIRONMENT = "ENTMIN_DATA"
@@ -30,7 +31,7 @@ class Loaded:
 
     source: Source
     origin: Origin
-    rows: tuple[Row, ...]
+    rows: tuple[Problem, ...]
     sha256: str
     """`content_hash` of the rows."""
     verified: Literal["hash", "count"]
@@ -50,7 +51,7 @@ class Loaded:
         }
 
 
-def content_hash(rows: Iterable[Row]) -> str:
+def content_hash(rows: Iterable[Problem]) -> str:
     """SHA-256 over the canonical (id, question, answer) of each row, in order; options count as part of the question.
 
     Columns that no prompt or grader reads (solutions, urls) may differ between copies of the same set.
@@ -75,7 +76,7 @@ def load(name: str, data_dir: str | None = None, parts: Sequence[str] | None = N
     source = known[name]
     mirror = data_dir or os.environ.get(ENVIRONMENT)
     origin: Origin = "mirror" if mirror else "hub"
-    rows: list[Row] = []
+    rows: list[Problem] = []
     by_hash = True
     for part in _chosen(source, parts):
         records = _mirror_records(source, part, Path(mirror)) if mirror else _hub_records(source, part)
@@ -94,7 +95,7 @@ def _chosen(source: Source, names: Sequence[str] | None) -> list[Part]:
     return [by_name[name] for name in names] if names is not None else list(source.parts)
 
 
-def check_contents(source: Source, part: Part, origin: Origin, rows: Sequence[Row]) -> Literal["hash", "count"]:
+def check_contents(source: Source, part: Part, origin: Origin, rows: Sequence[Problem]) -> Literal["hash", "count"]:
     """Compare one part with what it should hold.
 
     Returns:
@@ -120,7 +121,7 @@ def check_contents(source: Source, part: Part, origin: Origin, rows: Sequence[Ro
     )
 
 
-def _check_ids(name: str, rows: Sequence[Row]) -> None:
+def _check_ids(name: str, rows: Sequence[Problem]) -> None:
     twice = [one for one, count in Counter(row.id for row in rows).items() if count > 1]
     if twice:
         raise EntminError(f"{name}: the id {twice[0]!r} occurs more than once; is the file a concatenation of copies?")

@@ -39,11 +39,12 @@ def identity(task: Task) -> dict[str, Any]:
         states no version has the hash of its module's source for one, comments left out.
     """
     metadata: Mapping[str, Any] = task.metadata or {}
-    kinds = {str(gold["kind"]) for sample in task.dataset if (gold := (sample.metadata or {}).get("gold"))}
+    golds = [(sample.metadata or {}).get("gold") for sample in task.dataset]
+    kinds = {str(gold["kind"]) for gold in golds if isinstance(gold, dict) and "kind" in gold}
     return {
         "samples": len(task.dataset),
         "sha256": _content(task.dataset),
-        "data_sha256": (metadata.get("data") or {}).get("sha256"),
+        "data_sha256": data.get("sha256") if isinstance(data := metadata.get("data"), dict) else None,
         "version": task.version,
         "prompt": {name: metadata[name] for name in _PROMPT if name in metadata},
         "scorers": [_scorer(scorer, kinds) for scorer in task.scorer or []],

@@ -15,10 +15,11 @@ from inspect_ai.scorer import Metric, accuracy, grouped, stderr
 from inspect_ai.solver import generate
 
 from entmin.evals.scorers.programs import programs
+from entmin.problem import Problem
 from entmin.programs.judge import Rules
 from entmin.programs.problems import problems
 from entmin.programs.prompts import profile, turns
-from entmin.tasks.columns import GROUPS, Row
+from entmin.tasks.columns import GROUPS
 from entmin.tasks.prompts import Turns
 
 
@@ -67,7 +68,7 @@ def code_benchmark(
     )
 
 
-def _sample(task: str, row: Row, prompt: str, asked: dict[str, str | int]) -> Sample:
+def _sample(task: str, row: Problem, prompt: str, asked: dict[str, str | int]) -> Sample:
     groups = {"level": row.level, "subject": row.subject, "year": row.year}
     known = {key: value for key, value in groups.items() if value is not None}
     return Sample(
@@ -77,7 +78,7 @@ def _sample(task: str, row: Row, prompt: str, asked: dict[str, str | int]) -> Sa
     )
 
 
-def _turns(task: str, row: Row, prompt: str) -> Turns:
+def _turns(task: str, row: Problem, prompt: str) -> Turns:
     if task == "scicode":
         # Its own solver asks step by step; this only shows the problem in a log.
         return [("user", row.question)]

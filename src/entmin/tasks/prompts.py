@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from entmin.errors import UsageError
-from entmin.tasks.columns import Row, letter
+from entmin.problem import Problem, letter
 
 Family = Literal["math", "several", "ugphysics", "choice"]
 """Prompt families: one answer; one or several answers; UGPhysics; multiple choice."""
@@ -153,7 +153,7 @@ def profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def turns(name: str, family: Family, row: Row) -> Turns:
+def turns(name: str, family: Family, row: Problem) -> Turns:
     """The chat turns that put the problem `row` to a model.
 
     Raises:
@@ -171,19 +171,19 @@ def fill(template: str, **values: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), template)
 
 
-def _paper_math(row: Row) -> Turns:
+def _paper_math(row: Problem) -> Turns:
     gold = row.gold["final_answer"][0] if isinstance(row.gold, dict) else row.gold
     word = gold.strip("$").lower()
     ask = _PAPER["true/false"] if word in ("true", "false") else _PAPER["yes/no"] if word in ("yes", "no") else ""
     return [("system", _PAPER["system"]), ("user", row.question + ask)]
 
 
-def _paper_several(row: Row) -> Turns:
+def _paper_several(row: Problem) -> Turns:
     # The Qwen harness, which runs these sets, strips; the others send the problem verbatim.
     return [(role, text.strip()) for role, text in _paper_math(row)]
 
 
-def _paper_ugphysics(row: Row) -> Turns:
+def _paper_ugphysics(row: Problem) -> Turns:
     language, types = row.extra["language"], row.extra["answer_types"]
     several = row.extra["multiple"]
     names = [_PAPER[f"{language} {code}"] for code in types]
@@ -198,20 +198,20 @@ def _paper_ugphysics(row: Row) -> Turns:
     return [("system", _PAPER["ugphysics system"]), ("user", f"{instruction}\n\n{row.question}")]
 
 
-def _clean_math(row: Row) -> Turns:
+def _clean_math(row: Problem) -> Turns:
     return [("user", fill(_CLEAN["math"], question=row.question.strip()))]
 
 
-def _clean_several(row: Row) -> Turns:
+def _clean_several(row: Problem) -> Turns:
     return [("user", fill(_CLEAN["several"], question=row.question.strip()))]
 
 
-def _clean_choice(row: Row) -> Turns:
+def _clean_choice(row: Problem) -> Turns:
     options = "\n".join(f"{letter(i)}. {option}" for i, option in enumerate(row.options))
     return [("user", fill(_CLEAN["choice"], question=row.question.strip(), options=options))]
 
 
-def _clean_ugphysics(row: Row) -> Turns:
+def _clean_ugphysics(row: Problem) -> Turns:
     language, types = row.extra["language"], row.extra["answer_types"]
     several = row.extra["multiple"] or len(types) > 1
     names = [_CLEAN[f"{language} {code}"] for code in types]
@@ -246,7 +246,7 @@ def declared_units(column: str | None) -> Sequence[str]:
     return [_NO_UNIT.sub("", piece).strip().strip("$").strip() for piece in (*pieces, text[start:])]
 
 
-_RENDERERS: dict[tuple[str, str], Callable[[Row], Turns]] = {
+_RENDERERS: dict[tuple[str, str], Callable[[Problem], Turns]] = {
     ("paper", "math"): _paper_math,
     ("paper", "several"): _paper_several,
     ("paper", "ugphysics"): _paper_ugphysics,
