@@ -19,7 +19,6 @@ from torch import Tensor
 
 from entmin.core import newton
 from entmin.core.adaptive_temperature import bisect
-from entmin.core.parts import Part
 from published import recorded_rows
 
 RATIOS, EACH = (0.0, 0.05, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99, 0.99999), 100
@@ -77,14 +76,14 @@ def held_out() -> dict[str, list[Tensor]]:
 
 def evaluations(row: Tensor, ratio: float, search: str) -> int | None:
     """Evaluations for one row; None where it is left alone."""
-    parts, count = [Part(row.double()[None], None)], 1
+    rows, count = row.double()[None], 1
 
     def evaluate(b: Tensor) -> newton.Statistics:
         nonlocal count
         count += 1
-        return newton.statistics(parts, b)
+        return newton.statistics(rows, b)
 
-    before = newton.statistics(parts)
+    before = newton.statistics(rows)
     wanted, target = before.entropy > 1e-5, (before.entropy * ratio).clamp(min=1e-5)
     if not wanted:
         return None

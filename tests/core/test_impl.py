@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from entmin.core import adaptive_temperature, em_inf, entropy, implementation
+from entmin.core.impl import IMPLEMENTATIONS, function_of
 from entmin.errors import UsageError
 
 
 def test_implementation_says_what_auto_takes(monkeypatch):
     monkeypatch.delenv("ENTMIN_IMPL", raising=False)
     large, small = torch.zeros(2, 50_000), torch.zeros(2, 10)
-    assert implementation(large) == implementation(large.bfloat16(), "entropy") == "values"
+    assert implementation(large) == implementation(large.bfloat16(), "entropy") == "numba"
     assert implementation(small) == implementation(large.double()) == "torch"
     assert implementation(large.requires_grad_()) == "torch"
     assert implementation(large, impl="torch") == "torch"
@@ -28,19 +29,35 @@ def test_the_environment_overrides_auto_and_only_auto(monkeypatch):
     logits = torch.zeros(2, 50_000)
     monkeypatch.setenv("ENTMIN_IMPL", "torch")
     assert implementation(logits) == "torch"
-    assert implementation(logits, impl="values") == "values"
-    monkeypatch.setenv("ENTMIN_IMPL", "value")
-    with pytest.raises(UsageError, match=r"'value' \(from ENTMIN_IMPL\) \(did you mean 'values'\?\)"):
+    assert implementation(logits, impl="numba") == "numba"
+    monkeypatch.setenv("ENTMIN_IMPL", "numb")
+    with pytest.raises(UsageError, match=r"'numb' \(from ENTMIN_IMPL\) \(did you mean 'numba'\?\)"):
         em_inf(logits)
+
+
+def test_values_is_another_name_of_numba(monkeypatch):
+    logits = torch.randn(2, 2000)
+    assert implementation(logits, impl="values") == "numba"
+    assert torch.equal(em_inf(logits, impl="values"), em_inf(logits, impl="numba"))
+    monkeypatch.setenv("ENTMIN_IMPL", "values")
+    assert implementation(torch.zeros(2, 10), "entropy") == "numba"
+
+
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_every_function_of_the_table_is_where_it_says(name):
+    if IMPLEMENTATIONS[name].missing():
+        pytest.skip(f"{name} is not available")
+    for op in IMPLEMENTATIONS[name].functions:
+        assert callable(function_of(name, op))
 
 
 @pytest.mark.parametrize(
     ("logits", "impl", "remedy"),
     [
-        (torch.zeros(2, 50), "fast", "there are: auto, torch, values, triton"),
-        (torch.zeros(2, 50, dtype=torch.float64), "values", "float64 logits need impl='torch'"),
-        (torch.zeros(2, 50, device="meta"), "values", "move them to the CPU"),
-        (torch.zeros(2, 50, requires_grad=True), "values", "detach"),
+        (torch.zeros(2, 50), "fast", "there are: auto, torch, numba, triton"),
+        (torch.zeros(2, 50, dtype=torch.float64), "numba", "float64 logits need impl='torch'"),
+        (torch.zeros(2, 50, device="meta"), "numba", "move them to the CPU"),
+        (torch.zeros(2, 50, requires_grad=True), "numba", "detach"),
     ],
 )
 def test_what_cannot_be_honoured_is_an_error_that_names_the_remedy(logits, impl, remedy):
@@ -80,9 +97,9 @@ def test_without_a_working_compiler_auto_takes_torch_and_says_why():
         "import torch, entmin\n"
         "from entmin.core.impl import implementation, states\n"
         "z = torch.randn(2, 5000)\n"
-        "print(implementation(z), states()['values'])\n"
+        "print(implementation(z), states()['numba'])\n"
         "assert torch.equal(entmin.em_inf(z), entmin.em_inf(z, impl='torch'))\n"
-        "try: entmin.em_inf(z, impl='values')\n"
+        "try: entmin.em_inf(z, impl='numba')\n"
         "except entmin.errors.UsageError as error: print(error)\n",
         NUMBA_DISABLE_JIT="1",
     )
@@ -92,7 +109,7 @@ def test_without_a_working_compiler_auto_takes_torch_and_says_why():
     out = in_a_process(
         "import sys; sys.modules['numba'] = None\n"
         "import torch\nfrom entmin.core.impl import implementation, states\n"
-        "print(implementation(torch.zeros(2, 5000)), states()['values'])\n"
+        "print(implementation(torch.zeros(2, 5000)), states()['numba'])\n"
     )
     assert out.startswith("torch not available: Numba is not installed; pip install numba")
 
@@ -112,7 +129,7 @@ def test_works_where_no_folder_can_keep_compiled_functions():
         "import numba.core.caching as caching\n"
         "caching.CacheImpl._locator_classes = []\n"
         "import torch, entmin\n"
-        "print(entmin.entropy(torch.zeros(1, 5000), impl='values').item())"
+        "print(entmin.entropy(torch.zeros(1, 5000), impl='numba').item())"
     )
     out = in_a_process(code)
     assert float(out) == pytest.approx(math.log(5000))

@@ -17,7 +17,7 @@ from rows import KINDS, real_rows, rows_of_kind
 from entmin.core import adaptive_temperature, em_inf, em_inf_measured, entropy, solve_temperature
 from entmin.core.impl import IMPLEMENTATIONS
 
-NAMES = ["torch", "values", "triton"]
+NAMES = ["torch", "numba", "triton"]
 INTERPRETED = {"triton"}  # hundreds of times slower than compiled: small sizes, and only where the interpreter is on
 CORNERS = [
     Settings(),
@@ -96,7 +96,7 @@ def test_em_inf_survives_steps_far_larger_than_the_logits(impl):
 @settings(deadline=None, max_examples=25)
 def test_em_inf_agrees_with_autograd_on_any_row(seed, vocabulary, scale, bf16):
     logits = torch.randn(1, vocabulary, generator=torch.Generator().manual_seed(seed)) * scale
-    assert_agrees("values", logits.bfloat16() if bf16 else logits, Settings(threshold=0.0, n_grad_steps=6))
+    assert_agrees("numba", logits.bfloat16() if bf16 else logits, Settings(threshold=0.0, n_grad_steps=6))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 33, 512])
@@ -245,7 +245,7 @@ def test_temperature_agrees_with_float64_bisection(impl, ratio, dtype):
 def test_compiled_temperature_search_meets_the_target_in_eight_steps(seed, vocabulary, scale, ratio, bf16):
     logits = torch.randn(2, vocabulary, generator=torch.Generator().manual_seed(seed)) * scale
     logits = logits.bfloat16() if bf16 else logits
-    tau = solve_temperature(logits, target_ratio=ratio, max_iter=8, impl="values").double()
+    tau = solve_temperature(logits, target_ratio=ratio, max_iter=8, impl="numba").double()
     before = entropy(logits.double())
     target = (ratio * before).clamp(min=1e-5)
     after = entropy(logits.double() / tau[:, None])

@@ -12,7 +12,6 @@ from rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import newton
 from entmin.core.adaptive_temperature import bisect
-from entmin.core.parts import Part
 
 TMAX, TMIN, MOST = 1.0, 0.01, 10
 """MOST: rows made to resist it took 9 at worst (see benchmarks/solver.py); ordinary ones take 3 or 4."""
@@ -20,20 +19,20 @@ TMAX, TMIN, MOST = 1.0, 0.01, 10
 
 def searched(row, ratio, tmax=TMAX, tmin=TMIN):
     """Temperature, entropy over target, evaluations, bisection's temperature; None where the row is left alone."""
-    parts, count = [Part(row.double()[None], None)], 1
+    rows, count = row.double()[None], 1
 
     def evaluate(b):
         nonlocal count
         count += 1
-        return newton.statistics(parts, b)
+        return newton.statistics(rows, b)
 
-    before = newton.statistics(parts)
+    before = newton.statistics(rows)
     wanted, target = before.entropy > 1e-5, (before.entropy * ratio).clamp(min=1e-5)
     if not wanted:
         return None
     tau = newton.solve(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=100, tol=1e-6)
-    reached = newton.statistics(parts, 1 / tau).entropy / target
-    plain = functools.partial(newton.statistics, parts)
+    reached = newton.statistics(rows, 1 / tau).entropy / target
+    plain = functools.partial(newton.statistics, rows)
     slow = bisect(plain, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=60, tol=0.0)
     return float(tau), float(reached), count, float(slow)
 

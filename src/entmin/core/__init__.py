@@ -6,7 +6,6 @@
 - `newton`: how the temperature is found.
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
 - `self_certainty`: how far a row is from uniform.
-- `parts`: how a row is cut into pieces small or coarse enough to be summed exactly and cheaply.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature

@@ -11,27 +11,41 @@ Here the tolerance is a fraction of the target unless `absolute_tol` asks for th
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
 from entmin.core import newton
-from entmin.core.entropy import compute_dtype
+from entmin.core.entropy import compute_dtype, rows_at_once, sum_dtype
 from entmin.core.impl import AUTO, function
-from entmin.core.parts import pieces
+
+
+class Settings(TypedDict, total=False):
+    """The hyper-parameters of `adaptive_temperature`."""
+
+    tmax: float
+    tmin: float
+    max_iter: int
+    tol: float
+    target_ratio: float
+    threshold: float
+    absolute_tol: bool
+
+
+DEFAULTS = Settings(tmax=1.0, tmin=0.01, max_iter=100, tol=1e-6, target_ratio=0.85, threshold=1e-5, absolute_tol=False)
 
 
 def adaptive_temperature(
     logits: Tensor,
     *,
-    tmax: float = 1.0,
-    tmin: float = 0.01,
-    max_iter: int = 100,
-    tol: float = 1e-6,
-    target_ratio: float = 0.85,
-    threshold: float = 1e-5,
-    absolute_tol: bool = False,
+    tmax: float = DEFAULTS["tmax"],
+    tmin: float = DEFAULTS["tmin"],
+    max_iter: int = DEFAULTS["max_iter"],
+    tol: float = DEFAULTS["tol"],
+    target_ratio: float = DEFAULTS["target_ratio"],
+    threshold: float = DEFAULTS["threshold"],
+    absolute_tol: bool = DEFAULTS["absolute_tol"],
     impl: str = AUTO,
 ) -> Tensor:
     """Divide each row by the temperature at which its entropy meets the target.
@@ -56,100 +70,60 @@ def adaptive_temperature(
         ValueError: `logits` is not two-dimensional.
         UsageError: the implementation asked for is unknown or cannot do it here.
     """
-    tau = solve_temperature(
-        logits,
-        tmax=tmax,
-        tmin=tmin,
-        max_iter=max_iter,
-        tol=tol,
-        target_ratio=target_ratio,
-        threshold=threshold,
+    settings = Settings(
+        tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol, target_ratio=target_ratio, threshold=threshold,
         absolute_tol=absolute_tol,
-        impl=impl,
-    )
+    )  # fmt: skip
     dtype = compute_dtype(logits)
-    return logits.to(dtype) / tau.to(dtype)[:, None]
+    return logits.to(dtype) / solve_temperature(logits, impl=impl, **settings).to(dtype)[:, None]
 
 
-def solve_temperature(
-    logits: Tensor,
-    *,
-    tmax: float = 1.0,
-    tmin: float = 0.01,
-    max_iter: int = 100,
-    tol: float = 1e-6,
-    target_ratio: float = 0.85,
-    threshold: float = 1e-5,
-    absolute_tol: bool = False,
-    impl: str = AUTO,
-) -> Tensor:
+def solve_temperature(logits: Tensor, *, impl: str = AUTO, **settings: Unpack[Settings]) -> Tensor:
     """The temperature `adaptive_temperature` divides each row by: ``[B]``, 1 for rows left alone, NaN for broken rows.
 
-    Arguments and errors are those of `adaptive_temperature`.
+    Arguments and errors are those of `adaptive_temperature`; the temperatures carry no gradient.
     """
     compute_dtype(logits)
     if logits.dim() != 2:
         raise ValueError(f"logits must be [batch, vocabulary], not {tuple(logits.shape)}")
-    tau: Tensor = function(logits, "solve_temperature", impl)(
-        logits,
-        tmax=tmax,
-        tmin=tmin,
-        max_iter=max_iter,
-        tol=tol,
-        target_ratio=target_ratio,
-        threshold=threshold,
-        absolute_tol=absolute_tol,
-    )
+    tau: Tensor = function(logits, "solve_temperature", impl)(logits, **{**DEFAULTS, **settings})
     return tau
 
 
+@torch.no_grad()
 def solve_temperature_torch(
-    logits: Tensor,
-    *,
-    tmax: float,
-    tmin: float,
-    max_iter: int,
-    tol: float,
-    target_ratio: float,
-    threshold: float,
-    absolute_tol: bool,
+    logits: Tensor, *, target_ratio: float, threshold: float, absolute_tol: bool, **limits: Unpack[newton.Limits]
 ) -> Tensor:
-    """`solve_temperature` in plain tensor operations, over the parts of `entmin.core.parts`."""
+    """`solve_temperature` in plain tensor operations, a few rows at a time."""
     search = bisect if absolute_tol else newton.solve
-    rows = logits.to(compute_dtype(logits))
-    found = [rows.new_ones(0)]
-    for piece in pieces(rows):
-        evaluate = functools.partial(newton.statistics, piece.parts)
+    found = []
+    for rows in torch.split(logits, rows_at_once(logits)):
+        evaluate = functools.partial(newton.statistics, rows.to(sum_dtype(rows)))
         before = evaluate()
         target = (before.entropy * target_ratio).clamp(min=threshold)
-        wanted = before.entropy > threshold
-        tau = search(evaluate, before, target, wanted, tmax=tmax, tmin=tmin, max_iter=max_iter, tol=tol)
+        tau = search(evaluate, before, target, before.entropy > threshold, **limits)
         found.append(torch.where(before.entropy.isnan(), torch.nan, tau).squeeze(-1))
     return torch.cat(found)
 
 
 def bisect(
-    evaluate: Callable[[Tensor], newton.Statistics],
+    evaluate: newton.Evaluate,
     before: newton.Statistics,
     target: Tensor,
     wanted: Tensor,
-    *,
-    tmax: float,
-    tmin: float,
-    max_iter: int,
-    tol: float,
+    **limits: Unpack[newton.Limits],
 ) -> Tensor:
     """The published search, `tol` in nats: temperatures ``[A, 1]``, 1 where `wanted` is False.
 
     Arguments are those of `newton.solve`, for which this is the reference.
     """
-    low, high = torch.full_like(target, tmin), torch.full_like(target, tmax)
+    low, high = torch.full_like(target, limits["tmin"]), torch.full_like(target, limits["tmax"])
     tau, done = torch.ones_like(target), ~wanted
-    for _ in range(max_iter):
+    for _ in range(limits["max_iter"]):
         if done.device.type == "cpu" and done.all():
             break
         tau = torch.where(done, tau, (low + high) / 2)
         gap = evaluate(1 / tau).entropy - target
-        done = done | (gap.abs() < tol)
+        done = done | (gap.abs() < limits["tol"])
         low, high = torch.where(gap < 0, tau, low), torch.where(gap < 0, high, tau)
     return tau

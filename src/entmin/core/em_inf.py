@@ -6,8 +6,8 @@ For one row z with p0 = softmax(z), the loss is (paper section 4, and the KL ter
     dL/dx_i = -p_i (log p_i + H) + kl_weight * (p_i - p0_i)
 
 minimised by Adam with fresh moments (betas 0.9, 0.999, eps 1e-8), at most `n_grad_steps` updates, stopping before an
-update once H < threshold. The gradient is in closed form, so no autograd is needed; a logit's path depends only on its
-own value and on H, log Z of its row, so it runs over parts (see `entmin.core.parts`).
+update once H < threshold. The gradient is in closed form, so no autograd is needed. `em_inf_torch` below is these lines
+as tensor operations; the compiled forms compute the same path with less work (docs/method.md).
 
 Left out of the published code on purpose: entropy summed over the batch (each row is on its own here), the 1e-12 inside
 the logarithm, the 1e-9 floor under the probabilities. See docs/deviations.md.
@@ -15,33 +15,44 @@ the logarithm, the 1e-9 floor under the probabilities. See docs/deviations.md.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from entmin.core.entropy import compute_dtype, entropy
+from entmin.core.entropy import FLOOR, compute_dtype, entropy, rows_at_once, sum_dtype
 from entmin.core.impl import AUTO, function_of, implementation
-from entmin.core.parts import Part, moments, pieces
-from entmin.errors import UsageError
 
-_BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
-WRITES_IN_PLACE = frozenset({"values", "triton"})
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+"""Adam's, as in the published code."""
+WRITES_IN_PLACE = frozenset({"numba", "triton"})
 """The implementations whose `em_inf` takes ``out`` too."""
-MEASURES = "values"
+MEASURES = "numba"
 """The one that also takes ``entropies``."""
+
+
+class Settings(TypedDict, total=False):
+    """The hyper-parameters of `em_inf`."""
+
+    threshold: float
+    kl_weight: float
+    learning_rate: float
+    n_grad_steps: int
+
+
+DEFAULTS = Settings(threshold=0.3, kl_weight=0.05, learning_rate=0.1, n_grad_steps=3)
+"""Those of the published run script."""
 
 
 def em_inf(
     logits: Tensor,
     *,
-    threshold: float = 0.3,
-    kl_weight: float = 0.05,
-    learning_rate: float = 0.1,
-    n_grad_steps: int = 3,
+    threshold: float = DEFAULTS["threshold"],
+    kl_weight: float = DEFAULTS["kl_weight"],
+    learning_rate: float = DEFAULTS["learning_rate"],
+    n_grad_steps: int = DEFAULTS["n_grad_steps"],
     impl: str = AUTO,
     out: Tensor | None = None,
-    tail_cutoff: float | None = None,
 ) -> Tensor:
     """Minimise each row's entropy by Adam on its logits.
 
@@ -53,36 +64,27 @@ def em_inf(
         n_grad_steps: at most this many updates.
         impl: which implementation (see `entmin.core.impl`).
         out: ``[B, V]`` of the result's dtype to write to and return; `logits` itself is allowed.
-        tail_cutoff: how far, in total variation, each row may be from the exact result; None for exact. Between 0 and
-            1. `values` then works on the likeliest tokens alone where it can prove that this is close enough (see
-            `entmin.core.numba.certificate`), and is exact elsewhere and on bfloat16 numbers, which cost little;
-            `torch` is always exact. A row worked on so keeps its tail's logits and moves the likely ones against them:
-            its logits are those of the exact result up to one constant.
 
     Returns:
-        ``[B, V]`` adjusted logits: float64 for float64 input, float32 otherwise (half precision could not hold the
-        change). Rows already under the threshold come back with the same values, bit for bit. A row that holds NaN or
-        +inf, or is masked throughout, comes back all NaN.
+        ``[B, V]`` adjusted logits, without a gradient: float64 for float64 input, float32 otherwise (half precision
+        could not hold the change). Rows already under the threshold come back with the same values, bit for bit. A row
+        that holds NaN or +inf, or is masked throughout, comes back all NaN.
 
     Raises:
         TypeError: the dtype is not floating.
         ValueError: `logits` is not two-dimensional, or `out` is not of the result's shape, dtype and device.
-        UsageError: the implementation asked for is unknown or cannot do it here; `tail_cutoff` is out of range.
+        UsageError: the implementation asked for is unknown or cannot do it here.
     """
     _check(logits, out)
-    settings: dict[str, float | None] = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
     name = implementation(logits, "em_inf", impl)
-    if _cuts_tails(name, tail_cutoff):
-        settings["tail_cutoff"] = tail_cutoff
-    run = function_of(name, "em_inf")
-    if out is None:
-        result: Tensor = run(logits, **settings, n_grad_steps=n_grad_steps)
-        return result
-    if name in WRITES_IN_PLACE:
-        run(logits, **settings, n_grad_steps=n_grad_steps, out=out)
-    else:
-        out.copy_(run(logits, **settings, n_grad_steps=n_grad_steps))
-    return out
+    settings = Settings(
+        threshold=threshold, kl_weight=kl_weight, learning_rate=learning_rate, n_grad_steps=n_grad_steps
+    )
+    if out is not None and name in WRITES_IN_PLACE:
+        function_of(name, "em_inf")(logits, **settings, out=out)
+        return out
+    result: Tensor = function_of(name, "em_inf")(logits, **settings)
+    return result if out is None else out.copy_(result)
 
 
 class Adjusted(NamedTuple):
@@ -97,27 +99,19 @@ class Adjusted(NamedTuple):
 
 
 def em_inf_measured(
-    logits: Tensor,
-    *,
-    threshold: float = 0.3,
-    kl_weight: float = 0.05,
-    learning_rate: float = 0.1,
-    n_grad_steps: int = 3,
-    impl: str = AUTO,
-    out: Tensor | None = None,
+    logits: Tensor, *, impl: str = AUTO, out: Tensor | None = None, **settings: Unpack[Settings]
 ) -> Adjusted:
     """`em_inf`, and each row's entropy before and after; where the implementation has them at hand, for nothing.
 
     Arguments and errors are those of `em_inf`; entropies are float32, float64 for float64 logits.
     """
     _check(logits, out)
-    settings = {"threshold": threshold, "kl_weight": kl_weight, "learning_rate": learning_rate}
     if implementation(logits, "em_inf", impl) == MEASURES:
         found = torch.empty(2, logits.shape[0])
         run = function_of(MEASURES, "em_inf")
-        return Adjusted(run(logits, **settings, n_grad_steps=n_grad_steps, out=out, entropies=found), *found)
+        return Adjusted(run(logits, **{**DEFAULTS, **settings}, out=out, entropies=found), *found)
     before = entropy(logits, impl=impl)
-    result = em_inf(logits, **settings, n_grad_steps=n_grad_steps, impl=impl, out=out)
+    result = em_inf(logits, **settings, impl=impl, out=out)
     return Adjusted(result, before, entropy(result, impl=impl))
 
 
@@ -129,63 +123,39 @@ def _check(logits: Tensor, out: Tensor | None) -> None:
         raise ValueError(f"out must be {tuple(logits.shape)} {dtype} on {logits.device}, like the result")
 
 
-def _cuts_tails(name: str, tail_cutoff: float | None) -> bool:
-    """Whether the implementation at work has use for the option."""
-    if tail_cutoff is None:
-        return False
-    if not 0 < tail_cutoff < 1:
-        raise UsageError(f"tail_cutoff must be between 0 and 1, not {tail_cutoff}; leave it out for exact results")
-    if name == "triton":
-        raise UsageError("implementation 'triton' has no tail cut-off; leave tail_cutoff out or use impl='torch'")
-    return name == "values"
-
-
+@torch.no_grad()
 def em_inf_torch(
     logits: Tensor, *, threshold: float, kl_weight: float, learning_rate: float, n_grad_steps: int
 ) -> Tensor:
-    """`em_inf` in plain tensor operations, over the parts of `entmin.core.parts`."""
-    out = logits.to(compute_dtype(logits), copy=True)
-    broken = ~out.amax(-1, keepdim=True).isfinite()  # NaN, +inf, and a row of -inf all show in the maximum
-    if out.device.type != "cpu" or broken.any():
-        out.masked_fill_(broken, torch.nan)
-    for piece in pieces(out):
-        adjusted = _adam(piece.parts, threshold, kl_weight, learning_rate, n_grad_steps)
-        if adjusted is not None:
-            piece.rows.copy_(piece.assemble(adjusted))
-    return out
+    """`em_inf` in plain tensor operations, a few rows at a time."""
+    pieces = torch.split(logits, rows_at_once(logits))
+    adjusted = [_adam(rows, threshold, kl_weight, learning_rate, n_grad_steps) for rows in pieces]
+    return torch.cat(adjusted).to(compute_dtype(logits))
 
 
-def _adam(
-    parts: list[Part], threshold: float, kl_weight: float, learning_rate: float, steps: int
-) -> list[Tensor] | None:
-    """The parts' values after Adam, or None where no row had to move. Rows that stop early keep their values."""
-    x = [part.values for part in parts]
-    counts = [part.counts for part in parts]
-    first: list[Tensor] = []
-    second: list[Tensor] = []
-    original: list[Tensor] = []
-    for step in range(1, steps + 1):
-        now = moments(x, counts)
-        active = now.entropy.clamp(min=0) >= threshold  # rounding must not take it under a threshold of 0
+def _adam(rows: Tensor, threshold: float, kl_weight: float, learning_rate: float, n_grad_steps: int) -> Tensor:
+    """The equation above on ``[A, V]`` rows.
+
+    In float64 where there is any: near p = e^-H the sign of a gradient hangs on its last digits, and Adam turns that
+    sign into a full step.
+    """
+    x = rows.to(sum_dtype(rows), copy=True)
+    broken = ~x.amax(-1, keepdim=True).isfinite()  # NaN, +inf, and a row of -inf all show in the maximum
+    x.masked_fill_(broken, torch.nan)
+    first, second, active = torch.zeros_like(x), torch.zeros_like(x), ~broken
+    p0: Tensor | None = None
+    for step in range(1, n_grad_steps + 1):
+        log_p = x.log_softmax(-1).clamp_(min=FLOOR)
+        p = log_p.exp()
+        h = -(p * log_p).sum(-1, keepdim=True)
+        active = active & (h.clamp(min=0) >= threshold)  # rounding must not take it under a threshold of 0
         # Reading the flags costs a device synchronisation, worth it only where reading is free.
-        if active.device.type == "cpu" and not active.any():
-            return x if original else None
-        frozen = None if active.device.type == "cpu" and active.all() else ~active
-        offset = now.entropy - now.total.log()
-        for i, (s, e) in enumerate(zip(now.shifted, now.weights, strict=True)):
-            p = e.div_(now.total.to(e.dtype))
-            gradient = s.add_(offset.to(s.dtype)).mul_(p).neg_()
-            if step == 1:  # p = p0, so the KL gradient is zero; moments start here
-                original.append(p)
-                first.append(gradient.mul(1 - _BETA1))
-                second.append(gradient.square().mul_(1 - _BETA2))
-            else:
-                gradient.add_(p.sub_(original[i]), alpha=kl_weight)
-                first[i].lerp_(gradient, 1 - _BETA1)
-                second[i].mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
-            denominator = torch.div(second[i], 1 - _BETA2**step, out=gradient).sqrt_().add_(_EPS)
-            update = torch.div(first[i], denominator, out=gradient).mul_(learning_rate / (1 - _BETA1**step))
-            if frozen is not None:
-                update.masked_fill_(frozen, 0)
-            x[i] = x[i] - update if step == 1 else x[i].sub_(update)
-    return x if original else None
+        if x.device.type == "cpu" and not active.any():
+            break
+        p0 = p if p0 is None else p0
+        gradient = kl_weight * (p - p0) - p * log_p.add_(h)
+        first.lerp_(gradient, 1 - BETA1)
+        second.lerp_(gradient.square_(), 1 - BETA2)
+        denominator = torch.div(second, 1 - BETA2**step, out=gradient).sqrt_().add_(EPS)
+        x.addcdiv_(first * active, denominator, value=-learning_rate / (1 - BETA1**step))
+    return x

@@ -16,8 +16,7 @@ from entmin.core.impl import AUTO, function
 FLOOR = -1.0e4
 """Shifted logits are held above this: exp(FLOOR) is 0 in every dtype, and 0 * FLOOR is 0 where 0 * -inf is NaN."""
 
-
-CACHE_ELEMENTS = 1 << 16
+_CACHE_ELEMENTS, _DEVICE_ELEMENTS = (1 << 16) - 1, 1 << 23
 
 
 def compute_dtype(logits: Tensor) -> torch.dtype:
@@ -59,8 +58,8 @@ def entropy(logits: Tensor, *, impl: str = AUTO) -> Tensor:
 
 def entropy_torch(rows: Tensor) -> Tensor:
     """`entropy` of ``[N, V]`` rows in plain tensor operations."""
-    found = [_sums(piece)[2] for piece in torch.split(rows, cache_rows(rows))]
-    return (torch.cat(found) if found else rows.new_empty(0)).to(compute_dtype(rows))
+    found = [_sums(piece)[2] for piece in torch.split(rows, rows_at_once(rows))]
+    return torch.cat(found).to(compute_dtype(rows))
 
 
 def entropy_and_logprob(logits: Tensor, ids: Tensor, *, impl: str = AUTO) -> tuple[Tensor, Tensor]:
@@ -91,7 +90,7 @@ def entropy_and_logprob(logits: Tensor, ids: Tensor, *, impl: str = AUTO) -> tup
 
 def entropy_and_logprob_torch(rows: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
     """`entropy_and_logprob` in plain tensor operations."""
-    wide, dtype, size = sum_dtype(rows), compute_dtype(rows), cache_rows(rows)
+    wide, dtype, size = sum_dtype(rows), compute_dtype(rows), rows_at_once(rows)
     found: list[Tensor] = []
     logprobs: list[Tensor] = []
     for piece, chosen in zip(torch.split(rows, size), torch.split(ids, size), strict=True):
@@ -102,22 +101,22 @@ def entropy_and_logprob_torch(rows: Tensor, ids: Tensor) -> tuple[Tensor, Tensor
     return torch.cat(found).to(dtype), torch.cat(logprobs).to(dtype)
 
 
-def cache_rows(rows: Tensor) -> int:
-    """Rows of ``[N, V]`` to work on at a time: about 64 thousand elements on a CPU, all of them elsewhere.
+def rows_at_once(rows: Tensor) -> int:
+    """How many rows of ``[N, V]`` to work on at a time: 64 thousand elements on a CPU, eight million elsewhere.
 
-    Temporaries of that size stay in a core's cache and come from the heap; those of a whole batch are mapped afresh and
-    page-faulted by every operation, which costs several times the arithmetic.
+    On a CPU, temporaries of that size stay in a core's cache and come from the heap; those of a whole batch are mapped
+    afresh and page-faulted by every operation, which costs several times the arithmetic. Elsewhere this bounds memory.
     """
-    return max(1, rows.shape[0] if rows.device.type != "cpu" else CACHE_ELEMENTS // max(1, rows.shape[1]))
+    return max(1, (_CACHE_ELEMENTS if rows.device.type == "cpu" else _DEVICE_ELEMENTS) // max(1, rows.shape[1]))
 
 
 def _sums(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Largest logit, log of the sum of exp(logit - largest), entropy: ``[N]`` each."""
     dtype = compute_dtype(rows)
     top = rows.to(dtype).amax(-1, keepdim=True)
-    shifted = (rows.to(dtype) - top).clamp_(min=FLOOR)
+    shifted = (rows.to(dtype) - top).clamp(min=FLOOR)
     weights = shifted.exp()
     wide = sum_dtype(rows)
     total = weights.sum(-1, dtype=wide)
-    expected = weights.mul_(shifted).sum(-1, dtype=wide)
+    expected = (weights * shifted).sum(-1, dtype=wide)
     return top.squeeze(-1), total.log(), total.log() - expected / total

@@ -1,7 +1,7 @@
 """Which implementation does the work: one registry, one rule for `auto`, one way to ask.
 
-    torch    plain tensor operations, any device and dtype: what the others are held against
-    values   compiled for the CPU (Numba): rows that repeat few values are counted first, other rows go in fused sweeps
+    torch    plain tensor operations, any device and dtype: the equations, which the others are held against
+    numba    compiled for the CPU: rows that repeat few values are counted first, other rows go in fused sweeps
     triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
 `auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
@@ -15,7 +15,8 @@ import difflib
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterable
+import pkgutil
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ def _nothing(*_: Any) -> str | None:
 
 
 @functools.cache
-def _values_missing() -> str | None:
+def _numba_missing() -> str | None:
     if find_spec("numba") is None:
         return "Numba is not installed; pip install numba"
     try:
@@ -58,7 +59,7 @@ def _values_missing() -> str | None:
     return None
 
 
-def _values_refuses(logits: Tensor) -> str | None:
+def _numba_refuses(logits: Tensor) -> str | None:
     if logits.device.type != "cpu":
         return f"the logits are on {logits.device}; move them to the CPU or use impl='torch'"
     return _kernel_refuses(logits)
@@ -88,17 +89,40 @@ def _kernel_refuses(logits: Tensor) -> str | None:
     return None
 
 
-def _in(package: str, operations: Iterable[str] = OPERATIONS, **other: str) -> dict[str, str]:
-    modules = {"solve_temperature": "adaptive_temperature", "entropy_and_logprob": "entropy"}
-    return {op: f"entmin.core.{package}{modules.get(op, op)}:{other.get(op, op)}" for op in operations}
-
-
 IMPLEMENTATIONS: dict[str, Implementation] = {
-    "torch": Implementation(_in("", **{op: f"{op}_torch" for op in OPERATIONS}), _nothing, _nothing),
-    "values": Implementation(_in("numba.", OPERATIONS[:3]), _values_missing, _values_refuses),
-    "triton": Implementation(_in("triton."), _triton_missing, _triton_refuses),
+    "torch": Implementation(
+        {
+            "em_inf": "entmin.core.em_inf:em_inf_torch",
+            "solve_temperature": "entmin.core.adaptive_temperature:solve_temperature_torch",
+            "entropy": "entmin.core.entropy:entropy_torch",
+            "entropy_and_logprob": "entmin.core.entropy:entropy_and_logprob_torch",
+        },
+        _nothing,
+        _nothing,
+    ),
+    "numba": Implementation(
+        {
+            "em_inf": "entmin.core.numba.em_inf:em_inf",
+            "solve_temperature": "entmin.core.numba.adaptive_temperature:solve_temperature",
+            "entropy": "entmin.core.numba.entropy:entropy",
+        },
+        _numba_missing,
+        _numba_refuses,
+    ),
+    "triton": Implementation(
+        {
+            "em_inf": "entmin.core.triton.em_inf:em_inf",
+            "solve_temperature": "entmin.core.triton.adaptive_temperature:solve_temperature",
+            "entropy": "entmin.core.triton.entropy:entropy",
+            "entropy_and_logprob": "entmin.core.triton.entropy:entropy_and_logprob",
+        },
+        _triton_missing,
+        _triton_refuses,
+    ),
 }
 """By name, in the order they are listed to users."""
+ALIASES = {"values": "numba"}
+"""Other names that are accepted."""
 
 
 def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
@@ -120,6 +144,7 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
         impl, source = os.environ[VARIABLE], f" (from {VARIABLE})"
     if impl == AUTO:
         return _automatic(logits, op)
+    impl = ALIASES.get(impl, impl)
     if impl not in IMPLEMENTATIONS:
         close = difflib.get_close_matches(impl, IMPLEMENTATIONS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
@@ -145,8 +170,8 @@ def _automatic(logits: Tensor, op: str) -> str:
 
 def _candidate(logits: Tensor, op: str) -> str:
     """What `auto` would take if every check passed."""
-    candidate = {"cuda": "triton", "cpu": "values"}.get(logits.device.type, "torch")
-    if candidate == "values" and logits.shape[-1] < _COMPILED_MIN_VOCABULARY:
+    candidate = {"cuda": "triton", "cpu": "numba"}.get(logits.device.type, "torch")
+    if candidate == "numba" and logits.shape[-1] < _COMPILED_MIN_VOCABULARY:
         return "torch"
     return "torch" if _cannot(IMPLEMENTATIONS[candidate], logits, op) else candidate
 
@@ -163,8 +188,7 @@ def function(logits: Tensor, op: str, impl: str = AUTO) -> Callable[..., Any]:
 @functools.cache
 def function_of(name: str, op: str) -> Callable[..., Any]:
     """The function of a named implementation; `implementation` says whether it can be called."""
-    module, _, attribute = IMPLEMENTATIONS[name].functions[op].partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    found: Callable[..., Any] = pkgutil.resolve_name(IMPLEMENTATIONS[name].functions[op])
     return found
 
 

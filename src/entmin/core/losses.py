@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from entmin.core.entropy import FLOOR, cache_rows, compute_dtype, entropy
+from entmin.core.entropy import FLOOR, compute_dtype, entropy, rows_at_once
 
 Reduction = Literal["mean", "sum"]
 
@@ -77,7 +77,7 @@ class _Entropy(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         logits, found = ctx.saved_tensors
         rows = logits.reshape(-1, logits.shape[-1])
-        pieces = (torch.split(part, cache_rows(rows)) for part in (rows, found.reshape(-1), upstream.reshape(-1)))
+        pieces = (torch.split(part, rows_at_once(rows)) for part in (rows, found.reshape(-1), upstream.reshape(-1)))
         parts = zip(*pieces, strict=True)
         gradient = torch.cat([_gradient(z, h, u).to(logits.dtype) for z, h, u in parts]) if len(rows) else rows
         return gradient.reshape(logits.shape)

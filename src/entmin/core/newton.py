@@ -25,12 +25,12 @@ most 9 on families held out (n = 5,067, 2 of them over 8). `benchmarks/solver.py
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from entmin.core.parts import Part, moments
+from entmin.core.entropy import FLOOR
 
 MODEL_STEPS = 8
 """Newton steps for the root of the model: scalars only, nearly exact."""
@@ -41,13 +41,30 @@ NEARLY_ALL = -6.0
 
 
 class Statistics(NamedTuple):
-    """Of ``softmax(b z)``, each ``[A, 1]`` float64."""
+    """Of ``softmax(b z)``, each ``[A, 1]``."""
 
     entropy: Tensor
     variance: Tensor
     """Of b z."""
     cube: Tensor
     """Third central moment of b z."""
+
+
+Evaluate = Callable[[Tensor], Statistics]
+"""The statistics of some rows at inverse temperatures ``[A, 1]``."""
+
+
+class Limits(TypedDict):
+    """Where and how long to search."""
+
+    tmax: float
+    """Highest temperature; the answer where the root is above it."""
+    tmin: float
+    """Lowest temperature; the answer where the root is below it, or is none (exact ties)."""
+    max_iter: int
+    """At most this many evaluations, the one that `before` holds not counted."""
+    tol: float
+    """Accepted distance to the target, as a fraction of it."""
 
 
 class _Point(NamedTuple):
@@ -59,44 +76,28 @@ class _Point(NamedTuple):
     cube: Tensor
 
 
-def statistics(parts: list[Part], b: Tensor | float = 1.0) -> Statistics:
-    """Entropy and central moments of rows given as parts, at inverse temperature `b` (``[A, 1]``)."""
-    counts = [part.counts for part in parts]
-    now = moments([part.values for part in parts], counts, b)
-    mean = now.total.log() - now.entropy
-    variance, cube = torch.zeros_like(mean), torch.zeros_like(mean)
-    for shifted, weights, count in zip(now.shifted, now.weights, counts, strict=True):
-        weighted = weights if count is None else weights * count
-        centred = shifted - mean.to(shifted.dtype)
-        square = centred.square().mul_(weighted)
-        variance = variance + square.sum(-1, keepdim=True, dtype=mean.dtype)
-        cube = cube + square.mul_(centred).sum(-1, keepdim=True, dtype=mean.dtype)
-    return Statistics(now.entropy, variance / now.total, cube / now.total)
+def statistics(rows: Tensor, b: Tensor | float = 1.0) -> Statistics:
+    """Of float64 ``[A, V]`` rows at inverse temperature `b` (``[A, 1]``); log p + H is b z less its mean."""
+    log_p = (rows * b).log_softmax(-1).clamp_(min=FLOOR)
+    p = log_p.exp()
+    h = -(p * log_p).sum(-1, keepdim=True)
+    centred = log_p.add_(h)
+    weighted = p.mul_(centred).mul_(centred)
+    variance = weighted.sum(-1, keepdim=True)
+    return Statistics(h, variance, weighted.mul_(centred).sum(-1, keepdim=True))
 
 
-def solve(
-    evaluate: Callable[[Tensor], Statistics],
-    before: Statistics,
-    target: Tensor,
-    wanted: Tensor,
-    *,
-    tmax: float,
-    tmin: float,
-    max_iter: int,
-    tol: float,
-) -> Tensor:
+def solve(evaluate: Evaluate, before: Statistics, target: Tensor, wanted: Tensor, **limits: Unpack[Limits]) -> Tensor:
     """Temperatures ``[A, 1]`` at which the entropies meet `target`; 1 where `wanted` is False.
 
     Args:
-        evaluate: the statistics at inverse temperatures ``[A, 1]``.
+        evaluate: the statistics of the rows.
         before: those at 1.
         target: wanted entropies ``[A, 1]``, nats.
         wanted: ``[A, 1]``, which rows to solve.
-        tmax: highest temperature; the answer where the root is above it.
-        tmin: lowest temperature; the answer where the root is below it, or is none (exact ties).
-        max_iter: at most this many further evaluations.
-        tol: accepted distance to the target, as a fraction of it.
+        limits: where and how long to search.
     """
+    tmax, tmin, tol = limits["tmax"], limits["tmin"], limits["tol"]
     first, last = 1 / tmax, 1 / tmin
     b = torch.ones_like(target)
     far = torch.full_like(target, torch.inf)
@@ -104,7 +105,7 @@ def solve(
     low, high = _Point(nothing, far, *[nothing] * 3), _Point(far, -far, *[nothing] * 3)
     distance, poor, done = far, torch.zeros_like(wanted, dtype=torch.int32), ~wanted
     found = before
-    for left in range(max_iter, -1, -1):
+    for left in range(limits["max_iter"], -1, -1):
         here = _point(found, b, target)
         above = here.gap > 0
         low, high = _where(above, here, low), _where(above, high, here)
@@ -144,24 +145,29 @@ def _next(low: _Point, high: _Point, target: Tensor, halve: Tensor, first: float
 
 
 def _root(point: _Point, target: Tensor) -> Tensor:
-    """Where the model of the row at this point meets the target; infinity where it never does."""
-    skewness = point.cube / point.variance.pow(1.5)
+    """Where the model of the row at this point meets the target; infinity where it never does.
+
+    Without `pow`, `sigmoid` and `softplus`, whose last bit depends on how many rows torch computes at once.
+    """
+    skewness = point.cube / (point.variance * point.variance.sqrt())
     odds, distance = -2 * (skewness / 2).asinh(), (point.variance * (4 + skewness.square())).sqrt()
-    above = target - point.entropy + _levels_entropy(odds, distance)
+    above = target - point.entropy + _levels(odds, distance)[0]
     t = odds
     for _ in range(MODEL_STEPS):
         d = distance + t - odds
-        h = _levels_entropy(t, d)
-        t = t + (h / above).log() * h / (d * t.sigmoid() * (-t).sigmoid())
+        h, lower = _levels(t, d)
+        t = t + (h / above).log() * h / (d * lower * (1 - lower))
         t = torch.maximum(t.clamp(max=FARTHEST), odds - distance)
     levels = point.b * (1 + (t - odds) / distance)
     never = torch.where(skewness < NEARLY_ALL, torch.inf, _parabola(point))
     return torch.where(levels.isnan(), never, levels)
 
 
-def _levels_entropy(t: Tensor, d: Tensor) -> Tensor:
-    """Entropy of two levels with log odds `t` and distance `d`, but for the constant."""
-    return torch.nn.functional.softplus(-t) + d * (-t).sigmoid()
+def _levels(t: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """Entropy of two levels with log odds `t` and distance `d`, but for the constant; the share of the lower one."""
+    e = (-t.abs()).exp()
+    lower = torch.where(t > 0, e, 1.0) / (1 + e)
+    return (-t).clamp(min=0) + e.log1p() + d * lower, lower
 
 
 def _parabola(point: _Point) -> Tensor:

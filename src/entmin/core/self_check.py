@@ -23,10 +23,8 @@ Functions = Callable[[str], Callable[..., Any]]
 
 _VOCABULARY = 3001
 _EM_INF = {"threshold": 0.3, "kl_weight": 0.05, "learning_rate": 0.1, "n_grad_steps": 3}
-_SEARCH = {
-    "tmax": 1.0, "tmin": 0.01, "max_iter": 100, "tol": 1e-6, "target_ratio": 0.85, "threshold": 1e-5,
-    "absolute_tol": False,
-}  # fmt: skip
+_LIMITS = {"tmax": 1.0, "tmin": 0.01, "max_iter": 100, "tol": 1e-6}
+_SEARCH = _LIMITS | {"target_ratio": 0.85, "threshold": 1e-5, "absolute_tol": False}
 _PROBABILITY, _VARIATION, _NATS, _TEMPERATURE = 1e-5, 1e-4, 1e-5, 1e-4
 
 

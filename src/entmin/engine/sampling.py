@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from entmin.core import entropy, entropy_and_logprob, self_certainty
-from entmin.core.entropy import cache_rows
+from entmin.core.entropy import rows_at_once
 from entmin.engine.requests import Request, Sampling, TokenConfidence
 
 
@@ -94,7 +94,7 @@ def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor
     scores = temper_and_truncate(adjusted, sampling)
     if scores is not adjusted:
         after = entropy(scores)
-    size = cache_rows(scores)
+    size = rows_at_once(scores)
     tokens = [
         _invert(piece, u) for piece, u in zip(torch.split(scores, size), torch.split(uniforms, size), strict=True)
     ]

@@ -5,7 +5,6 @@
 - `counting`: a row as distinct values and how often each occurs.
 - `distinct`: the mathematics over distinct values, in float64.
 - `sweeps`: the mathematics over a float32 row that repeats nothing: a float64 head, a float32 tail.
-- `tail_cutoff`, `certificate`, `bands`: EM-INF on the likeliest tokens alone, where that is proven close enough.
 - `compiling`, `exponential`: how functions are compiled; an exponential that fits into vector registers.
 """
 

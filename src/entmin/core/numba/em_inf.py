@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from entmin.core.numba import counting, distinct, sweeps
-from entmin.core.numba import tail_cutoff as cutoff
 from entmin.core.numba.compiling import elementwise
 from entmin.core.numba.rows import WORKSPACE, Counting, Rows, Workspace, bits_of, for_each_share, is_counted, rows_of
 from entmin.errors import UsageError
@@ -25,8 +24,6 @@ def em_inf(
     n_grad_steps: int,
     out: Tensor | None = None,
     entropies: Tensor | None = None,
-    tail_cutoff: float | None = None,
-    bounds: Tensor | None = None,
 ) -> Tensor:
     """`entmin.core.em_inf` for float32 and half-precision logits on a CPU.
 
@@ -37,10 +34,7 @@ def em_inf(
         learning_rate: see there.
         n_grad_steps: see there.
         out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
-        entropies: ``[2, B]``, receives the entropies before and after; not together with `tail_cutoff`.
-        tail_cutoff: see `entmin.core.em_inf`; rows that are counted are exact all the same.
-        bounds: ``[B]`` float64, receives what each row's total variation distance from the exact result is certified to
-            be at most; NaN where the row was computed exactly.
+        entropies: ``[2, B]``, receives the entropies before and after.
     """
     rows = logits.float() if logits.dtype == torch.float16 else logits
     result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
@@ -50,7 +44,6 @@ def em_inf(
     target = rows_of(result)
     settings = np.array([threshold, kl_weight, learning_rate])
     found = np.zeros((bits.number, 2))
-    certified = np.full(bits.number, np.nan)
     counted = is_counted(bits)
     moved = shift == 0 or result.data_ptr() != rows.data_ptr() or result.stride(0) != rows.stride(0)
     want_after = entropies is not None
@@ -65,17 +58,12 @@ def em_inf(
                     return
             row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
             goal = target.memory[i * target.stride : i * target.stride + bits.length]
-            if tail_cutoff is not None:
-                certified[i] = _by_head(workspace, row, shift, goal, settings, n_grad_steps, tail_cutoff)
-            if math.isnan(certified[i]):
-                _by_sweeps(workspace, row, shift, goal, settings, n_grad_steps, found[i], want_after)
+            _by_sweeps(workspace, row, shift, goal, settings, n_grad_steps, found[i], want_after)
             i += 1
 
     for_each_share(bits, work)
     if entropies is not None:
         entropies.copy_(torch.from_numpy(found.T))
-    if bounds is not None:
-        bounds.copy_(torch.from_numpy(certified))
     return result
 
 
@@ -139,20 +127,6 @@ def _by_sweeps(
         sweeps.store(state, w.where, w.values, n, out)
     else:
         _copy(bits, out)
-
-
-def _by_head(w: Workspace, bits: Any, shift: int, out: Any, settings: Any, steps: int, budget: float) -> float:
-    """Adjust a row's head where the result is proven close enough; the bound, NaN with nothing done elsewhere."""
-    state = w.state_of(bits.shape[0])
-    top = sweeps.load(bits, shift, state)
-    bound, n = (math.nan, 0) if math.isnan(top) else cutoff.adjust(w, state, top, settings, steps, budget, len(bits))
-    if not math.isnan(bound):
-        if shift == 0:
-            sweeps.store(state, w.where, w.values, n, out)
-        else:
-            _copy(bits, out)
-            out[w.where[:n]] = w.values[:n]
-    return bound
 
 
 def _copy(bits: Any, out: Any) -> None:

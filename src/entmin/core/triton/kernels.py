@@ -14,7 +14,7 @@ FLOOR = tl.constexpr(-1.0e4)
 """Shifted logits are held above this: exp of it is 0, and 0 * FLOOR is 0 where 0 * -inf is NaN."""
 
 HEAD = tl.constexpr(-9.210340371976182)
-"""log(1e-4). Blocks that hold a more likely token are worked on in float64 (see `entmin.core.parts`)."""
+"""log(1e-4). Blocks that hold a more likely token are worked on in float64 (see `entmin.core.triton.em_inf`)."""
 
 MASKED = tl.constexpr(float("-inf"))
 BETA1, BETA2, EPS = tl.constexpr(0.9), tl.constexpr(0.999), tl.constexpr(1e-8)
