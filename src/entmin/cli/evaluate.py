@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.program_options import unsafe_option
-from entmin.cli.specs import take_specs
-from entmin.evals.arms import Arm
+from entmin.cli.specs import take_spec
 
 
 @click.command("eval")
@@ -22,7 +20,7 @@ from entmin.evals.arms import Arm
     "--mode",
     default="normal",
     show_default=True,
-    help="Decoding method, strategy, or both as METHOD+STRATEGY: see `entmin list methods`.",
+    help="Method, strategy and sampling, as in em_inf:threshold=0.1+self_consistency:n=8@0.7.",
 )
 @shared.method_options
 @shared.strategy_options
@@ -42,13 +40,11 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     from entmin.tasks.registry import resolve
 
     infos = resolve(task)
-    chosen, sampling = shared.take_mode(mode, options), shared.take_sampling(options)
-    if chosen.greedy:
-        sampling = replace(sampling, temperature=0.0)
+    chosen = shared.take_mode(mode, options)
     from entmin.evals.run import require_data, run_task
 
-    [spec] = take_specs(model, [Arm(chosen.name, chosen.method, sampling, chosen.strategy)], options)
-    require_data(spec, infos)
+    spec = take_spec(model, chosen, options)
+    require_data([spec], infos)
     results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
     if as_json:
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entmin.engine.requests import Sampling
 from entmin.errors import UsageError
-from entmin.methods import METHODS, Method, from_args
-from entmin.strategies import STRATEGIES, Mode, parse_mode
+from entmin.methods import METHODS
+from entmin.mode import DRAWING, Mode
+from entmin.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from entmin.evals.engines import EngineChoice
@@ -62,12 +62,12 @@ def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def sampling_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """How tokens are drawn. Nothing is taken from the checkpoint's own generation config."""
     return _all(
-        click.option("--temp", default=1.0, show_default=True, type=float, help="Sampling temperature; 0 is greedy."),
-        click.option("--top-p", default=1.0, show_default=True, type=float, help="Nucleus mass; 1 keeps all tokens."),
-        click.option("--top-k", default=0, show_default=True, type=int, help="Tokens kept; 0 keeps all."),
-        click.option("--min-p", default=0.0, show_default=True, type=float, help="Least relative probability kept."),
+        click.option("--temp", "--temperature", "temperature", type=float, help="0 is greedy (default: 1)."),
+        click.option("--top-p", type=float, help="Nucleus mass; 1, the default, keeps all tokens."),
+        click.option("--top-k", type=int, help="Tokens kept; 0, the default, keeps all."),
+        click.option("--min-p", type=float, help="Least relative probability kept; 0, the default, keeps all."),
+        click.option("--seed", type=int, help="Seed of the run (default: 0)."),
         click.option("--max-tokens", type=click.IntRange(min=1), help="Of one answer (default: the task's own)."),
-        click.option("--seed", default=0, show_default=True, type=int, help="Seed of the run."),
     )(function)
 
 
@@ -135,25 +135,16 @@ def _strategy_help(name: str) -> str:
 
 
 def take_mode(mode: str, options: dict[str, Any]) -> Mode:
-    """Build method and strategy from ``--mode`` and the options of both decorators, removing them.
+    """Build the mode from ``--mode`` and the options that set parts of it, removing them from `options`.
 
     Raises:
-        UsageError: an option that neither has, or a value out of range.
+        UsageError: an option that no part of the mode has, or that contradicts the text, or a value out of range.
     """
-    return parse_mode(mode, _given_settings(options))
+    return Mode.parse(mode, take_settings(options))
 
 
-def take_method(mode: str, options: dict[str, Any]) -> Method:
-    """Build the method from the options of `method_options`, removing them from `options`.
-
-    Raises:
-        UsageError: an option that the method does not have, or a value out of range.
-    """
-    return from_args({"method": mode, **_given_settings(options)})
-
-
-def _given_settings(options: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were given, by name, removed from `options`."""
+def take_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a mode that were given as options, by name, removed from `options`."""
     given: dict[str, Any] = {}
     text = options.pop("hyperparameters", None)
     if text:
@@ -165,14 +156,9 @@ def _given_settings(options: dict[str, Any]) -> dict[str, Any]:
             ) from None
     given.update(pairs(options.pop("settings", ()), "--set"))
     kinds = [*METHODS.values(), *STRATEGIES.values()]
-    names = {name for cls in kinds for name in cls.options()} | {"preset"}
+    names = {name for cls in kinds for name in cls.options()} | {"preset", *DRAWING}
     given.update({name: value for name in names if (value := options.pop(name, None)) is not None})
     return given
-
-
-def take_sampling(options: dict[str, Any]) -> Sampling:
-    """Build the sampling settings, removing them from `options`."""
-    return Sampling(options.pop("temp"), options.pop("top_p"), options.pop("top_k"), options.pop("min_p"))
 
 
 def take_choice(options: dict[str, Any]) -> EngineChoice:

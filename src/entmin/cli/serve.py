@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from entmin.cli import options as shared
 from entmin.errors import UsageError
-
-if TYPE_CHECKING:
-    from entmin.methods import Method
+from entmin.mode import Mode
 
 _LOCAL_ONLY = {
     "device": "vLLM serves on the device it was built for",
@@ -30,7 +27,7 @@ _LOCAL_ONLY = {
 @click.argument("model")
 @click.argument("vllm_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- VLLM OPTIONS...]")
 @click.option("--engine", type=click.Choice(["vllm", "transformers"]), default="vllm", show_default=True)
-@click.option("--mode", default="em_inf", show_default=True, help="Method of requests that name none.")
+@click.option("--mode", default="em_inf", show_default=True, help="Mode of requests that name none.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
@@ -54,7 +51,7 @@ def command(
 
     With --engine vllm, options that are not listed here go to vLLM as they are, after MODEL or after --.
     """
-    method = _default_method(ctx, mode, options)
+    chosen = _default_mode(ctx, mode, options)
     if options["api_key"] == "":
         raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
     if not _is_loopback(options["host"]) and not options["api_key"]:
@@ -71,24 +68,28 @@ def command(
 
         own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace")}
         decoding = {key: options.pop(key) for key in ("batch_size", "threads")}
-        return serve_local(model, method=method, **common, **own, loading=options, decoding=decoding)
+        return serve_local(model, mode=chosen, **common, **own, loading=options, decoding=decoding)
     _refuse_local_options(ctx)
     from entmin.serve.vllm import serve_vllm
 
     passed = [*vllm_options, *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name))]
-    serve_vllm(model, method=method, **common, options=passed)
+    serve_vllm(model, mode=chosen, **common, options=passed)
 
 
-def _default_method(ctx: click.Context, mode: str, options: dict[str, Any]) -> Method:
-    """What the options say, else what the environment says, else the default mode."""
-    from entmin.methods import from_args
-    from entmin.methods.wire import DEFAULT_VARIABLE, from_text
+def _default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode:
+    """What the options say, else what the environment says, else EM-INF.
 
-    method = shared.take_method(mode, options)
-    text = os.environ.get(DEFAULT_VARIABLE)
-    if text and not _given(ctx, "mode") and method == from_args({"method": mode}):
-        return from_text(text)
-    return method
+    Raises:
+        UsageError: it is malformed, or has a strategy.
+    """
+    from entmin.wire import default_mode
+
+    settings = shared.take_settings(options)
+    told = None if settings or _given(ctx, "mode") else default_mode()
+    mode = told or Mode.parse(text, settings)
+    if mode.strategy is not None:
+        raise UsageError(f"{mode.strategy.name}: a server answers single calls; `entmin eval` runs strategies on it")
+    return mode
 
 
 def _refuse_local_options(ctx: click.Context) -> None:

@@ -7,35 +7,9 @@ from typing import Literal, NamedTuple
 
 from entmin.errors import UsageError
 from entmin.methods import Method, Normal
+from entmin.mode import Sampling
 
 StopReason = Literal["stop", "max_tokens", "model_length"]
-
-
-_COLDEST = 1e-6
-"""Logits divided by less may overflow float32."""
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How a token is drawn from the adjusted distribution: temperature, then truncation. Nothing is implied."""
-
-    temperature: float = 1.0
-    """0 is greedy."""
-    top_p: float = 1.0
-    """Keep the smallest set of tokens with this much mass; 1 keeps all."""
-    top_k: int = 0
-    """Keep this many tokens; 0 keeps all."""
-    min_p: float = 0.0
-    """Keep tokens at least this likely relative to the likeliest; 0 keeps all."""
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("temperature", 0, 100), ("top_p", 0, 1), ("top_k", 0, 1 << 30), ("min_p", 0, 1)):
-            if not low <= getattr(self, name) <= high:
-                raise UsageError(f"{name} must be between {low} and {high}, not {getattr(self, name)!r}")
-        if 0 < self.temperature < _COLDEST:
-            raise UsageError(f"temperature must be 0 (greedy) or at least {_COLDEST}, not {self.temperature!r}")
-        if self.top_p == 0:
-            raise UsageError("top_p must be above 0 (1 keeps every token)")
 
 
 class PromptTooLongError(UsageError):

@@ -15,7 +15,8 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from entmin.core import entropy, entropy_and_logprob, self_certainty
 from entmin.core.entropy import rows_at_once
-from entmin.engine.requests import Request, Sampling, TokenConfidence
+from entmin.engine.requests import Request, TokenConfidence
+from entmin.mode import Sampling
 
 
 class Draw(NamedTuple):

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from entmin.engine.requests import EngineStats, Sampling
+from entmin.engine.requests import EngineStats
 from entmin.errors import UsageError
-from entmin.methods import Method
-from entmin.strategies import Confidence, Strategy
+from entmin.hyperparameters import closest
+from entmin.mode import Mode
+from entmin.strategies import Confidence
 
 if TYPE_CHECKING:
     from inspect_ai.model import Model
@@ -37,7 +38,9 @@ class EngineChoice:
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
-            raise UsageError(f"unknown engine {self.name!r}; engines: {', '.join(ENGINES)}")
+            raise UsageError(
+                f"unknown engine {self.name!r}{closest(self.name, list(ENGINES))}; engines: {', '.join(ENGINES)}"
+            )
         if self.name == "transformers" and self.base_urls:
             raise UsageError("--base-url is for servers: add --engine vllm or --engine openai")
         if self.name == "openai" and not self.base_urls:
@@ -92,7 +95,7 @@ class RunningEngine(Protocol):
     def record(self) -> dict[str, Any]:
         """What a reader must know beside it: versions, addresses, dtype."""
 
-    def body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+    def body(self, mode: Mode) -> dict[str, Any]:
         """The ``extra_body`` of requests.
 
         Raises:
@@ -131,16 +134,16 @@ def close_engines() -> None:
         _running.popitem()[1].close()
 
 
-def require(engine: RunningEngine, method: Method, strategy: Strategy | None, sampling: Sampling) -> None:
+def require(engine: RunningEngine, mode: Mode) -> None:
     """Refuse what the engine cannot do, before anything is computed.
 
     Raises:
         UsageError: the engine cannot honour the method or sampling, or does not measure what the strategy needs.
     """
-    engine.body(method, sampling)
+    engine.body(mode)
+    strategy = mode.strategy
     if strategy is None:
         return
-    strategy.check_temperature(sampling.temperature)
     if getattr(strategy, "style", None) == "published" and not engine.text_prompts:
         raise UsageError(
             f"{strategy.name}: this server takes no prompts as text, which the published refinement needs: use "

@@ -30,11 +30,12 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
 from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
-from entmin.engine.requests import Completion, EngineStats, Request, Sampling
+from entmin.engine.requests import Completion, EngineStats, Request
 from entmin.errors import UsageError
 from entmin.evals.several import BEFORE
-from entmin.methods import Method, from_args
+from entmin.mode import Mode
 from entmin.strategies import Confidence
+from entmin.wire import requested
 
 DEFAULT_MAX_TOKENS = 512
 _UNSUPPORTED = (
@@ -130,9 +131,9 @@ class InProcess:
             "engine": "transformers", "version": version("transformers"), "dtype": dtype, "device": str(loaded.device)
         }  # fmt: skip
 
-    def body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+    def body(self, mode: Mode) -> dict[str, Any]:
         """The method, and the sampling that Inspect's own fields do not carry."""
-        return {"vllm_xargs": method.to_args()} | ({"min_p": sampling.min_p} if sampling.min_p else {})
+        return {"vllm_xargs": mode.method.to_args()} | ({"min_p": mode.min_p} if mode.min_p else {})
 
     def close(self) -> None:
         """Let go of the model; whoever still holds Inspect's model opens it again on use."""
@@ -200,17 +201,17 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
     ignored += [f"extra_body[{key!r}]" for key in body if key not in _BODY_KEYS]
     if ignored:
         raise UsageError(f"the entmin engine does not support {', '.join(ignored)}; leave it out or use a vLLM server")
+    fields = {"temperature": config.temperature, "top_p": config.top_p, "top_k": config.top_k, "seed": config.seed}
+    fields["top_k"] = None if config.top_k is None else max(0, config.top_k)
+    fields["min_p"] = body.get("min_p")
+    given = {name: value for name, value in fields.items() if value is not None}
+    mode = requested(body.get("vllm_xargs", {}), fields=given)
     return Request(
         prompt=encode_chat(loaded, as_turns(messages)),
-        method=from_args(body.get("vllm_xargs", {})),
-        sampling=Sampling(
-            temperature=1.0 if config.temperature is None else config.temperature,
-            top_p=1.0 if config.top_p is None else config.top_p,
-            top_k=max(0, config.top_k or 0),
-            min_p=float(body.get("min_p", 0.0)),
-        ),
+        method=mode.method,
+        sampling=mode.sampling,
         max_tokens=config.max_tokens or DEFAULT_MAX_TOKENS,
-        seed=config.seed or 0,
+        seed=mode.seed or 0,
         stop=tuple(config.stop_seqs or ()),
         confidence=bool(config.logprobs),
     )

@@ -21,7 +21,7 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig
 
-from entmin.engine.requests import EngineStats, Sampling
+from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals.cost import mean_cost
 from entmin.evals.engines import EngineChoice, RunningEngine, open_engine, require
@@ -30,8 +30,8 @@ from entmin.evals.progress import Progress
 from entmin.evals.record import git_revision, hardware, versions
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
-from entmin.methods import Method
-from entmin.strategies import Mode, Strategy
+from entmin.mode import Mode
+from entmin.strategies import Strategy
 from entmin.tasks.registry import TaskInfo, make
 
 _RETRIES = 6
@@ -43,25 +43,20 @@ class RunSpec:
     """Everything that decides what a run computes."""
 
     model: str
-    method: Method
-    sampling: Sampling
+    mode: Mode
     limit: int | None = None
     epochs: int = 1
-    seed: int = 0
     max_tokens: int | None = None
     """None takes the task's own limit."""
     task_options: dict[str, Any] = field(default_factory=dict)
     """Passed to the task's factory: prompt profile, data folder, grader and the like."""
     engine: EngineChoice = field(default_factory=EngineChoice)
     """Which engine, and its options."""
-    strategy: Strategy | None = None
-    """Asks several times for each answer; None asks once."""
 
     @property
-    def mode(self) -> str:
-        """The name results are filed under."""
-        name = Mode(self.method, self.strategy).name
-        return "greedy" if name == "normal" and self.sampling.temperature == 0 else name
+    def seed(self) -> int:
+        """The mode's seed, 0 where it has none."""
+        return self.mode.seed or 0
 
     def settings(self, info: TaskInfo, identity: dict[str, Any]) -> dict[str, Any]:
         """The settings that can change an answer, for the record and for the folder's digest.
@@ -74,14 +69,14 @@ class RunSpec:
             "model": self.model,
             "task": info.name,
             "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
-            "method": self.method.to_args(),
-            "sampling": dataclasses.asdict(self.sampling),
+            "method": self.mode.method.to_args(),
+            "sampling": dataclasses.asdict(self.mode.sampling),
             "max_tokens": self.max_tokens or info.max_tokens,
             "limit": self.limit,
             "epochs": self.epochs,
             "seed": self.seed,
             **identity,
-            **({} if self.strategy is None else {"strategy": strategy_settings(self.strategy)}),
+            **({} if self.mode.strategy is None else {"strategy": strategy_settings(self.mode.strategy)}),
         }
 
 
@@ -106,13 +101,12 @@ def model_folder(results: Path, model: str) -> Path:
     return results / name
 
 
-def require_data(spec: RunSpec, infos: Sequence[TaskInfo], strategies: Sequence[Strategy | None] = ()) -> None:
+def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> None:
     """Build every task once, so that a missing data set is known before anything is computed.
 
     Args:
-        spec: one run.
+        specs: runs that differ in model and mode only.
         infos: the benchmarks.
-        strategies: those of all runs, where they are several.
 
     Raises:
         UsageError: a task has not the options given, or a strategy does not suit it.
@@ -121,9 +115,9 @@ def require_data(spec: RunSpec, infos: Sequence[TaskInfo], strategies: Sequence[
     missing = []
     for info in infos:
         try:
-            task = make(info, **spec.task_options)
-            for strategy in strategies or (spec.strategy,):
-                solver_for(task, spec.seed, strategy=strategy)
+            task = make(info, **specs[0].task_options)
+            for spec in specs:
+                solver_for(task, spec.seed, strategy=spec.mode.strategy)
         except UsageError:
             raise
         except EntminError as error:
@@ -139,8 +133,6 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
         UsageError: a wrong task option, or no samples.
         EntminError: the run failed or was interrupted; finished samples are kept and the same call goes on from them.
     """
-    if spec.strategy is not None:
-        spec.strategy.check_temperature(spec.sampling.temperature)
     if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
         raise UsageError("nothing to run: limit and epochs must be at least 1")
     task = make(info, **spec.task_options)
@@ -148,14 +140,14 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     if not samples:
         raise UsageError(f"task {info.name!r} has no samples with these options")
     engine = open_engine(spec.model, spec.engine)
-    require(engine, spec.method, spec.strategy, spec.sampling)
+    require(engine, spec.mode)
     settings = spec.settings(info, engine.identity())
     folder = _folder(spec, info.name, settings, results)
     kept = _finished_samples(folder / "logs")
     before = dataclasses.replace(engine.stats)
-    label = f"{spec.mode} on {info.name}"
+    label = f"{spec.mode.name} on {info.name}"
     with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
-        task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.strategy)
+        task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.mode.strategy)
         log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], engine)
     _note_session(folder, before, engine)
     if log.status != "success":
@@ -165,7 +157,7 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
 
 def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
-    folder = model_folder(results, spec.model) / spec.mode / f"{task}-{digest}"
+    folder = model_folder(results, spec.model) / spec.mode.name / f"{task}-{digest}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
@@ -224,13 +216,14 @@ def _eval_set(
 
 
 def _generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> GenerateConfig:
+    sampling = spec.mode.sampling
     return GenerateConfig(
-        temperature=spec.sampling.temperature,
-        top_p=spec.sampling.top_p,
-        top_k=spec.sampling.top_k,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
         max_tokens=max_tokens,
         seed=spec.seed,
-        extra_body=engine.body(spec.method, spec.sampling),
+        extra_body=engine.body(spec.mode),
     )
 
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from entmin.engine.requests import EngineStats, Sampling
+from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError
 from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.engines import EngineChoice
-from entmin.methods import Method
+from entmin.mode import Mode, Sampling
 from entmin.strategies import Confidence
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Servers:
         self.stats, self.notices = EngineStats(), []
         self.servers = [describe(_routes(url), model, self.key) for url in urls]
         self._check_kinds()
-        self._bodies: dict[tuple[Method, Sampling], dict[str, Any]] = {}
+        self._bodies: dict[Mode, dict[str, Any]] = {}
         self._busy, self._since = 0, 0.0
 
     notices: list[str]
@@ -126,18 +126,18 @@ class Servers:
         """What the servers said of themselves."""
         return {"engine": self.choice.name, "servers": [asdict(server) for server in self.servers]}
 
-    def body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
+    def body(self, mode: Mode) -> dict[str, Any]:
         """Method and sampling, tried on every server with a request for one token.
 
         Raises:
             UsageError: a server does not know methods, or refuses the request.
         """
-        if (method, sampling) not in self._bodies:
-            self._bodies[method, sampling] = self._tried_body(method, sampling)
-        return self._bodies[method, sampling]
+        if mode not in self._bodies:
+            self._bodies[mode] = self._tried_body(mode)
+        return self._bodies[mode]
 
-    def _tried_body(self, method: Method, sampling: Sampling) -> dict[str, Any]:
-        first = self.servers[0]
+    def _tried_body(self, mode: Mode) -> dict[str, Any]:
+        first, method, sampling = self.servers[0], mode.method, mode.sampling
         if method.name != "normal" and not first.knows_methods:
             raise UsageError(
                 f"{first.url} ({_shown(first)}) does not know entmin's methods and would decode without "

@@ -16,9 +16,7 @@ Not registered as an entry point on purpose: see docs/serving.md.
 
 from __future__ import annotations
 
-import functools
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import vllm
@@ -26,8 +24,9 @@ from torch import Tensor
 
 from entmin.errors import UsageError
 from entmin.hosts import VLLM_VERSIONS
-from entmin.methods import Method
-from entmin.methods.wire import DEFAULT_VARIABLE, from_text, requested
+from entmin.methods import Method, Normal
+from entmin.mode import Mode
+from entmin.wire import DEFAULT_VARIABLE, default_mode, refuse_costly, requested
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -101,7 +100,10 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             ValueError: what is wrong, and the right names.
         """
         try:
-            requested(sampling_params.extra_args, _default())
+            default = _default()
+            mode = requested(sampling_params.extra_args, default)
+            refuse_costly(mode.method, default)
+            _same_sampling(mode, sampling_params)
         except UsageError as error:
             raise ValueError(str(error)) from None
 
@@ -175,12 +177,12 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         return groups
 
     def _ask(self, key: int, params: SamplingParams) -> bool:
-        method = requested(params.extra_args, self._default)
-        if method is None:
+        method = requested(params.extra_args, self._default).method
+        if isinstance(method, Normal):
             self._asked.pop(key, None)
-        else:
-            self._asked[key] = method
-        return method is not None
+            return False
+        self._asked[key] = method
+        return True
 
     def _arrange(self, rows: list[Method | None]) -> None:
         """Make the plan for these methods by row (by request on V2), unless it stands already."""
@@ -202,14 +204,27 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         return torch.tensor(numbers, dtype=torch.long, pin_memory=pinned).to(self._device, non_blocking=True)
 
 
-@functools.cache
-def _read(text: str) -> Method:
-    try:
-        return from_text(text)
-    except UsageError as error:
-        raise UsageError(f"{DEFAULT_VARIABLE}: {error}") from None
+def _default() -> Mode | None:
+    """The mode of requests that name none; its sampling would be lost here, for vLLM draws the tokens."""
+    mode = default_mode()
+    if mode is not None and (mode.drawing or mode.strategy):
+        raise UsageError(
+            f"{DEFAULT_VARIABLE}: {mode}: inside vLLM this is a method and nothing else; give sampling to vLLM with "
+            "--override-generation-config, as `entmin serve` does"
+        )
+    return mode
 
 
-def _default() -> Method | None:
-    text: Any = os.environ.get(DEFAULT_VARIABLE)
-    return _read(text) if text else None
+def _same_sampling(mode: Mode, params: SamplingParams) -> None:
+    """Refuse sampling in a request's mode that its own fields do not say too, for vLLM goes by those alone.
+
+    Raises:
+        UsageError: a setting differs.
+    """
+    for key, value in mode.drawing.items():
+        theirs = getattr(params, key)
+        if (max(0, theirs) if key == "top_k" else theirs) != value:
+            raise UsageError(
+                f"{key} is {value:g} in entmin_mode, and {theirs} in the request's own field, which vLLM goes by: "
+                f"set {key} there"
+            )

@@ -29,6 +29,7 @@ class AdaptiveTemperature(Method):
         "target_ratio": (0, 1),
         "threshold": (0, 20),
     }
+    request_limits: ClassVar[dict[str, int]] = {"max_iter": 200}
 
     tmax: float = 1.0
     """Upper end of the temperature search."""

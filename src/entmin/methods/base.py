@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from entmin.errors import UsageError
 from entmin.hyperparameters import Hyperparameters, Scalar, closest
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 PREFIX = "entmin_"
 METHOD_KEY = PREFIX + "method"
+_RESERVED = {"method", "mode", "preset", "strategy", "temperature", "top_p", "top_k", "min_p", "seed"}
+"""Names that mean something else where a mode is written."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Method(Hyperparameters):
     """Base of all decoding methods: hyper-parameters in, adjusted logits out, each row on its own."""
+
+    request_limits: ClassVar[dict[str, int]] = {}
+    """Hyper-parameters that cost time, and the most that a request to a server may ask of them."""
 
     def adjust(self, logits: Tensor) -> Tensor:
         """Map raw logits ``[B, V]`` to adjusted ones; float32 (float64 for float64), ``-inf`` entries kept."""
@@ -59,7 +64,14 @@ METHODS: dict[str, type[Method]] = {}
 
 
 def register_method(cls: type[Method]) -> type[Method]:
-    """Make a method known by its name; usable as a decorator."""
+    """Make a method known by its name; usable as a decorator.
+
+    Raises:
+        UsageError: one of its options has a name that means something else in a mode.
+    """
+    taken = _RESERVED & set(cls.options())
+    if taken:
+        raise UsageError(f"method {cls.name}: an option cannot be called {', '.join(sorted(taken))}; rename it")
     METHODS[cls.name] = cls
     return cls
 

@@ -30,6 +30,7 @@ class EmInf(Method):
         "learning_rate": (0, 100),
         "n_grad_steps": (0, 1000),
     }
+    request_limits: ClassVar[dict[str, int]] = {"n_grad_steps": 200}
 
     threshold: float = 0.3
     """Rows under this entropy (nats) are left alone; steps stop once it is reached."""

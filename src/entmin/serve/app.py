@@ -209,7 +209,7 @@ class Service:
             "created": 0,
             "owned_by": "entmin",
             "max_model_len": loaded.max_length,
-            "entmin": {"revision": loaded.revision, **self.served.method.to_args()},
+            "entmin": {"revision": loaded.revision, **self.served.mode.to_args()},
         }
 
 

@@ -17,7 +17,7 @@ from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.engine.prompts import encode_text
 from entmin.errors import EntminError
-from entmin.methods import Method
+from entmin.mode import Mode
 from entmin.serve.app import Service
 from entmin.serve.protocol import Served
 
@@ -27,7 +27,7 @@ _BACKLOG = 1024
 def serve_local(
     model: str,
     *,
-    method: Method,
+    mode: Mode,
     host: str,
     port: int,
     api_key: str | None,
@@ -42,7 +42,7 @@ def serve_local(
 
     Args:
         model: alias, folder or Hub id.
-        method: of requests that name none.
+        mode: of requests that name none; its sampling is for what a request leaves open.
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
         api_key: bearer token that clients must send; None lets everybody in.
@@ -59,12 +59,12 @@ def serve_local(
     with _bound(host, port) as listener:  # before the model is loaded, which takes long
         engine = Engine(load(model, **loading), **decoding)
         encode_text(engine.loaded, "a")  # the first call changes a tokenizer's settings, later ones only read them
-        served = Served(engine.loaded, served_name or model, method, max_tokens)
+        served = Served(engine.loaded, served_name or model, mode, max_tokens)
         service = Service(engine, served, api_key=api_key, max_queue=max_queue)
         _listen(listener, host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/v1"
-        print(f"serving {served.name} at {address} with {method.describe()}", file=sys.stderr, flush=True)
+        print(f"serving {served.name} at {address} with {mode}", file=sys.stderr, flush=True)
         config = uvicorn.Config(
             service.app(),
             lifespan="off",

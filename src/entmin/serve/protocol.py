@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from entmin.engine.loading import LoadedModel
-from entmin.engine.requests import Request, Sampling
-from entmin.methods import Method, Normal
+from entmin.engine.requests import Request
 from entmin.methods.base import PREFIX
-from entmin.methods.wire import requested
+from entmin.mode import Mode, Sampling
 from entmin.serve.fields import Fields, RequestError, blaming
 from entmin.serve.logprobs import MOST
 from entmin.serve.prompts import check_text, encode_messages, read_messages, read_prompts
+from entmin.wire import refuse_costly, requested
 
 _MOST_CHOICES = 128
 _MOST_STOPS, _LONGEST_STOP = 16, 256
@@ -53,7 +53,7 @@ class Served:
 
     loaded: LoadedModel
     name: str
-    method: Method
+    mode: Mode
     max_tokens: int | None = None
     """Length of answers whose request gives none; None is the API's own rule."""
 
@@ -141,9 +141,10 @@ def _common(
     include_usage = _include_usage(fields, stream)
     n = fields.whole("n", 1, _MOST_CHOICES) or 1
     seed = fields.whole("seed", -(1 << 63), (1 << 63) - 1)
-    chosen = Request([], _method(fields, served), _sampling(fields), stop=_stops(fields))
+    mode = _mode(fields, served, {} if seed is None else {"seed": seed})
+    chosen = Request([], mode.method, mode.sampling, stop=_stops(fields))
     form = replace(chosen, confidence=logprobs, alternatives=alternatives)
-    first = secrets.randbits(31) if seed is None else seed
+    first = secrets.randbits(31) if mode.seed is None else mode.seed
 
     def ask(prompts: list[list[int]], name: str, limit: int | None, otherwise: int | None) -> Ask:
         room = partial(_room, limit=limit, otherwise=otherwise, name=name, loaded=served.loaded)
@@ -188,16 +189,20 @@ def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str
     return limit or min(free, otherwise or free)
 
 
-def _method(fields: Fields, served: Served) -> Method:
+def _mode(fields: Fields, served: Served, seed: dict[str, int]) -> Mode:
     xargs = fields.take("vllm_xargs", dict, default={})
     for key in xargs:
         if not key.startswith(PREFIX):
             raise RequestError(f"vllm_xargs.{key} is not known here; names begin with {PREFIX}", f"vllm_xargs.{key}")
+    sampling = _sampling(fields)
     with blaming("vllm_xargs"):
-        return requested(xargs, served.method) or Normal()
+        mode = requested(xargs, served.mode, sampling | seed)
+        refuse_costly(mode.method, served.mode)
+    return mode
 
 
-def _sampling(fields: Fields) -> Sampling:
+def _sampling(fields: Fields) -> dict[str, Any]:
+    """The sampling fields that the request has."""
     given = {name: fields.take(name, float, int) for name in ("temperature", "top_p", "min_p")}
     top_k = fields.whole("top_k", -1, 1 << 30)
     given["top_k"] = None if top_k is None else max(0, top_k)  # vLLM's -1 keeps all tokens, as 0 does
@@ -205,7 +210,7 @@ def _sampling(fields: Fields) -> Sampling:
     for name, value in chosen.items():
         with blaming(name):
             Sampling(**{name: value})
-    return Sampling(**chosen)
+    return chosen
 
 
 def _stops(fields: Fields) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from typing import NoReturn
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.errors import UsageError
 from entmin.hosts import VLLM_VERSIONS
-from entmin.methods import Method
-from entmin.methods.wire import DEFAULT_VARIABLE
+from entmin.mode import Mode
+from entmin.wire import DEFAULT_VARIABLE
 
 PROCESSOR = "entmin.hosts.vllm:EntropyMinimizer"
+_SAMPLING_OPTION = "--override-generation-config"
 _COPIED_BY_RAY = "VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"
 
 _HOW_TO_GET_IT = (
@@ -28,7 +29,7 @@ _HOW_TO_GET_IT = (
 def serve_vllm(
     model: str,
     *,
-    method: Method | None,
+    mode: Mode | None,
     host: str,
     port: int,
     api_key: str | None,
@@ -39,7 +40,7 @@ def serve_vllm(
 
     Args:
         model: alias, folder or Hub id.
-        method: of requests that name none; None leaves what ``ENTMIN_DEFAULT_METHOD`` in the environment says.
+        mode: of requests that name none; None leaves what ``ENTMIN_DEFAULT_METHOD`` in the environment says.
         host: address to listen on.
         port: port to listen on.
         api_key: wanted from clients; handed over in the environment, where ``ps`` does not show it.
@@ -47,19 +48,41 @@ def serve_vllm(
         options: further options of ``vllm serve``, verbatim.
 
     Raises:
-        UsageError: vLLM is not installed or of another version, or `options` holds one that is set here.
+        UsageError: vLLM is not installed or of another version, `options` holds one that is set here, or vLLM has no
+            option for a setting of the mode.
     """
+    options = [*sampling_options(mode, options), *options]
     given = command(model, host=host, port=port, served_name=served_name, options=options)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(given[0], given, dict(os.environ) | environment(method, api_key))  # noqa: S606
+    os.execve(given[0], given, dict(os.environ) | environment(mode, api_key))  # noqa: S606
 
 
-def environment(method: Method | None, api_key: str | None) -> dict[str, str]:
+def sampling_options(mode: Mode | None, options: list[str]) -> list[str]:
+    """Options of vLLM for the sampling of a default mode, which a logits processor cannot see to.
+
+    Args:
+        mode: of requests that name none.
+        options: vLLM's options that the user gave.
+
+    Raises:
+        UsageError: a seed, for which vLLM has no such default, or the same option is among the user's.
+    """
+    drawing = {} if mode is None else mode.drawing
+    if "seed" in drawing:
+        raise UsageError(f"{mode}: vLLM has no default seed for requests: leave it out and send it with each request")
+    if not drawing:
+        return []
+    if any(option.replace("_", "-").startswith(_SAMPLING_OPTION) for option in options):
+        raise UsageError(f"{mode}: its sampling goes to vLLM as {_SAMPLING_OPTION}; give all of it in one of the two")
+    return [f"{_SAMPLING_OPTION}={json.dumps(drawing)}"]
+
+
+def environment(mode: Mode | None, api_key: str | None) -> dict[str, str]:
     """What the server is told in its environment; arguments are those of `serve_vllm`."""
     told = {}
-    if method is not None:
-        told[DEFAULT_VARIABLE] = json.dumps(method.to_args())
+    if mode is not None:
+        told[DEFAULT_VARIABLE] = str(Mode(mode.method))
     if api_key is not None:
         told["VLLM_API_KEY"] = api_key
     # Workers under Ray get only the variables that vLLM copies.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from entmin.engine.requests import Completion, Request, Sampling
+from entmin.engine.requests import Completion, Request
 from entmin.engine.scheduler import Scheduler
+from entmin.mode import Sampling
 from entmin.seeds import derive_seed
 from entmin.train.policy import Twin
 
