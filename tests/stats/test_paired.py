@@ -1,12 +1,17 @@
 import math
 import random
+import time
+from itertools import product
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, permutation_test
 
-from entmin.stats.paired import bonett_price, holm, mcnemar, paired_difference, sign_flip
+from entmin.stats import holm, mcnemar, paired_difference, wilson, worst_case
+from entmin.stats.melded import melded
+from entmin.stats.sign_flip import lattice, sign_flip
 
 
 def single(verdicts):
@@ -24,11 +29,35 @@ def test_mcnemar_is_the_exact_binomial_test(gained, lost):
     assert mcnemar(gained, lost) == pytest.approx(expected, abs=1e-12)
 
 
-def test_bonett_price_matches_the_published_example():
-    """Bonett and Price 2012, by their formula evaluated independently: n = 74, flips 30 and 8."""
-    p12, p21, n = 31 / 76, 9 / 76, 76
-    half = 1.959963984540054 * math.sqrt((p12 + p21 - (p12 - p21) ** 2) / n)
-    assert bonett_price(30, 8, 74) == pytest.approx((p12 - p21 - half, p12 - p21 + half))
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 60))
+def test_the_interval_of_single_samples_never_contradicts_the_test(gained, lost, same):
+    n = gained + lost + same
+    if n == 0:
+        return
+    low, high = melded(gained, lost, n)
+    estimate = (gained - lost) / n
+    assert -1 <= low <= estimate <= high <= 1
+    assert high > estimate or estimate == 1
+    assert low < estimate or estimate == -1
+    assert (low > 0 or high < 0) == (mcnemar(gained, lost) < 0.05)
+    assert melded(lost, gained, n) == pytest.approx((-high, -low), abs=1e-9)
+
+
+def test_the_melded_interval_against_its_definition_by_drawing():
+    """Quantiles of psi (2 theta - 1) from a million draws of the two confidence distributions."""
+    chance = np.random.default_rng(0)
+    gained, lost, n, draws = 30, 8, 74, 1_000_000
+    tilt = 2 * chance.beta(gained, lost + 1, draws) - 1
+    rate = np.where(tilt > 0, chance.beta(38, 37, draws), chance.beta(39, 36, draws))
+    assert melded(gained, lost, n)[0] == pytest.approx(np.quantile(tilt * rate, 0.025), abs=2e-3)
+    tilt = 2 * chance.beta(lost, gained + 1, draws) - 1
+    rate = np.where(tilt > 0, chance.beta(38, 37, draws), chance.beta(39, 36, draws))
+    assert melded(gained, lost, n)[1] == pytest.approx(-np.quantile(tilt * rate, 0.025), abs=2e-3)
+
+
+def test_another_level_is_another_width():
+    narrow, usual, wide = (melded(20, 7, 128, level) for level in (0.8, 0.95, 0.99))
+    assert wide[0] < usual[0] < narrow[0] < narrow[1] < usual[1] < wide[1]
 
 
 def test_no_flips_do_not_claim_certainty():
@@ -76,9 +105,70 @@ def test_several_samples_per_problem_use_problem_means():
 
 def test_sign_flip_is_uniform_under_the_null():
     chance = random.Random(1)
-    p_values = [sign_flip([chance.gauss(0, 1) for _ in range(12)], seed) for seed in range(60)]
+    p_values = [sign_flip([round(1000 * chance.gauss(0, 1)) for _ in range(12)]) for _ in range(60)]
     assert 0.3 < sum(p_values) / len(p_values) < 0.7
     assert sum(p < 0.05 for p in p_values) <= 8
+
+
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=11))
+def test_sign_flip_is_the_share_of_all_flips_that_are_as_extreme(units):
+    sums = [abs(sum(s * u for s, u in zip(signs, units, strict=True))) for signs in product((1, -1), repeat=len(units))]
+    assert sign_flip(units) == pytest.approx(sum(total >= abs(sum(units)) for total in sums) / len(sums))
+
+
+def test_sign_flip_agrees_with_scipys_permutation_test():
+    units = [3, -1, 4, 1, -5, 9, 2, -6, 5, 3]
+    found = permutation_test((units, [0] * 10), lambda a, b: sum(a) - sum(b), permutation_type="samples")
+    assert sign_flip(units) == pytest.approx(found.pvalue)
+
+
+def test_sign_flip_has_no_floor_and_is_fast():
+    started = time.perf_counter()
+    assert 0 < sign_flip([5, 7, 3, 1] * 200) < 1e-100
+    assert sign_flip([random.Random(i).randint(-32, 32) for i in range(1319)]) > 0
+    assert time.perf_counter() - started < 3
+
+
+def test_unequal_numbers_of_judged_samples_share_one_step():
+    assert lattice([(1, 2), (-1, 3), (0, 4)]) == [6, -4, 0]
+    assert lattice([(1, 31), (-1, 31), (2, 29), (-3, 30)] * 400)[:2] == [4, -4]  # rounded, both signs alike
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=25))
+def test_the_interval_of_several_samples_never_contradicts_the_test(problems):
+    run, base = ({str(i): [j < both[side] for j in range(4)] for i, both in enumerate(problems)} for side in (0, 1))
+    found = paired_difference(run, base)
+    assert -1 <= found.low <= found.difference <= found.high <= 1
+    assert found.low < found.high
+    assert (found.low > 0 or found.high < 0) == (found.p_value < 0.05)
+    turned = paired_difference(base, run)
+    assert (turned.p_value, turned.difference) == (found.p_value, -found.difference)
+
+
+def test_answers_not_judged_bound_the_difference_from_both_sides():
+    run = single([True, None, False, True])
+    base = single([False, False, None, True])
+    against, favour = worst_case(run, base)
+    assert (against.difference, favour.difference) == (0.0, 0.5)
+    assert against.n == favour.n == 4
+    assert paired_difference(run, base).n == 2
+    several = worst_case({"a": [True, None]}, {"a": [False, False], "b": [None]})
+    assert [one.difference for one in several] == [0.5, 1.0]
+
+
+def test_statsmodels_finds_the_same():
+    pytest.importorskip("statsmodels")
+    from statsmodels.stats.contingency_tables import mcnemar as other_mcnemar
+    from statsmodels.stats.multitest import multipletests
+    from statsmodels.stats.proportion import proportion_confint
+
+    for gained, lost in ((0, 1), (3, 9), (12, 12), (40, 17)):
+        table = [[50, lost], [gained, 50]]
+        assert mcnemar(gained, lost) == pytest.approx(other_mcnemar(table, exact=True).pvalue)
+    p_values = [0.001, 0.2, 0.03, 0.03, 0.8]
+    assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+    assert wilson(7, 30) == pytest.approx(proportion_confint(7, 30, method="wilson"))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

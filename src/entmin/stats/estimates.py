@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+from entmin.stats import beta_binomial
+
 Judged = Sequence[bool | None]
 Runs = Mapping[str, Judged]
 Equivalence = Callable[[str, str], bool | None]
@@ -36,8 +38,11 @@ class Estimate:
     """Problems in the estimate."""
     low: float | None
     high: float | None
-    interval: Literal["wilson", "student-t", "none"]
-    """Wilson for one verdict per problem, Student's t over problem means otherwise, none below two problems."""
+    interval: Literal["wilson", "beta-binomial", "student-t", "none"]
+    """Wilson for one verdict per problem, beta-binomial for several (avg@k), Student's t over problems for other values
+    in [0, 1] (pass@k), none where there is nothing to go by."""
+    notice: str | None = None
+    """Why the interval may be too narrow."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; a NaN value becomes None."""
@@ -63,7 +68,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of one value in [0, 1] per problem, with a 95 % interval."""
+    """The mean of one value in [0, 1] per problem, with a 95 % interval, never of zero width."""
     n = len(values)
     if n == 0:
         return Estimate(math.nan, 0, None, None, "none")
@@ -76,7 +81,10 @@ def estimate(values: Sequence[float]) -> Estimate:
     from scipy.stats import t
 
     half = float(t.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
-    return Estimate(mean, n, max(0.0, mean - half), min(1.0, mean + half), "student-t")
+    # Where all values are alike: the share of other problems that n alike ones cannot rule out.
+    unseen = 0.0 if half else 1 - 0.025 ** (1 / n)
+    low, high = mean * (1 - unseen) - half, mean + unseen * (1 - mean) + half
+    return Estimate(mean, n, max(0.0, low), min(1.0, high), "student-t")
 
 
 def _counts(judged: Judged) -> tuple[int, int]:
@@ -85,9 +93,20 @@ def _counts(judged: Judged) -> tuple[int, int]:
 
 
 def avg_at_k(runs: Runs) -> Estimate:
-    """The mean over problems of the share of right samples; with one sample each it is pass@1."""
-    counts = [_counts(judged) for judged in runs.values()]
-    return estimate([right / n for n, right in counts if n])
+    """The mean over problems of the share of right samples; with one sample each it is pass@1.
+
+    The interval is Wilson's for one sample per problem and `beta_binomial.interval` for several.
+    """
+    counts = [(n, right) for n, right in map(_counts, runs.values()) if n]
+    if all(n == 1 for n, _ in counts):
+        return estimate([float(right) for _, right in counts])
+    mean = fmean(right / n for n, right in counts)
+    low, high = beta_binomial.interval(counts)
+    between = sum(0 < right < n for n, right in counts)
+    notice = beta_binomial.NOTICE if between < beta_binomial.INTERMEDIATE else None
+    # With every sample right, or none, the middle of the posterior leaves out the end of the scale.
+    low, high = 0.0 if mean == 0 else min(low, mean), 1.0 if mean == 1 else max(high, mean)
+    return Estimate(mean, len(counts), low, high, "beta-binomial", notice)
 
 
 def unbiased_pass(n: int, right: int, k: int) -> float:
@@ -97,6 +116,8 @@ def unbiased_pass(n: int, right: int, k: int) -> float:
 
 def pass_at_k(runs: Runs, k: int) -> Estimate:
     """Unbiased pass@k over the problems that have at least k judged samples; `n` says how many those are."""
+    if k == 1:
+        return avg_at_k(runs)
     counts = [_counts(judged) for judged in runs.values()]
     return estimate([unbiased_pass(n, right, k) for n, right in counts if n >= k])
 

@@ -1,28 +1,25 @@
 """Two runs over the same problems and samples: is the difference real?
 
-The unit is the problem. With one judged sample per problem and run, the data are a 2x2 table of flips:
+The unit is the problem. Interval and p-value come from one family, so that they cannot contradict each other: the 95 %
+interval leaves out 0 exactly when p < 0.05. Both are for this comparison alone; Holm's correction (`holm`) is for the
+p-values of a whole report.
 
-1. interval: Bonett and Price (2012), the adjusted Wald interval for paired proportions; it keeps its width when nothing
-   flipped, where the plain one would claim certainty.
-2. p-value: exact McNemar (a binomial test on the flips).
-
-With several samples, the difference of a problem is that of its two means: Student's t interval (Bonett and Price where
-all differences are equal and have no spread), and a sign-flip permutation test. Several comparisons to one baseline are
-corrected by Holm.
+1. One judged sample per problem and run: exact McNemar, and the melded interval that belongs to it (melded.py).
+2. Several: the sign-flip test on the differences of problem means, and the interval that inverts it (sign_flip.py).
 """
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
+from typing import Literal
 
-from entmin.stats.estimates import Judged
-
-_Z = 1.959963984540054
-_PERMUTATIONS = 10_000
+from entmin.stats.estimates import Judged, Runs
+from entmin.stats.melded import melded
+from entmin.stats.power import minimum_detectable
+from entmin.stats.sign_flip import lattice, sign_flip, sign_flip_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,53 +30,73 @@ class PairedDifference:
     """NaN where no problem is judged in both."""
     low: float
     high: float
-    """The 95 % interval."""
+    """The interval, at `level`, inside [-1, 1]."""
     p_value: float
     """Two-sided, before correction for several comparisons."""
     n: int
     """Problems judged in both."""
     gained: int
-    """Problems (samples, with one each) on which the run does better."""
+    """Problems on which the run does better."""
     lost: int
     """And worse."""
+    level: float = 0.95
+    """Of the interval, for this comparison alone."""
+    test: Literal["mcnemar", "sign-flip", "none"] = "none"
+    """The family of interval and p-value."""
+
+    @property
+    def detectable(self) -> float:
+        """The least difference such a run finds with 80 % power at 5 %; NaN where it finds none so often."""
+        if self.test == "mcnemar":
+            return minimum_detectable(self.n, (self.gained + self.lost) / self.n)
+        # (1.96 + 0.84) standard errors, of which half the interval is 1.96.
+        found = 1.43 * (self.high - self.low) / 2 if self.level == 0.95 else math.nan
+        return found if found < 1 else math.nan
 
 
-def paired_difference(run: Mapping[str, Judged], baseline: Mapping[str, Judged], seed: int = 0) -> PairedDifference:
+NOTHING = PairedDifference(math.nan, math.nan, math.nan, math.nan, 0, 0, 0)
+
+
+def paired_difference(run: Runs, baseline: Runs, level: float = 0.95) -> PairedDifference:
     """Compare two runs; a sample not judged in either is left out of its problem.
 
     Args:
         run: problem id to the verdicts of its samples, in order.
         baseline: the same problems under the baseline.
-        seed: seeds the permutation test.
+        level: confidence of the interval.
     """
-    pairs = [
-        both
-        for problem in run
-        if problem in baseline
-        and (both := [(a, b) for a, b in zip(run[problem], baseline[problem], strict=False) if None not in (a, b)])
-    ]
-    differences = [fmean(bool(a) for a, _ in both) - fmean(bool(b) for _, b in both) for both in pairs]
+    pairs = [both for problem in run if (both := _judged_in_both(run[problem], baseline.get(problem, ())))]
+    if not pairs:
+        return NOTHING
+    changes = [(sum(bool(a) - bool(b) for a, b in both), len(both)) for both in pairs]
+    differences = [change / samples for change, samples in changes]
+    n, mean = len(pairs), fmean(differences)
     gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
-    n = len(differences)
-    if n == 0:
-        return PairedDifference(math.nan, math.nan, math.nan, math.nan, 0, 0, 0)
-    if all(len(both) == 1 for both in pairs):
-        low, high = bonett_price(gained, lost, n)
-        return PairedDifference(fmean(differences), low, high, mcnemar(gained, lost), n, gained, lost)
-    if n > 1 and min(differences) == max(differences):
-        # Without spread Student's interval would claim certainty; so these count as flips of their own size.
-        size = abs(differences[0]) or 1.0
-        low, high = (size * bound for bound in bonett_price(gained, lost, n))
-    else:
-        low, high = _student(differences)
-    return PairedDifference(fmean(differences), low, high, sign_flip(differences, seed), n, gained, lost)
+    if all(samples == 1 for _, samples in changes):
+        low, high = melded(gained, lost, n, level)
+        return PairedDifference(mean, low, high, mcnemar(gained, lost), n, gained, lost, level, "mcnemar")
+    units = lattice(changes)
+    p_value = sign_flip(units)
+    low, high = sign_flip_interval(differences, p_value, level)
+    return PairedDifference(mean, low, high, p_value, n, gained, lost, level, "sign-flip")
 
 
-def bonett_price(gained: int, lost: int, n: int) -> tuple[float, float]:
-    """Adjusted Wald 95 % interval of a difference of paired proportions, from the counts of flips."""
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = _Z * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    return max(-1.0, up - down - half), min(1.0, up - down + half)
+def _judged_in_both(run: Judged, baseline: Judged) -> list[tuple[bool, bool]]:
+    return [(a, b) for a, b in zip(run, baseline, strict=False) if a is not None and b is not None]
+
+
+def worst_case(run: Runs, baseline: Runs, level: float = 0.95) -> tuple[PairedDifference, PairedDifference]:
+    """The comparison if every answer nobody judged had been against the run, and if it had been for it."""
+
+    def filled(runs: Runs, verdict: bool) -> Runs:
+        return {
+            problem: [verdict if one is None else one for one in judged]
+            for problem, judged in runs.items()
+            if problem in run and problem in baseline
+        }
+
+    against = paired_difference(filled(run, False), filled(baseline, True), level)
+    return against, paired_difference(filled(run, True), filled(baseline, False), level)
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -88,30 +105,7 @@ def mcnemar(gained: int, lost: int) -> float:
     if flips == 0:
         return 1.0
     tail: int = sum(math.comb(flips, k) for k in range(min(gained, lost) + 1))
-    return min(1.0, tail / 2.0 ** (flips - 1))
-
-
-def sign_flip(differences: Sequence[float], seed: int = 0) -> float:
-    """Two-sided permutation p-value of a zero mean: each problem's difference may as well have had the other sign."""
-    nonzero = [d for d in differences if d != 0]
-    if not nonzero:
-        return 1.0
-    chance, observed = random.Random(seed), abs(sum(nonzero)) - 1e-12
-    extreme = sum(
-        abs(sum(d if bits >> i & 1 else -d for i, d in enumerate(nonzero))) >= observed
-        for bits in (chance.getrandbits(len(nonzero)) for _ in range(_PERMUTATIONS))
-    )
-    return (extreme + 1) / (_PERMUTATIONS + 1)
-
-
-def _student(differences: Sequence[float]) -> tuple[float, float]:
-    n = len(differences)
-    if n < 2:
-        return -1.0, 1.0
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
-    return fmean(differences) - half, fmean(differences) + half
+    return min(1.0, float(2 * tail / 2**flips))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
