@@ -24,7 +24,7 @@ SMALL = {
 
 
 def config(model, folder, method="em-ft", **changes):
-    return TrainConfig(method=method, model=str(model), output=str(folder), **{**SMALL, **changes}).resolved()
+    return TrainConfig(method=method, model=str(model), output=str(folder), **{**SMALL, **changes})
 
 
 def trainer_for(settings, steps=2):

@@ -54,7 +54,7 @@ def test_the_dry_run_names_the_command_with_what_was_set(entmin):
 
 def test_planning_needs_no_torch(entmin):
     code = (
-        "import sys; from entmin.train.config import load_config; from entmin.train.plan import describe, plan\n"
+        "import sys; from entmin.train.reading import load_config; from entmin.train.plan import describe, plan\n"
         "config = load_config(None, {'method': 'em-ft', 'model': 'smollm2-135m'}); describe(config, plan(config))\n"
         "sys.exit('torch' in sys.modules)"
     )
@@ -122,7 +122,7 @@ def test_operations_are_the_papers():
 
 def test_the_command_repeats_what_was_set():
     chosen = config(n=8, data_options={"digits": 3}, report=())
-    assert launch_command(chosen.resolved(), 1) == (
+    assert launch_command(chosen, 1) == (
         "entmin train em-rl Qwen/Qwen2.5-Math-7B --set 'data_options={\"digits\": 3}' --set batch_size=64 --set n=8 "
         "--set 'report=[]'"
     )

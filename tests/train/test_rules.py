@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entmin.train.rules import LEVELS, PLATEAU, RULES, SIGNAL, Limits, RuleEngine
+from entmin.train.rules import LEVELS, PLATEAU, RULES, SIGNAL, RuleEngine, WatchSettings
 
 HEALTHY = {
     "entropy": 1.0, "length": 80.0, "repetition": 0.05, "kl": 0.01, "distinct": 0.7, "agreement": 0.5,
@@ -15,8 +15,8 @@ HEALTHY = {
 }  # fmt: skip
 
 
-def run(stream, limits=None):
-    engine = RuleEngine(limits or Limits())
+def run(stream, settings=None):
+    engine = RuleEngine(settings or WatchSettings())
     for step, metrics in enumerate(stream, start=1):
         engine.update(step, metrics)
     return engine
@@ -57,10 +57,10 @@ def test_each_rule_hears_its_own_fall_once_and_no_other(rule, metric, curve, wor
     assert not engine.safe(rule)
     off = {
         "entropy-floor": "entropy_floor", "kl-cap": "kl_cap", "length-growth": "length_factor",
-        "length-collapse": "length_factor", "repetition": "repetition_cap", "distinct-floor": "distinct_floor",
+        "length-collapse": "length_factor", "repetition": "repetition_cap", "distinct-floor": "distinct_factor",
         "gradient": "gradient_factor", PLATEAU: "agreement_plateau", SIGNAL: "signal_steps",
     }  # fmt: skip
-    assert run(noisy(60, **curves), Limits(**{off[rule]: None})).alarms == []
+    assert run(noisy(60, **curves), WatchSettings(**{off[rule]: None})).alarms == []
 
 
 def test_the_message_says_from_where_to_where_and_how_fast():
@@ -86,7 +86,7 @@ def test_steps_without_a_gradient_do_not_make_a_usual_one_look_large():
 
 
 def test_a_checkpoint_is_safe_until_half_of_the_way_is_gone():
-    engine = RuleEngine(Limits(window=1))
+    engine = RuleEngine(WatchSettings(watch_window=1))
     safe = [engine.update(step, {"kl": 0.05 * step}) is not None and engine.safe("kl-cap") for step in range(12)]
     assert safe.index(False) == 6  # 0.25 is half of the cap
     assert engine.safe("entropy-floor")
@@ -100,7 +100,7 @@ def test_a_run_that_starts_beyond_a_limit_is_judged_by_half_of_what_was_left():
 
 def test_a_plateau_counts_only_after_a_rise_and_keeps_the_best_step():
     assert run([{"agreement": 0.5}] * 60).alarms == []
-    engine = RuleEngine(Limits(window=3, agreement_plateau=10))
+    engine = RuleEngine(WatchSettings(watch_window=3, agreement_plateau=10))
     safe = []
     for step in range(1, 40):
         engine.update(step, {"agreement": min(0.5 + 0.02 * step, 0.7) - (0.01 * max(0, step - 20))})
@@ -135,6 +135,6 @@ def test_no_stream_breaks_the_engine_and_no_rule_fires_twice(stream):
 
 @given(st.sampled_from(LEVELS), st.floats(0.001, 1000))
 def test_a_limit_always_lies_beyond_the_start(level, start):
-    limit = level.bound(Limits(), start)
+    limit = level.bound(WatchSettings(), start)
     assert level.sign * (limit - start) > 0
     assert min(start, limit) <= level.halfway(start, limit) <= max(start, limit)

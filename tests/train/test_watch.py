@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from entmin.errors import UsageError
 from entmin.report.training_figure import draw
 from entmin.train.curves import read_rows
-from entmin.train.rules import Limits
+from entmin.train.reading import load_config
+from entmin.train.rules import WatchSettings
 from entmin.train.watch import CollapseWatch
 from tests import tiny
 
@@ -56,7 +57,7 @@ def model(tmp_path_factory):
 
 def test_a_collapse_is_told_stopped_and_the_model_before_it_kept(tmp_path, model):
     said = []
-    watch = CollapseWatch(Limits(window=3), action="stop", save_every=2, announce=said.append)
+    watch = CollapseWatch(WatchSettings(watch_window=3, watch="stop", watch_save_every=2), announce=said.append)
     trainer = train(tmp_path / "run", model, watch)
     (message,) = said
     entropies = {row["step"]: row["entropy"] for row in read_rows(tmp_path / "run/curves.jsonl")}
@@ -85,10 +86,10 @@ def test_a_collapse_is_told_stopped_and_the_model_before_it_kept(tmp_path, model
 
 def test_a_warning_lets_the_run_go_on_and_off_is_silence(tmp_path, model):
     said = []
-    watch = CollapseWatch(Limits(window=3), action="warn", save_every=5, announce=said.append)
+    watch = CollapseWatch(WatchSettings(watch_window=3), announce=said.append)
     assert train(tmp_path / "warned", model, watch).state.global_step == 40
     assert len(said) == 1
-    silent = CollapseWatch(Limits(window=3), actions={"entropy-floor": "off"}, announce=said.append)
+    silent = CollapseWatch(WatchSettings(watch_window=3, watch_actions={"entropy-floor": "off"}), announce=said.append)
     train(tmp_path / "silent", model, silent)
     assert len(said) == 1
     assert not (tmp_path / "silent/before-entropy-floor").exists()
@@ -102,11 +103,11 @@ def test_a_gentle_run_is_left_alone(tmp_path, model):
 
 
 def test_a_resumed_run_remembers_how_it_began(tmp_path, model):
-    calm = CollapseWatch(Limits(window=3), action="warn", save_every=2, announce=lambda _: None)
+    calm = CollapseWatch(WatchSettings(watch_window=3, watch_save_every=2), announce=lambda _: None)
     train(tmp_path / "run", model, calm, steps=4)
     first = read_rows(tmp_path / "run/curves.jsonl")[0]["entropy"]
     said = []
-    again = CollapseWatch(Limits(window=3), action="stop", save_every=2, announce=said.append)
+    again = CollapseWatch(WatchSettings(watch_window=3, watch="stop", watch_save_every=2), announce=said.append)
     train(tmp_path / "run", model, again, resume=True)
     assert f"entropy fell from {first:.2g} to" in said[0]
     assert (tmp_path / "run/before-entropy-floor").is_dir()
@@ -114,9 +115,8 @@ def test_a_resumed_run_remembers_how_it_began(tmp_path, model):
 
 def test_a_fall_before_the_first_checkpoint_says_so(tmp_path, model):
     said = []
-    train(
-        tmp_path / "run", model, CollapseWatch(Limits(window=1), "stop", save_every=50, announce=said.append), rate=0.2
-    )
+    settings = WatchSettings(watch_window=1, watch="stop", watch_save_every=50)
+    train(tmp_path / "run", model, CollapseWatch(settings, announce=said.append), rate=0.2)
     assert "only the initial model is from before the fall" in said[0]
 
 
@@ -141,6 +141,6 @@ def test_several_runs_are_drawn_side_by_side_with_held_out_accuracy(tmp_path):
 
 def test_unknown_rules_and_actions_are_refused():
     with pytest.raises(UsageError, match="no rule entropy; rules: entropy-floor"):
-        CollapseWatch(actions={"entropy": "stop"})
-    with pytest.raises(UsageError, match="cannot shout; actions: warn, stop, off"):
-        CollapseWatch(action="shout")
+        WatchSettings(watch_actions={"entropy": "stop"})
+    with pytest.raises(UsageError, match=r"'watch': input should be 'warn', 'stop' or 'off' \(given: 'shout'\)"):
+        load_config(None, {"method": "em-ft", "model": "m", "watch": "shout"})

@@ -1,52 +1,17 @@
-"""From our settings to TRL's arguments. Sizes of one step are divided among processes and micro-batches here."""
+"""From our settings to TRL's arguments."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
-from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place
 
 
-@dataclass(frozen=True)
-class Split:
-    """How one optimiser step is divided."""
-
-    processes: int
-    micro: int
-    """Samples of one forward pass of one process."""
-    accumulate: int
-    """Forward and backward passes per optimiser step, in each process."""
-
-
-def split_for(config: TrainConfig, processes: int | None = None) -> Split:
-    """Divide a step's samples among processes and micro-batches.
-
-    Args:
-        config: resolved settings.
-        processes: how many; default: what the launcher says.
-
-    Raises:
-        UsageError: the samples cannot be divided evenly.
-    """
-    processes = processes or int(os.environ.get("WORLD_SIZE", "1"))
-    if config.batch_size % processes:
-        raise UsageError(f"batch_size {config.batch_size} cannot be divided among {processes} processes")
-    rows = config.batch_size // processes * (config.n or 1)
-    micro = min(config.micro_batch, rows)
-    if rows % micro:
-        raise UsageError(
-            f"{rows} samples per process cannot be split into micro-batches of {micro}; change micro_batch"
-        )
-    return Split(processes, micro, rows // micro)
-
-
 def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
     """Arguments that every trainer takes."""
-    split = split_for(config)
+    split = config.divided()
     schedule = "constant_with_warmup" if config.schedule == "constant" else config.schedule
     return {
         "output_dir": config.output,

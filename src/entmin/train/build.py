@@ -34,7 +34,7 @@ def build_trainer(
     """
     logging.getLogger("trl").setLevel(logging.WARNING)
     rows = in_order(prompts.rows, steps * config.batch_size, config.seed)
-    answers = Answers(prompts.kind, prompts.source, config.n or 1)
+    answers = Answers(prompts.kind, prompts.source, config.n)
     common = {
         "model": loaded.model,
         "train_dataset": rows,

@@ -26,10 +26,10 @@ import shlex
 from dataclasses import dataclass
 
 from entmin.errors import UsageError
-from entmin.train.config import TrainConfig
+from entmin.train.config import Split, TrainConfig
 from entmin.train.data.named import NAMED
+from entmin.train.rules import WatchSettings
 from entmin.train.shapes import Shape, shape_of
-from entmin.train.watch_settings import WatchSettings
 
 _GIB = 1 << 30
 _HEAD_TILE = 1024
@@ -64,24 +64,19 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
     Raises:
         UsageError: the model's sizes are not known, or the batch cannot be divided.
     """
-    config = config.resolved()
     if gpus < 1:
         raise UsageError(f"gpus must be at least 1, not {gpus}")
-    if config.batch_size % gpus:
-        raise UsageError(f"batch_size {config.batch_size} cannot be divided among {gpus} GPUs")
-    rows = config.batch_size // gpus * (config.n or 1)
-    if rows % min(config.micro_batch, rows):
-        raise UsageError(f"{rows} samples per GPU cannot be split into micro-batches of {config.micro_batch}")
+    split = config.divided(gpus)
     shape = shape_of(config.model)
     trained = shape.adapter_parameters(config.lora_rank) if config.lora else shape.parameters
-    samples = config.batch_size * (config.n or 1)
+    samples = config.batch_size * config.n
     tokens = samples * config.max_tokens
     passes = (0 if config.method == "sft" else 2) + (2 if config.kl else 0) + 6
     prompts = _prompts(config)
     steps = config.max_steps or (
         None if prompts is None else max(1, round(config.epochs * prompts / config.batch_size))
     )
-    memory = _memory(config, shape, trained, gpus)
+    memory = _memory(config, shape, trained, split)
     return Plan(
         shape.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * shape.parameters * tokens
     )
@@ -93,12 +88,12 @@ def _prompts(config: TrainConfig) -> int | None:
     return config.limit or (NAMED[config.data].size if config.data in NAMED else None)
 
 
-def _memory(config: TrainConfig, shape: Shape, trained: int, gpus: int) -> dict[str, int]:
-    rows = config.batch_size // gpus * (config.n or 1)
+def _memory(config: TrainConfig, shape: Shape, trained: int, split: Split) -> dict[str, int]:
+    gpus, rows = split.processes, split.micro * split.accumulate
     context = config.max_prompt_tokens + config.max_tokens
     everything = shape.parameters
     unit = max(shape.layer_parameters, shape.vocab * shape.hidden)
-    tokens = min(config.micro_batch, rows) * context
+    tokens = split.micro * context
     kept = 5 * shape.hidden + 2 * (shape.heads + shape.kv_heads) * shape.head + 4 * shape.intermediate
     alive = shape.hidden * shape.layers + kept if config.gradient_checkpointing else kept * shape.layers
     here = config.rollouts == "transformers" and config.method != "sft"
@@ -118,7 +113,6 @@ def _memory(config: TrainConfig, shape: Shape, trained: int, gpus: int) -> dict[
 
 def describe(config: TrainConfig, found: Plan, file: str | None = None) -> list[str]:
     """The plan as lines for a person: settings, data, memory, work, command."""
-    config = config.resolved()
     values = config.model_dump(mode="json")
     order = sorted(values, key=lambda name: name in WatchSettings.model_fields)
     settings = [f"  {name}: {values[name]}" for name in order]
@@ -152,17 +146,10 @@ def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> s
     """The shell command that starts the run on `gpus` GPUs of one machine."""
     run = ["train", config.method, config.model, *(["--config", file] if file else [])]
     if not file:
-        default = TrainConfig(method=config.method, model=config.model).resolved()
-        changed = config.model_dump(mode="json")
-        for name, value in default.model_dump(mode="json").items():
-            if changed[name] != value:
-                run += ["--set", f"{name}={_setting(changed[name])}"]
+        for name, value in config.changed().items():
+            run += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     if gpus == 1:
         return shlex.join(["entmin", *run])
     sharding = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP".split()
     launch = ["accelerate", "launch", "--num_processes", str(gpus), *sharding, "-m", "entmin"]
     return shlex.join([*launch, *run])
-
-
-def _setting(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -1,45 +1,49 @@
 """Intrinsic rewards by name: one function and one `register_reward` line each, plugins included.
 
-A reward looks at a `Drawn` batch of samples, whose costly properties are computed when they are first read, and returns
-one number per sample. No label is in it. The formulas are `entmin.core.rewards`. Importing this module needs no torch.
+A reward looks at `entmin.train.trainers.intrinsic.Samples`, whose costly properties are computed when they are first
+read, and returns one number per sample. No label is in it. The formulas are `entmin.core.rewards`. Importing this
+module needs no torch.
 """
 
 from __future__ import annotations
 
 import random as stdlib_random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import field_validator
+
+from entmin.errors import UsageError
+from entmin.train.fields import NonNegative, Settings, Share, suggestion
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from entmin.train.config import TrainConfig
+    from entmin.train.trainers.intrinsic import Samples
 
 
-class Drawn(Protocol):
-    """What a reward may look at: B samples, groups of n to a prompt standing together."""
+class RewardSettings(Settings):
+    """The part of a run's settings that rewards read."""
 
-    n: int
-    """Samples per prompt."""
-    answers: list[str | None]
-    """``[B]`` texts, equal within a group where answers are equal; None without an answer."""
-    streams: list[int]
-    """``[B]`` numbers of the samples' random streams, unique in a run."""
+    reward: str = "token-entropy"
+    """Reward of em-rl."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """Over the tokens of a completion, in the em-ft loss and the em-rl reward (published code: mean; paper: sum)."""
+    rent_share: Share = 0.2
+    """Share of a completion's tokens, at its end, that the reward `rent` looks at."""
+    seed: NonNegative = 0
+    """Of data order, samples and initial adapters."""
 
-    @property
-    def scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The policy's (log-probabilities, full-vocabulary entropies, mask), each ``[B, T]``, nats."""
-
-    @property
-    def mean_logprobs(self) -> tuple[Tensor, int]:
-        """``[B, T]`` means of log p over the vocabulary, and its size; costs a forward pass."""
-
-    @property
-    def answer_ids(self) -> Tensor:
-        """``[B]`` integers, equal where answers are; -1 without an answer."""
+    @field_validator("reward")
+    @classmethod
+    def _known_reward(cls, given: str) -> str:
+        known = reward_summaries()
+        if given not in known:
+            raise UsageError(f"unknown reward {given!r}{suggestion(given, known)}; rewards: {', '.join(known)}")
+        return given
 
 
-Reward = Callable[[Drawn, "TrainConfig"], "Tensor"]
+Reward = Callable[["Samples", RewardSettings], "Tensor"]
 
 
 class _Registered(NamedTuple):
@@ -68,64 +72,64 @@ def reward_summaries() -> dict[str, str]:
     return {name: found.summary for name, found in _REWARDS.items()}
 
 
-def reward_function(config: TrainConfig) -> Callable[[Drawn], Tensor]:
+def reward_function(settings: RewardSettings) -> Callable[[Samples], Tensor]:
     """The reward that a configuration names, with its options filled in."""
-    function = _REWARDS[config.reward].function
-    return lambda drawn: function(drawn, config)
+    function = _REWARDS[settings.reward].function
+    return lambda samples: function(samples, settings)
 
 
-def _measured(drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+def _measured(samples: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """(entropies, log-probabilities, mask), the order in which `entmin.core.rewards` takes them."""
-    logprobs, entropies, mask = drawn.scores
+    logprobs, entropies, mask = samples.scores
     return entropies, logprobs, mask
 
 
 @register_reward("token-entropy", "minus the entropy of every token (EM-RL token)")
-def _token_entropy(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _token_entropy(samples: Samples, settings: RewardSettings) -> Tensor:
     from entmin.core import rewards
 
-    return rewards.token_entropy(*_measured(drawn), reduction=config.reduction)
+    return rewards.token_entropy(*_measured(samples), reduction=settings.reduction)
 
 
 @register_reward("sequence-logprob", "log-probability of the answer (EM-RL sequence)")
-def _sequence_logprob(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _sequence_logprob(samples: Samples, settings: RewardSettings) -> Tensor:
     from entmin.core import rewards
 
-    return rewards.sequence_logprob(*_measured(drawn), reduction=config.reduction)
+    return rewards.sequence_logprob(*_measured(samples), reduction=settings.reduction)
 
 
 @register_reward("self-certainty", "KL from the uniform distribution (Intuitor)")
-def _self_certainty(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _self_certainty(samples: Samples, settings: RewardSettings) -> Tensor:
     from entmin.core import rewards
 
-    entropies, logprobs, mask = _measured(drawn)
-    means, vocabulary = drawn.mean_logprobs
+    entropies, logprobs, mask = _measured(samples)
+    means, vocabulary = samples.mean_logprobs
     return rewards.self_certainty(entropies, logprobs, mask, mean_logprobs=means.to(mask.device), vocabulary=vocabulary)
 
 
 @register_reward("rent", "minus the entropy of the last tokens (RENT)")
-def _rent(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _rent(samples: Samples, settings: RewardSettings) -> Tensor:
     from entmin.core import rewards
 
-    return rewards.rent(*_measured(drawn), share=config.rent_share)
+    return rewards.rent(*_measured(samples), share=settings.rent_share)
 
 
 @register_reward("majority", "share of samples with the same answer (self-consistency)")
-def _majority(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _majority(samples: Samples, settings: RewardSettings) -> Tensor:
     from entmin.core import rewards
 
-    return rewards.majority(drawn.answer_ids, drawn.n)
+    return rewards.majority(samples.answer_ids, samples.n)
 
 
 @register_reward("random", "uniform numbers, a control")
-def _random(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _random(samples: Samples, settings: RewardSettings) -> Tensor:
     import torch
 
-    return torch.tensor([stdlib_random.Random(f"{config.seed}:reward:{s}").random() for s in drawn.streams])
+    return torch.tensor([stdlib_random.Random(f"{settings.seed}:reward:{s}").random() for s in samples.streams])
 
 
 @register_reward("format-only", "1 for an answer that can be extracted, a control")
-def _format_only(drawn: Drawn, config: TrainConfig) -> Tensor:
+def _format_only(samples: Samples, settings: RewardSettings) -> Tensor:
     import torch
 
-    return torch.tensor([float(answer is not None) for answer in drawn.answers])
+    return torch.tensor([float(answer is not None) for answer in samples.answers])

@@ -22,37 +22,58 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from entmin.errors import UsageError
+from entmin.train.fields import Action, Amount, Factor, Free, NonNegative, Positive, Settings, Share
 
 METRICS = ("entropy", "length", "repetition", "kl", "distinct", "agreement", "reward_std", "grad_norm")
 ALIASES = {"completions/mean_length": "length", "completions/clipped_ratio": "clipped"}
 """TRL's own names of the same metrics."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Thresholds of all rules; None switches a rule off."""
+class WatchSettings(Settings):
+    """The part of a run's settings that the watch reads; null as threshold switches a rule off."""
 
-    window: int = 5
-    """Steps in the median that smooths a metric."""
-    entropy_floor: float | None = 0.05
-    """Nats per token. Reward is bought with entropy, R = b - a exp(H) (arXiv:2505.22617): at 0.05 all is spent."""
-    kl_cap: float | None = 0.5
-    """Nats per token to the initial model: its probability of what is now said has fallen by two fifths per token."""
-    length_factor: float | None = 3.0
-    """Mean length relative to the first step, in either direction."""
-    repetition_cap: float | None = 0.3
-    """Share of 4-grams that repeat; worked mathematics stays near 0.1."""
-    distinct_floor: float | None = 0.3
-    """Distinct answers per prompt over samples: with 4 samples 0.25 is one answer only."""
-    agreement_plateau: int | None = 20
-    """Steps without a rise in the share of the majority answer."""
-    agreement_rise: float = 0.01
-    """What counts as a rise."""
-    signal_steps: int | None = 10
-    """Steps in a row in which the rewards of a prompt's samples did not differ."""
-    gradient_factor: float | None = 100.0
-    """Gradient norm relative to the first step; one that is not finite fires at once."""
+    watch: Free[Action] = "warn"
+    """What the collapse watch does when a rule fires: say so, also end the training, or nothing."""
+    entropy_floor: Free[Amount | None] = 0.05
+    """Collapse rule: mean token entropy, nats. Reward is bought with entropy, R = b - a exp(H) (arXiv:2505.22617): at
+    0.05 all is spent."""
+    kl_cap: Free[Amount | None] = 0.5
+    """Collapse rule: KL to the initial model, nats per token: at 0.5 each token of what is now said has lost two fifths
+    of its probability."""
+    length_factor: Free[Factor | None] = 3.0
+    """Collapse rule: mean length relative to the first step, longer or shorter."""
+    repetition_cap: Free[Share | None] = 0.3
+    """Collapse rule: share of 4-grams that repeat; worked mathematics stays near 0.1."""
+    distinct_factor: Free[Annotated[float, Field(ge=1)] | None] = 1.2
+    """Collapse rule: distinct answers per prompt, where 1 means that all n samples say the same."""
+    agreement_plateau: Free[Positive | None] = 20
+    """Collapse rule: steps without a rise in the share of the majority answer."""
+    signal_steps: Free[Positive | None] = 10
+    """Collapse rule: steps in a row in which no prompt's samples differed in reward."""
+    gradient_factor: Free[Factor | None] = 100.0
+    """Collapse rule: gradient norm relative to the first step; one that is not finite fires at once."""
+    watch_window: Free[Positive] = 5
+    """Steps in the median that smooths the watched curves."""
+    watch_save_every: Free[NonNegative] = 5
+    """Least steps between checkpoints made for the watch, so that one is from before a fall; 0: none."""
+    watch_actions: Free[dict[str, Action]] = Field(default_factory=dict)
+    """What single rules do, by name, such as {"kl-cap": "stop"}; `watch` is for all others."""
+
+    @field_validator("watch_actions")
+    @classmethod
+    def _known_rules(cls, given: dict[str, Action]) -> dict[str, Action]:
+        if unknown := sorted(set(given) - set(RULES)):
+            raise UsageError(f"the watch has no rule {', '.join(unknown)}; rules: {', '.join(RULES)}")
+        return given
+
+    def action(self, rule: str) -> Action:
+        """What is done when a rule fires."""
+        return self.watch_actions.get(rule, self.watch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +96,15 @@ class Level:
     metric: str
     sign: Literal[1, -1]
     """1: the limit is above; -1: below."""
-    limit: Callable[[Limits, float], float | None]
-    """From the limits and the metric's first value."""
+    limit: Callable[[WatchSettings, float, int], float | None]
+    """From the settings, the metric's first value and the samples per prompt."""
     words: str
     """Template of the message: start, now, limit, steps."""
     logarithmic: bool = False
 
-    def bound(self, limits: Limits, start: float) -> float | None:
-        """The limit of this run; None where the rule is off."""
-        limit = self.limit(limits, start)
+    def bound(self, settings: WatchSettings, start: float, n: int = 4) -> float | None:
+        """The limit of a run with n samples per prompt; None where the rule is off."""
+        limit = self.limit(settings, start, n)
         if limit is None or self.sign * (limit - start) > 0:
             return limit
         return start / 2 if self.sign < 0 else (start + 1) / 2 if start < 1 else 2 * start
@@ -93,46 +114,48 @@ class Level:
         return math.sqrt(start * limit) if self.logarithmic and start > 0 < limit else (start + limit) / 2
 
 
-def _times(factor: float | None, start: float, power: int) -> float | None:
+def _times(factor: float | None, start: float, power: int = 1) -> float | None:
     return None if factor is None else start * factor**power
 
 
 LEVELS = (
     Level(
-        "entropy-floor", "entropy", -1, lambda limits, _: limits.entropy_floor,
+        "entropy-floor", "entropy", -1, lambda settings, *_: settings.entropy_floor,
         "entropy fell from {start:.2g} to {now:.2g} nats a token within {steps} steps: the model now gives nearly the "
         "same answer whatever is drawn", logarithmic=True,
     ),
     Level(
-        "kl-cap", "kl", 1, lambda limits, _: limits.kl_cap,
+        "kl-cap", "kl", 1, lambda settings, *_: settings.kl_cap,
         "KL to the initial model rose to {now:.2g} nats a token (cap {limit:.2g}) within {steps} steps: the model has "
         "drifted far from what it could do before",
     ),
     Level(
-        "length-growth", "length", 1, lambda limits, start: _times(limits.length_factor, start, 1),
+        "length-growth", "length", 1, lambda settings, start, _: _times(settings.length_factor, start),
         "answers grew from {start:.0f} to {now:.0f} tokens within {steps} steps: confident filler is being written",
         logarithmic=True,
     ),
     Level(
-        "length-collapse", "length", -1, lambda limits, start: _times(limits.length_factor, start, -1),
+        "length-collapse", "length", -1, lambda settings, start, _: _times(settings.length_factor, start, -1),
         "answers shrank from {start:.0f} to {now:.0f} tokens within {steps} steps: the reasoning is being left out",
         logarithmic=True,
     ),
     Level(
-        "repetition", "repetition", 1, lambda limits, _: limits.repetition_cap,
+        "repetition", "repetition", 1, lambda settings, *_: settings.repetition_cap,
         "{now:.0%} of the 4-grams in an answer repeat (at first {start:.0%}): the model goes in circles",
     ),
     Level(
-        "distinct-floor", "distinct", -1, lambda limits, _: limits.distinct_floor,
+        "distinct-floor", "distinct", -1, lambda settings, _, n: _times(settings.distinct_factor, 1 / n),
         "distinct answers fell from {start:.0%} to {now:.0%} of the samples within {steps} steps: all samples of a "
         "prompt say the same, so pass@k can no longer exceed pass@1",
     ),
     Level(
-        "gradient", "grad_norm", 1, lambda limits, start: _times(limits.gradient_factor, start, 1),
+        "gradient", "grad_norm", 1, lambda settings, start, _: _times(settings.gradient_factor, start),
         "the gradient norm went from {start:.2g} to {now:.2g} within {steps} steps: the run is unstable; lower the "
         "learning rate", logarithmic=True,
     ),
 )  # fmt: skip
+_RISE = 0.01
+"""What counts as a rise of the agreement."""
 PLATEAU, SIGNAL = "agreement-plateau", "no-signal"
 RULES = (*(level.name for level in LEVELS), PLATEAU, SIGNAL)
 
@@ -162,11 +185,12 @@ class _Series:
 class RuleEngine:
     """Feeds on (step, metrics) and says which rules fire; knows nothing of trainers or files."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, settings: WatchSettings, n: int = 4) -> None:
+        """Watch by the thresholds in `settings` a run of n samples per prompt."""
+        self.settings, self._n = settings, n
         self.alarms: list[Alarm] = []
         self.best_agreement, self.best_step = math.nan, 0
-        self._series = {metric: _Series(limits.window) for metric in METRICS}
+        self._series = {metric: _Series(settings.watch_window) for metric in METRICS}
         self._silent = 0
         self._step = 0
 
@@ -200,12 +224,12 @@ class RuleEngine:
         if rule in {alarm.rule for alarm in self.alarms}:
             return False
         if rule == PLATEAU:
-            return self._step - self.best_step < self.limits.window or math.isnan(self.best_agreement)
+            return self._step - self.best_step < self.settings.watch_window or math.isnan(self.best_agreement)
         if rule == SIGNAL:
             return self._silent == 0
         level = next(level for level in LEVELS if level.name == rule)
         series = self._series[level.metric]
-        limit = level.bound(self.limits, series.first)
+        limit = level.bound(self.settings, series.first, self._n)
         if not series.recent or limit is None:
             return True
         # The latest value as well: a sudden fall must not hide behind its own smoothing.
@@ -217,7 +241,7 @@ class RuleEngine:
         """First and current value of every metric, the best agreement, and the alarms."""
         seen = {name: series for name, series in self._series.items() if series.recent}
         return {
-            "limits": asdict(self.limits),
+            "limits": self.settings.model_dump(include=set(WatchSettings.model_fields)),
             "last_step": self._step,
             "metrics": {name: {"first": s.first, "last": median(s.recent)} for name, s in seen.items()},
             "best_agreement": None if math.isnan(self.best_agreement) else self.best_agreement,
@@ -227,7 +251,7 @@ class RuleEngine:
 
     def _level(self, level: Level, step: int) -> Alarm | None:
         series = self._series[level.metric]
-        now, limit = series.smooth, level.bound(self.limits, series.first)
+        now, limit = series.smooth, level.bound(self.settings, series.first, self._n)
         if now is None or limit is None or level.sign * (now - limit) < 0:
             return None
         steps = step - series.first_step
@@ -236,19 +260,19 @@ class RuleEngine:
         )
 
     def _not_finite(self, step: int, value: float) -> Alarm | None:
-        if self.limits.gradient_factor is None:
+        if self.settings.gradient_factor is None:
             return None
         words = "the gradient is not finite: the weights are being destroyed; lower the learning rate"
         return Alarm("gradient", step, value, math.inf, words)
 
     def _plateau(self, step: int) -> Alarm | None:
-        series, patience = self._series["agreement"], self.limits.agreement_plateau
+        series, patience = self._series["agreement"], self.settings.agreement_plateau
         now = series.smooth
         if now is None:
             return None
-        if math.isnan(self.best_agreement) or now >= self.best_agreement + self.limits.agreement_rise:
+        if math.isnan(self.best_agreement) or now >= self.best_agreement + _RISE:
             self.best_agreement, self.best_step = now, step
-        risen = self.best_agreement >= series.first + self.limits.agreement_rise
+        risen = self.best_agreement >= series.first + _RISE
         if patience is None or not risen or step - self.best_step < patience:
             return None
         words = (
@@ -259,7 +283,7 @@ class RuleEngine:
 
     def _signal(self, step: int, spread: float) -> Alarm | None:
         self._silent = self._silent + 1 if abs(spread) < 1e-8 else 0
-        patience = self.limits.signal_steps
+        patience = self.settings.signal_steps
         if patience is None or self._silent < patience:
             return None
         words = (

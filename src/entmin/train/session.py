@@ -25,7 +25,7 @@ from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
 from entmin.train.card import write_card
-from entmin.train.config import TrainConfig
+from entmin.train.config import TrainConfig, default_settings, fixed_settings
 from entmin.train.curves import Curves
 from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
@@ -38,21 +38,13 @@ from entmin.train.trainers.checkpoints import checkpoints, writing
 from entmin.train.watch import CollapseWatch
 
 RECORD = "run.json"
-MAY_CHANGE = {
-    "max_steps", "epochs", "output", "micro_batch", "rollout_batch", "save_every", "keep_checkpoints", "report",
-    "push_to_hub", "eval_every", "eval_limit", "eval_samples", "eval_data", "watch", "entropy_floor", "kl_cap",
-    "agreement_plateau", "length_factor", "repetition_cap", "distinct_factor", "signal_steps", "gradient_factor",
-    "watch_window", "watch_save_every", "watch_actions", "device", "gradient_checkpointing", "rollouts", "vllm_url",
-    "vllm_weights",
-}  # fmt: skip
-"""Settings that a resumed run may change; any other would make its curve mean something else."""
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """Run one training session to its end, or to the first Ctrl-C.
 
     Args:
-        config: settings; `TrainConfig.resolved` is applied here.
+        config: settings.
         resume: go on from the newest complete checkpoint in the output folder.
 
     Returns:
@@ -63,9 +55,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         Interrupted: stopped by the user; a checkpoint was saved.
         EntminError: the model cannot be loaded, or writing failed.
     """
-    config = config.resolved()
     require_packages(config.report)
-    watch = CollapseWatch.of(config) if config.watch != "off" else None
+    watch = CollapseWatch(config, config.n, config.updates_per_rollout) if config.watch != "off" else None
     folder = Path(config.output)
     newest = _check_folder(folder, config, resume)
     logging.set_verbosity_error()
@@ -113,7 +104,7 @@ def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
 
 def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
     """Replace fresh samples by answers of the initial model."""
-    samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n or 1, config.seed)
+    samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n, config.seed)
     samples.prepare(trainer.model, [token_ids(prompt, loaded.tokenizer) for prompt in trainer.train_dataset["prompt"]])
     trainer._sampler = samples
 
@@ -139,10 +130,10 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | Non
         return None
     if not record.exists():
         raise UsageError(f"{folder} holds no run to resume; leave --resume out to start one")
-    before, now = json.loads(record.read_text()), json.loads(config.model_dump_json())
-    changed = [name for name in now if name not in MAY_CHANGE and before.get(name) != now[name]]
-    if changed:
-        listed = ", ".join(f"{name} was {before.get(name)!r}, is {now[name]!r}" for name in changed)
+    now = config.model_dump(mode="json")
+    before = default_settings(config.method, config.model) | json.loads(record.read_text())
+    if changed := [name for name in fixed_settings() if before[name] != now[name]]:
+        listed = ", ".join(f"{name} was {before[name]!r}, is {now[name]!r}" for name in changed)
         raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
     return found[-1] if found else None
 

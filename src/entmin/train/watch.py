@@ -12,18 +12,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
-from entmin.errors import UsageError
 from entmin.report.training_figure import CURVES, WATCH, draw
-from entmin.train.config import TrainConfig
 from entmin.train.curves import read_rows
-from entmin.train.rules import RULES, Alarm, Limits, RuleEngine
-from entmin.train.watch_settings import Action
+from entmin.train.fields import Action
+from entmin.train.rules import RULES, Alarm, RuleEngine, WatchSettings
 
 _KEPT = "watch"
 _STATE = "kept.json"
@@ -39,33 +37,23 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
 
     def __init__(
         self,
-        limits: Limits | None = None,
-        action: Action = "warn",
-        actions: Mapping[str, Action] | None = None,
-        save_every: int = 5,
+        settings: WatchSettings | None = None,
+        n: int = 4,
+        updates_per_rollout: int = 1,
         announce: Callable[[str], None] = _announce,
     ) -> None:
-        """Watch by `limits`.
+        """Watch one run.
 
         Args:
-            limits: Thresholds of the rules.
-            action: What happens when a rule fires: ``warn`` says so, ``stop`` also ends the training, ``off`` ignores.
-            actions: The same for single rules, by their names in `rules.RULES`.
-            save_every: Steps between checkpoints, so that there is one from before a fall; 0 leaves saving alone.
-            announce: Receives the warnings; by default they go to standard error.
-
-        Raises:
-            UsageError: an unknown rule or action.
+            settings: thresholds, actions and how often to save; a `TrainConfig` is one.
+            n: samples per prompt.
+            updates_per_rollout: checkpoints are made after a multiple of this many steps, where a run can resume.
+            announce: receives the warnings; by default they go to standard error.
         """
-        self.actions: dict[str, Action] = {**dict.fromkeys(RULES, action), **(actions or {})}
-        unknown = sorted(set(self.actions) - set(RULES))
-        if unknown:
-            raise UsageError(f"the watch has no rule {', '.join(unknown)}; rules: {', '.join(RULES)}")
-        wrong = sorted(set(self.actions.values()) - {"warn", "stop", "off"})
-        if wrong:
-            raise UsageError(f"the watch cannot {', '.join(wrong)}; actions: warn, stop, off")
-        self.engine = RuleEngine(limits or Limits())
-        self.save_every = save_every
+        settings = settings or WatchSettings()
+        self.actions: dict[str, Action] = {rule: settings.action(rule) for rule in RULES}
+        self.engine = RuleEngine(settings, n)
+        self.save_every = -(-settings.watch_save_every // updates_per_rollout) * updates_per_rollout
         self.announce = announce
         self.stopped_by: str | None = None
         self._kept: dict[str, int] = {}
@@ -140,24 +128,6 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
             kept = f"step {step} is kept in {target}"
         stopping = "; training stops" if self.actions[alarm.rule] == "stop" else ""
         self.announce(f"step {alarm.step}: {alarm.message}; {kept}{stopping}")
-
-    @classmethod
-    def of(cls, config: TrainConfig) -> CollapseWatch:
-        """The watch that a run's settings ask for."""
-        n, every = config.n or 1, config.updates_per_rollout
-        limits = Limits(
-            window=config.watch_window,
-            entropy_floor=config.entropy_floor,
-            kl_cap=config.kl_cap,
-            length_factor=config.length_factor,
-            repetition_cap=config.repetition_cap,
-            distinct_floor=config.distinct_factor / n if config.distinct_factor and n > 1 else None,
-            agreement_plateau=config.agreement_plateau if n > 1 else None,
-            signal_steps=None if config.method in ("em-ft", "sft") else config.signal_steps,
-            gradient_factor=config.gradient_factor,
-        )
-        # A run resumes at the start of a rollout, so checkpoints lie there.
-        return cls(limits, config.watch, config.watch_actions, -(-config.watch_save_every // every) * every)
 
     @staticmethod
     def _before_folder(output: Path, rule: str) -> str | None:

@@ -1,0 +1,74 @@
+"""From files and command lines to a `TrainConfig`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from entmin.errors import UsageError
+from entmin.train.config import TrainConfig
+from entmin.train.fields import suggestion
+
+
+def load_config(file: str | Path | None, given: dict[str, Any]) -> TrainConfig:
+    """Build a configuration from an optional YAML, TOML or JSON file and settings that override it.
+
+    Raises:
+        UsageError: the file cannot be read, or a key or value is wrong; the message says where and which.
+    """
+    read = _read(Path(file)) if file else {}
+    try:
+        return TrainConfig.model_validate({**read, **given})
+    except ValidationError as error:
+        raise UsageError(
+            "; ".join(_explain(found, file, read.keys() - given.keys()) for found in error.errors())
+        ) from None
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
+    """Settings from ``key=value`` texts; a value is JSON where it parses as such, else the text itself.
+
+    Raises:
+        UsageError: a text without ``=``.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text!r}: write key=value")
+        try:
+            found[key.strip().replace("-", "_")] = json.loads(value)
+        except ValueError:
+            found[key.strip().replace("-", "_")] = value
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the configuration {path}: {error}") from None
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"the configuration {path} is malformed: {error}") from None
+    if not isinstance(settings, dict):
+        raise UsageError(f"the configuration {path} must be a table of settings, key: value")
+    return {str(key).replace("-", "_"): value for key, value in settings.items()}
+
+
+def _explain(problem: Any, file: str | Path | None, read: Collection[str]) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    where = f"{file}: " if problem["loc"][0] in read else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{where}unknown setting {name!r}{suggestion(name, TrainConfig.model_fields)}; see `entmin train --help`"
+    if problem["type"] == "missing":
+        return f"setting {name!r} is missing"
+    return f"{where}setting {name!r}: {problem['msg'][0].lower()}{problem['msg'][1:]} (given: {problem['input']!r})"

@@ -1,0 +1,57 @@
+"""Settings are checked once, and every complaint says where, which and what is meant."""
+
+import json
+import re
+
+import pytest
+
+from entmin.errors import UsageError
+from entmin.train.config import TrainConfig, fixed_settings
+from entmin.train.reading import load_config
+from entmin.train.session import _check_folder
+
+BASE = {"method": "em-rl", "model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "message"),
+    [
+        ("lerning_rate: 1", {}, r"run.yaml: unknown setting 'lerning_rate'; did you mean 'learning_rate'\?"),
+        ("batch_size: many", {}, r"run.yaml: setting 'batch_size': input should be a valid integer.*\(given: 'many'\)"),
+        ("n: 0", {"n": 1}, "^em-rl compares samples"),
+        ("n: 2", {"n": 0}, "^setting 'n': input should be greater than or equal to 1"),
+        ("reward: rant", {}, "unknown reward 'rant'; did you mean 'rent'"),
+        ("watch_actions: {kl: stop}", {}, "the watch has no rule kl; rules: entropy-floor"),
+        ("- 1", {}, "run.yaml must be a table of settings"),
+        ("a: [", {}, "run.yaml is malformed"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_key(tmp_path, text, given, message):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as told:
+        load_config(path, {**BASE, **given})
+    assert re.search(message, str(told.value)), told.value
+
+
+def test_defaults_follow_the_method_and_stay_so_when_read_again():
+    for method, n, kl in (("em-ft", 1, 0), ("sft", 1, 0), ("em-rl", 4, 0.001), ("grpo", 4, 0.001)):
+        config = TrainConfig(method=method, model="m")
+        assert (config.n, config.kl) == (n, kl)
+        assert TrainConfig.model_validate_json(config.model_dump_json()) == config
+        assert config.changed() == {}
+    assert load_config(None, {**BASE, "report": "tensorboard,wandb"}).report == ("tensorboard", "wandb")
+    assert load_config(None, {**BASE, "report": "none"}).report == ()
+
+
+def test_a_resumed_run_keeps_what_its_curve_depends_on(tmp_path):
+    assert {"learning_rate", "n", "seed", "data", "reward", "max_tokens"} <= set(fixed_settings())
+    assert not {"max_steps", "micro_batch", "watch", "kl_cap", "watch_actions", "report"} & set(fixed_settings())
+    (tmp_path / "checkpoint-2").mkdir()
+    before = TrainConfig(**BASE).model_dump(mode="json")
+    del before["clip"]  # written before there was this setting
+    (tmp_path / "run.json").write_text(json.dumps(before))
+    free = TrainConfig(**BASE, max_steps=7, micro_batch=4, kl_cap=None, watch="stop")
+    assert _check_folder(tmp_path, free, resume=True) == tmp_path / "checkpoint-2"
+    with pytest.raises(UsageError, match=r"other settings \(n was 4, is 8, clip was 0.2, is 0.3\)"):
+        _check_folder(tmp_path, TrainConfig(**BASE, n=8, clip=0.3), resume=True)
