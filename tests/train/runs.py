@@ -8,7 +8,7 @@ from entmin.train.build import build_trainer
 from entmin.train.config import TrainConfig
 from entmin.train.curves import read_rows
 from entmin.train.policy import load_policy, place_for
-from entmin.train.prompts import training_prompts
+from entmin.train.prompts import rows_to_train_on, training_prompts
 
 SMALL = {
     "data_options": {"size": 40},
@@ -30,7 +30,7 @@ def config(model, folder, method="em-ft", **changes):
 def trainer_for(settings, steps=2):
     place = place_for(settings)
     loaded = load_policy(settings, place)
-    prompts = training_prompts(settings, loaded.tokenizer)
+    prompts = training_prompts(settings, rows_to_train_on(settings), loaded.tokenizer)
     return build_trainer(settings, place, loaded, prompts, steps, card=lambda folder: None)
 
 

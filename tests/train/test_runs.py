@@ -112,6 +112,24 @@ def test_contradictions_are_told_before_anything_is_loaded(changes, message):
         config("nowhere", "out", **changes)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "rloo"}, r"rloo needs answers, and 1 of 3 prompts have none .*the first is '1'"),
+        ({"method": "grpo"}, "grpo needs answers"),
+        ({"method": "sft"}, "sft needs answers"),
+        ({"method": "em-ft", "eval_every": 1, "eval_data": "data.jsonl"}, "an evaluation needs answers"),
+    ],
+)
+def test_missing_answers_are_told_before_a_model_is_looked_for(tmp_path, monkeypatch, settings, message):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"prompt": f"What is {i}?", "answer": None if i == 1 else str(i)} for i in range(3)]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {"data": "data.jsonl", "data_options": {}, "decontaminate": (), "max_steps": 1}
+    with pytest.raises(UsageError, match=message):
+        train(config("./nowhere", tmp_path / "out", **options, **settings))
+
+
 @pytest.fixture
 def no_hub(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")

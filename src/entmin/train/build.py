@@ -108,9 +108,7 @@ def _with_completions(rows: Dataset) -> Dataset:
     """Columns prompt and completion: the worked solution where there is one, else the answer."""
 
     def completed(row: dict[str, Any]) -> dict[str, Any]:
-        text = row.get("solution") or row.get("answer")
-        if not text:
-            raise UsageError(f"sft needs answers, and prompt {row['id']!r} has none; use other data")
+        text = row.get("solution") or row["answer"]
         chat = not isinstance(row["prompt"], str)
         return {"completion": [{"role": "assistant", "content": text}] if chat else text}
 

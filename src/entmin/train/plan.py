@@ -150,6 +150,9 @@ def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> s
             run += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     if gpus == 1:
         return shlex.join(["entmin", *run])
-    sharding = "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP".split()
+    sharding = (
+        "--use_fsdp --fsdp_version 2 --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP "
+        "--fsdp_state_dict_type FULL_STATE_DICT"  # otherwise no model is written at the end
+    ).split()
     launch = ["accelerate", "launch", "--num_processes", str(gpus), *sharding, "-m", "entmin"]
     return shlex.join([*launch, *run])

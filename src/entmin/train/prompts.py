@@ -35,42 +35,66 @@ class Prompts:
     """Prompts left out because they exceed `max_prompt_tokens`."""
 
 
-def load(
-    config: TrainConfig,
-    *,
-    split: str | None = None,
-    limit: int | None = None,
-    source: str | None = None,
-    decontaminate: Sequence[str] = (),
-    report_to: Path | None = None,
-) -> Dataset:
-    """The labelled prompts of a source; without arguments, those to train on.
+def rows_to_train_on(config: TrainConfig) -> Dataset:
+    """The prompts to train on with all that is known of them; writes what was dropped as shared with evaluation sets.
 
     Raises:
-        UsageError: the source cannot be read.
+        UsageError: the source cannot be read, or lacks answers that the method needs.
     """
-    name, split, limit = source or config.data, split or config.split, limit or config.limit
+    rows = _load(config, config.data, config.split, config.limit, config.decontaminate, Path(config.output))
+    if not config.unsupervised:
+        _require_answers(rows, config.method, ("solution", "answer") if config.method == "sft" else ("answer",))
+    return rows
+
+
+def held_out_rows(config: TrainConfig) -> Dataset | None:
+    """The problems to evaluate on, where the run evaluates.
+
+    Raises:
+        UsageError: the source cannot be read, or lacks answers.
+    """
+    if not config.eval_every:
+        return None
+    rows = _load(config, config.eval_data or config.data, "test", config.eval_limit)
+    _require_answers(rows, "an evaluation", ("answer",))
+    return rows
+
+
+def _require_answers(rows: Dataset, who: str, columns: Sequence[str]) -> None:
+    answers = zip(*(rows[name] for name in columns if name in rows.column_names), strict=True)
+    judged = [kind != "none" or "solution" in columns for kind in rows["kind"]]
+    bare = [row for row, (known, found) in enumerate(zip(judged, answers, strict=True)) if not (known and any(found))]
+    if bare:
+        raise UsageError(
+            f"{who} needs answers, and {len(bare)} of {len(rows)} prompts have none that can be verified (the first is "
+            f"{rows['id'][bare[0]]!r}); name their column with answer_column, choose other data, or train by em-ft or "
+            "em-rl"
+        )
+
+
+def _load(
+    config: TrainConfig, name: str, split: str, limit: int | None,
+    decontaminate: Sequence[str] = (), report_to: Path | None = None,
+) -> Dataset:  # fmt: skip
     if name == "arithmetic":
         return arithmetic.load(split=split, limit=limit, seed=config.seed, **config.data_options)
     from entmin.train.data import load_prompts
 
-    options: dict[str, Any] = dict(config.data_options)
-    if unknown := sorted(set(options) - set(PROMPT_OPTIONS)):
+    if unknown := sorted(set(config.data_options) - set(PROMPT_OPTIONS)):
         raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(PROMPT_OPTIONS)}")
-
+    options: dict[str, Any] = dict(config.data_options)
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
         limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **options,
     )  # fmt: skip
 
 
-def training_prompts(config: TrainConfig, tokenizer: Any) -> Prompts:
-    """The prompts to train on: formatted, short enough, without labels where labels must not be seen.
+def training_prompts(config: TrainConfig, labelled: Dataset, tokenizer: Any) -> Prompts:
+    """The prompts as the trainer gets them: formatted, short enough, without labels where labels must not be seen.
 
     Raises:
-        UsageError: the source cannot be read, or no prompt is short enough.
+        UsageError: no prompt is short enough.
     """
-    labelled = load(config, decontaminate=config.decontaminate, report_to=Path(config.output))
     kind, source = labelled["kind"][0], labelled["source"][0]
     if config.unsupervised:
         labelled = labelled.select_columns(["prompt", "id"])

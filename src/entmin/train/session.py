@@ -14,13 +14,17 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
+from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
@@ -30,8 +34,14 @@ from entmin.train.curves import Curves
 from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
 from entmin.train.outlets import claim, push, require_packages
-from entmin.train.policy import load_policy, place_for
-from entmin.train.prompts import formatted_prompt, load, token_ids, training_prompts
+from entmin.train.policy import Place, load_policy, place_for
+from entmin.train.prompts import (
+    formatted_prompt,
+    held_out_rows,
+    rows_to_train_on,
+    token_ids,
+    training_prompts,
+)
 from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
 from entmin.train.trainers.checkpoints import checkpoints, writing
@@ -61,28 +71,31 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     newest = _check_folder(folder, config, resume)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    labelled, problems = rows_to_train_on(config), held_out_rows(config)  # what cannot be judged is told at once
     set_seed(config.seed)
     place = place_for(config)
     loaded = load_policy(config, place)
-    prompts = training_prompts(config, loaded.tokenizer)
+    prompts = training_prompts(config, labelled, loaded.tokenizer)
     if config.push_to_hub and not int(os.environ.get("RANK", "0")):
         claim(config.push_to_hub)  # now, and not after hours of training
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
+    _require_whole_weights(trainer)
     _claim(folder, config)
     if config.static:
-        _fix_samples(config, trainer, loaded, folder)
+        with _resumable():
+            _fix_samples(config, trainer, loaded, folder)
     trainer.remove_callback(PrinterCallback)
     curves = Curves(folder)
     trainer.add_callback(curves)
-    if config.eval_every:
-        trainer.add_callback(_held_out(config, trainer, loaded, place, folder))
+    if problems is not None:
+        trainer.add_callback(_held_out(config, problems, trainer, loaded, place))
     if watch is not None:
         # After the others: it reads the curves they write, and draws them at the end.
         trainer.add_callback(watch)
     stop = StopAtStep(config.updates_per_rollout)
     trainer.add_callback(stop)
-    with stop, curves:
+    with _resumable(), stop, curves:
         _run(trainer, newest)
     if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step
@@ -97,9 +110,24 @@ def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
         trainer.save_model(str(folder))
     if not trainer.is_world_process_zero():
         return
+    if not any(folder.glob("*.safetensors")):
+        raise EntminError(f"the trainer wrote no weights to {folder}; its newest checkpoint may hold them")
     write_card(folder, config, folder)
     if config.push_to_hub:
         push(folder, config.push_to_hub)
+
+
+def _require_whole_weights(trainer: Any) -> None:
+    """Refuse a launch in whose end the trainer would write no model.
+
+    Raises:
+        UsageError: FSDP keeps the weights in pieces.
+    """
+    if trainer.is_fsdp_enabled and "FULL" not in str(trainer.accelerator.state.fsdp_plugin.state_dict_type):
+        raise UsageError(
+            "this launch would save the weights in pieces, one per process, which are no model to load: pass "
+            "--fsdp_state_dict_type FULL_STATE_DICT to accelerate launch"
+        )
 
 
 def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
@@ -107,6 +135,16 @@ def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -
     samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n, config.seed)
     samples.prepare(trainer.model, [token_ids(prompt, loaded.tokenizer) for prompt in trainer.train_dataset["prompt"]])
     trainer._sampler = samples
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Say how a run goes on that Ctrl-C ended at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = "stopped at once; the same command with --resume goes on from the newest checkpoint"
+        raise Interrupted(said) from None
 
 
 def _run(trainer: Any, newest: Path | None) -> None:
@@ -145,21 +183,20 @@ def _claim(folder: Path, config: TrainConfig) -> None:
         (folder / RECORD).write_text(config.model_dump_json(indent=2) + "\n")
 
 
-def _held_out(config: TrainConfig, trainer: Any, loaded: Any, place: Any, folder: Path) -> HeldOut:
-    problems = load(config, split="test", limit=config.eval_limit, source=config.eval_data)
+def _held_out(config: TrainConfig, problems: Dataset, trainer: Any, loaded: LoadedModel, place: Place) -> HeldOut:
     tokenizer = loaded.tokenizer
     ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
     answers = Answers(problems["kind"][0], problems["source"][0], config.eval_samples)
     sampler = getattr(trainer, "_sampler", None)  # its half-precision twin serves both
     rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, place, loaded)
     return HeldOut(
-        folder, problems, ids, answers, rollouts,
+        Path(config.output), problems, ids, answers, rollouts,
         every=config.eval_every, samples=config.eval_samples, seed=config.seed,
     )  # fmt: skip
 
 
 class StopAtStep(TrainerCallback):  # type: ignore[misc]
-    """Ctrl-C and SIGTERM end the run after the step in progress, with a checkpoint; a second one ends it at once."""
+    """Ctrl-C and SIGTERM end the run after the rollout in progress, with a checkpoint; a second one ends it at once."""
 
     def __init__(self, every: int) -> None:
         self.asked, self._every = False, every
