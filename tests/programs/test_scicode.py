@@ -10,7 +10,7 @@ from entmin.evals.metrics import summarize_log
 from entmin.evals.solvers import solver_for
 from entmin.programs.judge import Rules
 from entmin.programs.rows import ROWS
-from entmin.programs.scicode import load_scicode, recording, supplied
+from entmin.programs.scicode import load_scicode, recording, supplied, targets_for
 from entmin.programs.steps import join_steps, judge_scicode, split_steps
 from entmin.programs.stepwise import step_turns
 from entmin.tasks.registry import make, tasks
@@ -100,20 +100,31 @@ def test_verdicts_of_steps_and_problem(row, codes, parts):
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_program_sees_the_targets_of_its_problem_only(row):
-    spy = "import os\nassert os.listdir('/data') == ['targets.h5']\nimport h5py\nassert list(h5py.File('/data/targets.h5')) == ['1.1', '1.2']\n"  # noqa: E501
-    judged = judge_scicode(
-        row,
-        answer(
-            one=spy.replace("import h5py\n", "")
-            .replace("h5py.File", "__import__('h5py').File")
-            .replace("import os\n", "")
-            .replace("os.listdir", "__import__('os').listdir")
-            + STEPS[0]["ground_truth_code"]
-        ),
-        Rules("scicode"),
+def test_a_program_sees_no_targets(row):
+    spy = (
+        "os = __import__('os')\nassert not os.path.exists('/data') and not os.path.exists('/tmp/targets.h5')\n"
+        "assert 'FILES' not in globals() and 'target' not in globals()\n"
+        "for place in os.listdir('/proc'):\n"
+        "    if place.isdigit() and place != str(os.getpid()):\n"
+        "        try: os.listdir(f'/proc/{place}/fd')\n"
+        "        except PermissionError: pass\n"
+        "        else: raise ValueError(place)\n"
+        "for number in range(5, 1024):\n"
+        "    try: os.fstat(number)\n"
+        "    except OSError: pass\n"
+        "    else: raise ValueError(number)\n"
     )
-    assert list(judged.parts.values()) == ["match", "match"]
+    judged = judge_scicode(row, answer(one=spy + STEPS[0]["ground_truth_code"]), Rules("scicode"))
+    assert list(judged.parts.values()) == ["match", "match"], judged.detail
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_file_of_targets_holds_one_problem(row):
+    import h5py
+
+    judge_scicode(row, answer(), Rules("scicode"))
+    with h5py.File(targets_for(row)) as file:
+        assert list(file) == ["1.1", "1.2"]
 
 
 def test_blocks_without_headings_are_the_steps_in_order(row):

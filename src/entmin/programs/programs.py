@@ -67,6 +67,7 @@ def humaneval(row: Problem, completion: str, grader: str) -> Prepared | None:
         answer = completion
     if answer is None:
         return None
+    packages = ("numpy",) if _NUMPY.search(answer) else ()
     whole = defines(parsed(answer), gold["entry"]) or not _is_body(row.question, answer)
     program = Program(
         "asserts",
@@ -74,7 +75,9 @@ def humaneval(row: Problem, completion: str, grader: str) -> Prepared | None:
         (Case(tests=f"{gold['test']}\ncheck({gold['entry']})\n"),),
         # The prompt's own function ends in a docstring, so it stands alone; its imports and helpers stay usable.
         setup=row.question,
-        packages=("numpy",) if _NUMPY.search(answer) else (),
+        preload=packages,
+        packages=packages,
+        entries=(gold["entry"],),
     )
     return Prepared(program, answer)
 
@@ -99,9 +102,9 @@ def mbpp(row: Problem, completion: str, grader: str) -> Prepared | None:
         answer = "\n".join(line for line in answer.split("\n") if line.startswith(("def", " ", "\t")) or not line)
     setup = "" if grader == "paper" else "\n".join(gold["imports"])
     packages = ("numpy",) if _NUMPY.search(answer) else ()
-    return Prepared(
-        Program("asserts", answer, (Case(tests="\n".join(gold["tests"])),), setup, packages=packages), answer
-    )
+    case = Case(tests="\n".join(gold["tests"]))
+    program = Program("asserts", answer, (case,), setup, preload=packages, packages=packages, entries=(gold["entry"],))
+    return Prepared(program, answer)
 
 
 def leetcode(row: Problem, completion: str, grader: str) -> Prepared | None:
@@ -116,7 +119,9 @@ def leetcode(row: Problem, completion: str, grader: str) -> Prepared | None:
     code = answer if grader == "paper" else with_class(answer, gold["entry"])
     header, packages = imports(code, grader)
     setup = f"{header}\n{gold['prelude']}"
-    return Prepared(Program("asserts", code, (Case(tests=gold["test"]),), setup, packages=packages), answer)
+    case = Case(tests=gold["test"])
+    program = Program("asserts", code, (case,), setup, preload=packages, packages=packages, entries=("Solution",))
+    return Prepared(program, answer)
 
 
 def with_class(code: str, entry: str) -> str:

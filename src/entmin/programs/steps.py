@@ -74,7 +74,7 @@ def judge_scicode(row: Problem, completion: str, rules: Rules) -> Judgement:
     """Judge every step of a problem; the problem is right when all of its tested steps are. Blocks.
 
     A step's program is the dependencies, the code of the steps before it and its own; all of its tests run in one
-    process, and the numeric imports are paid once for the problem.
+    process, the judge's, and the numeric imports are paid once for the problem.
 
     Raises:
         EntminError: the targets are missing, or the sandbox failed.
@@ -105,16 +105,17 @@ def _program(row: Problem, steps: list[Any], codes: Mapping[str, str | None], ta
     cases = []
     for step in steps:
         before = order[: order.index(step["id"])]
-        parts = [gold["dependencies"], *_sound(codes, before), codes[step["id"]] or ""]
-        cases.append(Case(tests=_tests(step), code="\n\n".join(parts)))
+        cases.append(Case(tests=_tests(step), code="\n\n".join([*_sound(codes, before), codes[step["id"]] or ""])))
     return Program(
         "asserts",
         "",
         tuple(cases),
-        setup=inside(),
+        setup=f"{inside()}\n{gold['dependencies']}\n",
         preload=("numpy", "h5py", "scipy.integrate", *_modules(gold["dependencies"])),
         packages=PACKAGES,
         files={"targets.h5": targets},
+        entries=tuple(function_of(step) for step in gold["steps"]),
+        seeded=True,
     )
 
 

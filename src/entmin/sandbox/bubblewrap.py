@@ -5,9 +5,11 @@ an empty /tmp of bounded size, which is also the working folder; a minimal /dev 
 
 Two ways in, tried in this order:
 
-1. As root: no user namespace, but a user id drawn at random for each program, which owns nothing and has no
-   capabilities. (In a user namespace made by root the kernel would not count our processes, as it never counts root's.)
-2. As anyone else: a user namespace. A setuid bubblewrap gets by without one where the kernel forbids them.
+1. As root: no user namespace, but two user ids drawn at random for each program, its own and its judge's, which own
+   nothing and have no capabilities. (In a user namespace made by root the kernel would not count our processes, as it
+   never counts root's.)
+2. As anyone else: a user namespace, in which there is one user only. A setuid bubblewrap gets by without one where the
+   kernel forbids them.
 """
 
 from __future__ import annotations
@@ -42,8 +44,11 @@ ENVIRONMENT = {
 }
 PYTHON_OPTIONS = ("-s", "-P", "-S", "-B")
 PACKAGES = "/packages"
+INSIDE = "/entmin"
+"""Where the folder ``inside`` appears."""
 WORK = "/work"
 """Where the folder of an Inspect sample appears."""
+_KEPT = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_KILL")
 USERS = 1 << 30
 """Random user ids start here, far above those that systems and containers hand out."""
 
@@ -53,8 +58,8 @@ class Command:
     """A sandboxed interpreter, ready to be started."""
 
     argv: tuple[str, ...]
-    uid: int | None
-    """The user the launcher must become first; None where it is nobody already."""
+    uids: tuple[int | None, int | None]
+    """The users that solver and judge must become; None where they are nobody already."""
 
 
 def executable() -> str | None:
@@ -110,6 +115,12 @@ def package_mounts(names: tuple[str, ...]) -> dict[str, str]:
     return mounts
 
 
+@cache
+def inside() -> str:
+    """The host folder with what runs inside."""
+    return str(Path(__file__).parent / "inside")
+
+
 def _folders(paths: Iterable[str]) -> list[str]:
     """Make the parents of `paths` readable: bubblewrap would make them for their owner only, whom we are not inside."""
     parents = {str(parent) for path in paths for parent in Path(path).parents if str(parent) != os.sep}
@@ -147,29 +158,37 @@ def _writable(disk_mib: int) -> list[str]:
 
 
 def privileges(as_root: bool) -> list[str]:
-    """Namespaces and capabilities; as root the launcher keeps two, to become another user, and so loses them."""
+    """Namespaces and capabilities; as root the launcher keeps three, to start processes of other users and end them."""
     namespaces = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     if as_root:
-        return [*namespaces, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        return [*namespaces, "--cap-drop", "ALL", *_KEPT]
     return ["--unshare-user-try", *namespaces, "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
 
 
+def boot(folder: str) -> str:
+    """Source that starts the launcher: it makes ``entmin.sandbox.inside`` importable and forgets the names again."""
+    return (
+        "import sys,types\n"
+        f"for n,p in ('entmin',[]),('entmin.sandbox',[{folder!r}]):\n"
+        "  m=sys.modules[n]=types.ModuleType(n);m.__path__=p\n"
+        "from entmin.sandbox.inside.launch import main\n"
+        "for n in [n for n in sys.modules if n.startswith('entmin')]:del sys.modules[n]\n"
+        "main()"
+    )
+
+
 def command(
-    launcher: str,
     *,
     disk_mib: int,
     packages: tuple[str, ...] = (),
-    files: Mapping[str, str] | None = None,
     filter_descriptor: int | None = None,
     as_root: bool | None = None,
 ) -> Command:
-    """The command that runs `launcher`, Python source, in a sandbox.
+    """The command that runs the launcher in a sandbox.
 
     Args:
-        launcher: What the interpreter is given.
         disk_mib: Size of /tmp.
         packages: Packages to mount, importable inside.
-        files: Name under /data to host file, read-only.
         filter_descriptor: An open descriptor with the BPF program of seccomp.py.
         as_root: Whether we are root; by default, whether this process is.
 
@@ -185,17 +204,16 @@ def command(
     for name, value in environment.items():
         arguments += ["--setenv", name, value]
     arguments += _system()
-    mounts = package_mounts(packages)
-    arguments += _folders([*mounts, *(f"/data/{name}" for name in files or {})])
+    mounts = {**package_mounts(packages), f"{INSIDE}/inside": inside()}
+    arguments += _folders(mounts)
     for place, source in mounts.items():
         arguments += ["--ro-bind", source, place]
-    for name, source in (files or {}).items():
-        arguments += ["--ro-bind", source, f"/data/{name}"]
     arguments += _writable(disk_mib)
     if filter_descriptor is not None:
         arguments += ["--seccomp", str(filter_descriptor)]
-    arguments += ["--", interpreter(), *PYTHON_OPTIONS, "-c", launcher]
-    return Command(tuple(arguments), USERS + secrets.randbelow(USERS) if root else None)
+    arguments += ["--", interpreter(), *PYTHON_OPTIONS, "-c", boot(INSIDE)]
+    user = USERS + 2 * secrets.randbelow(USERS // 2)
+    return Command(tuple(arguments), (user, user + 1) if root else (None, None))
 
 
 def workspace(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ class Limits:
     output_mib: int = 8
     """Standard output and standard error of one case."""
     open_files: int = 128
+    inodes: int = 8192
+    """Files, folders and links together; each holds kernel memory that no other limit sees."""
 
     def record(self) -> dict[str, int | float]:
         """The JSON form."""
@@ -68,21 +71,47 @@ class Program:
     packages: tuple[str, ...] = ()
     """Installed packages it may import beside the standard library."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Host files it may read: name under /data to path."""
+    """Host files for the tests: name to path. The tests find an open descriptor as ``FILES[name]``; a program that is
+    judged apart finds nothing."""
 
-    def spec(self, limits: Limits, *, uid: int | None, isolated: bool) -> dict[str, Any]:
-        """What the launcher inside the sandbox is told."""
-        return {
-            "kind": self.kind,
-            "code": self.code,
-            "setup": self.setup,
-            "function": self.function,
-            "preload": list(self.preload),
-            "cases": [asdict(case) for case in self.cases],
-            "limits": limits.record(),
-            "uid": uid,
-            "isolated": isolated,
-        }
+    entries: tuple[str, ...] = ()
+    """``asserts``: the names that the tests use of the program. With them, the tests run in a process of their own
+    and see the program through calls only; without, in the program's process, where it can bend its own verdict."""
+    seeded: bool = False
+    """With `entries`: random numbers that the tests seed are seeded for the program too."""
+
+    def frames(
+        self, limits: Limits, files: Mapping[str, int | str], *, uids: tuple[int | None, int | None], isolated: bool
+    ) -> Iterator[bytes]:
+        """What the launcher inside the sandbox is told: each part by its own process alone, see inside/launch.py."""
+        yield _frame(
+            {
+                "kind": self.kind,
+                "setup": self.setup,
+                "function": self.function,
+                "preload": list(self.preload),
+                "entries": list(self.entries),
+                "seeded": self.seeded,
+                "files": dict(files),
+                "count": len(self.cases),
+                "limits": limits.record(),
+                "uids": list(uids),
+                "isolated": isolated,
+            }
+        )
+        for case in self.cases:
+            known = {"code": self.code if case.code is None else case.code, "input": case.input}
+            tests = {"tests": case.tests}
+            if self.entries:
+                yield _frame(known)
+                yield _frame(tests)
+            else:
+                yield _frame(known | tests | {"arguments": case.arguments})
+
+
+def _frame(content: dict[str, Any]) -> bytes:
+    data = json.dumps(content).encode()
+    return len(data).to_bytes(8, "big") + data
 
 
 @dataclass(frozen=True, slots=True)

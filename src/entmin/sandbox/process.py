@@ -7,13 +7,16 @@ import os
 import selectors
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 _CHUNK = 1 << 16
 _POLL = 0.1
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+BEAT_SECONDS = 15.0
+"""Longest silence of a launcher, which says each second that it is alive."""
 
 
 class MemoryExceededError(Exception):
@@ -41,23 +44,41 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of anonymous memory held by a process's descendants; pages shared after a fork count for each."""
-    total = 0
-    for child in descendants(pid):
+    """Bytes of memory that no file on a disk backs, held by a process's descendants."""
+    return sum(map(_held, descendants(pid)))
+
+
+def _held(pid: int) -> int:
+    """Anonymous and shared memory; what several share counts once between them where the kernel tells."""
+    for name, fields in (("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")), ("status", ("RssAnon:", "RssShmem:"))):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{child}/statm").read_text().split()
-            total += (int(fields[1]) - int(fields[2])) * _PAGE
-    return total
+            lines = [line.split() for line in Path(f"/proc/{pid}/{name}").read_text().splitlines()]
+            found = [int(words[1]) for words in lines if words and words[0] in fields]
+            if found:
+                return sum(found) << 10
+    return 0
 
 
 class Session:
     """A started sandbox; use it in a ``with`` block, which ends every process of it."""
 
-    def __init__(self, argv: tuple[str, ...], pass_fds: tuple[int, ...], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: tuple[str, ...], given: Iterable[bytes], pass_fds: tuple[int, ...], environment: Mapping[str, str]
+    ) -> None:
+        # In a file, what it is given waits without a writer, and each process inside reads no more than its own part.
+        with tempfile.TemporaryFile() as file:
+            file.writelines(given)
+            file.seek(0)
+            self._start(argv, file, pass_fds, environment)
+        self.errors = b""
+
+    def _start(
+        self, argv: tuple[str, ...], given: IO[bytes], pass_fds: tuple[int, ...], environment: Mapping[str, str]
+    ) -> None:
         # In a session of its own, an interrupt at the terminal reaches us and not the sandbox.
         self._process = subprocess.Popen(
             argv,
-            stdin=subprocess.PIPE,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=pass_fds,
@@ -65,7 +86,6 @@ class Session:
             start_new_session=True,
             cwd=os.sep,
         )
-        self.errors = b""
 
     def __enter__(self) -> Session:
         return self
@@ -78,19 +98,11 @@ class Session:
         """The process id."""
         return self._process.pid
 
-    def send(self, data: bytes) -> None:
-        """Hand over the specification; a sandbox that did not start does not read it, and says why on its own."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.write(data)
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-
     def lines(self, seconds: float, memory: int, most: int) -> Iterator[bytes]:
-        """The lines it reports, as they come, until it closes its output.
+        """The lines it reports, as they come, until it closes its output; empty ones only say that it is alive.
 
         Args:
-            seconds: Longest wait for one line.
+            seconds: Longest wait for the first line; later ones may be `BEAT_SECONDS` apart.
             memory: Bytes its processes may hold together.
             most: Bytes of a line.
 
@@ -116,8 +128,9 @@ class Session:
                         buffer += chunk
                 while b"\n" in buffer:
                     line, _, buffer = buffer.partition(b"\n")
-                    yield line
-                    deadline = time.monotonic() + seconds
+                    if line:
+                        yield line
+                    deadline = time.monotonic() + BEAT_SECONDS
                 self._check(deadline, memory, len(buffer) > most, polled=not ready)
 
     def _check(self, deadline: float, memory: int, flooded: bool, *, polled: bool) -> None:
@@ -133,7 +146,7 @@ class Session:
         if self._process.poll() is None:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()

@@ -6,16 +6,14 @@ limits and nothing else: the program has the rights of the user. There is no fal
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from entmin.errors import EntminError, UsageError
@@ -26,17 +24,11 @@ from entmin.sandbox.process import FloodError, MemoryExceededError, Session, Sil
 from entmin.sandbox.seccomp import filter_program
 
 KINDS = ("bubblewrap", "docker", "unsafe-none")
-VERSION = "1"
+VERSION = "2"
 """Version of the rules that turn an execution into a verdict."""
 _START_SECONDS = 60.0
 _slots = threading.BoundedSemaphore(max(1, os.cpu_count() or 1))
 """One program per core: more would only wait, and the clock would run."""
-
-
-@cache
-def launcher() -> str:
-    """The source of launch.py."""
-    return (resources.files("entmin.sandbox") / "launch.py").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +78,14 @@ class Sandbox:
     def _outcomes(self, program: Program, limits: Limits) -> Iterator[Outcome]:
         """Outcomes in order, up to and including the first case that broke the launcher."""
         done, ready = 0, False
-        with self._session(program, limits) as (session, uid):
-            specification = program.spec(limits, uid=uid, isolated=self.kind != "unsafe-none")
-            session.send(json.dumps(specification).encode())
+        with self._session(program, limits) as session:
             memory, most = int(1.5 * limits.memory_mib * MIB), 12 * limits.output_mib * MIB
             try:
-                for line in session.lines(limits.wall_seconds + _START_SECONDS, memory, most):
+                for line in session.lines(_START_SECONDS, memory, most):
                     if not ready:
                         ready = True
                         continue
-                    yield outcome_of(_report(line), program.kind, limits)
+                    yield outcome_of(line, program.kind, limits)
                     done += 1
             except MemoryExceededError:
                 yield Outcome("memory", "its processes together hold too much memory")
@@ -113,29 +103,35 @@ class Sandbox:
             yield Outcome("crash", "it ended its own launcher")
 
     @contextmanager
-    def _session(self, program: Program, limits: Limits) -> Iterator[tuple[Session, int | None]]:
-        argv: tuple[str, ...]
-        environment: dict[str, str]
-        with _filter_descriptor(self.filtered) as descriptor:
-            uid, environment = None, {}
+    def _session(self, program: Program, limits: Limits) -> Iterator[Session]:
+        environment: dict[str, str] = {}
+        uids: tuple[int | None, int | None] = (None, None)
+        with _filter_descriptor(self.filtered) as descriptor, _opened(program.files) as opened:
+            files: Mapping[str, int | str] = opened
+            passed = (*opened.values(), *(() if descriptor is None else (descriptor,)))
             if self.kind == "bubblewrap":
                 made = bubblewrap.command(
-                    launcher(),
-                    disk_mib=limits.disk_mib,
-                    packages=program.packages,
-                    files=program.files,
-                    filter_descriptor=descriptor,
+                    disk_mib=limits.disk_mib, packages=program.packages, filter_descriptor=descriptor
                 )
-                argv, uid = made.argv, made.uid
+                argv, uids = made.argv, made.uids
             elif self.kind == "docker":
-                argv = docker.command(launcher(), limits, program.packages, program.files)
-                environment = dict(os.environ)
+                argv, uids = docker.command(limits, program.packages, program.files), docker.USERS
+                environment, passed = dict(os.environ), ()
+                files = {name: f"{docker.DATA}/{name}" for name in program.files}
             else:
-                argv = (bubblewrap.interpreter(), *bubblewrap.PYTHON_OPTIONS, "-c", launcher())
+                folder = os.path.dirname(bubblewrap.inside())
+                argv = (bubblewrap.interpreter(), *bubblewrap.PYTHON_OPTIONS, "-c", bubblewrap.boot(folder))
                 environment = bubblewrap.ENVIRONMENT | {"PYTHONPATH": _search_path(program.packages)}
-            passed = () if descriptor is None else (descriptor,)
-            with Session(argv, passed, environment) as session:
-                yield session, uid
+            given = program.frames(limits, files, uids=uids, isolated=self.kind != "unsafe-none")
+            with Session(argv, given, passed, environment) as session:
+                yield session
+
+
+@contextmanager
+def _opened(files: Mapping[str, str]) -> Iterator[dict[str, int]]:
+    """Name to an open descriptor."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(open(path, "rb")).fileno() for name, path in files.items()}
 
 
 @contextmanager
@@ -157,15 +153,7 @@ def _search_path(packages: tuple[str, ...]) -> str:
     return os.pathsep.join({os.path.dirname(source) for source in bubblewrap.package_mounts(packages).values()})
 
 
-def _report(line: bytes) -> dict[str, Any]:
-    try:
-        report = json.loads(line)
-    except ValueError:
-        return {}
-    return report if isinstance(report, dict) else {}
-
-
-_PROBE = Program("asserts", "import math\nx = math.sqrt(4)", (Case(tests="assert x == 2"),))
+_PROBE = Program("asserts", "import math\nf = math.sqrt", (Case(tests="assert f(4) == 2"),), entries=("f",))
 
 
 @cache
