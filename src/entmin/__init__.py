@@ -44,8 +44,20 @@ __all__ = [
 ]
 
 
+_EXTRAS = {"grade": "eval"}
+"""Names that work only with an extra of ``pip install 'entmin[...]'``."""
+
+
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'entmin' has no attribute {name!r}")
+    if name in _EXTRAS:
+        from entmin.extras import require
+
+        require(_EXTRAS[name], f"entmin.{name}")
     # A submodule of the same name (entmin.core.em_inf) must not shadow the function: ask the package for it.
     return getattr(importlib.import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *__all__})

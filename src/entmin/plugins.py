@@ -1,17 +1,38 @@
 """Third-party extensions: the one entry-point group ``entmin.plugins``.
 
-Each entry point names a module; importing it calls `entmin.methods.register_method`,
+Each entry point names a module. Importing it calls `entmin.methods.register_method`,
 `entmin.tasks.registry.register_task` or `entmin.train.rewards.register_reward`.
+
+A plugin that cannot be imported is reported as its author's fault and left out; the rest of entmin works.
 """
 
 from __future__ import annotations
 
+import sys
+import traceback
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+
+from entmin.errors import first_line
 
 
 @cache
 def load_plugins() -> None:
-    """Import every installed plugin, once."""
+    """Import every installed plugin, once; a warning on standard error names each one that fails."""
     for plugin in entry_points(group="entmin.plugins"):
-        plugin.load()
+        try:
+            plugin.load()
+        except (Exception, SystemExit) as error:
+            print(f"warning: {_title(plugin)} could not be loaded and is left out: {_cause(error)}", file=sys.stderr)
+
+
+def _title(plugin: EntryPoint) -> str:
+    package = f"{plugin.dist.name} {plugin.dist.version}" if plugin.dist else "an unknown package"
+    return f"plugin {plugin.name!r} of {package} ({plugin.value})"
+
+
+def _cause(error: BaseException) -> str:
+    """The error, and the line of the plugin that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((f", {f.filename}:{f.lineno}" for f in reversed(frames) if "importlib" not in f.filename), "")
+    return f"{type(error).__name__}: {first_line(error)}{place}"

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import sqlite3
 import sys
 import traceback
-from typing import Any
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
 
 import click
 
 from entmin import __version__
 from entmin.errors import EntminError
+from entmin.extras import require
+
+
+class Verb(NamedTuple):
+    """One verb of the command line."""
+
+    target: str
+    """``module:name`` of its click command, imported when the verb is used."""
+    summary: str
+    extra: str = ""
+    """The extra of ``pip install 'entmin[...]'`` without which it cannot run."""
+
 
 VERBS = {
-    "eval": ("entmin.cli.evaluate:command", "Run one decoding method on benchmarks."),
-    "compare": ("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems."),
-    "ask": ("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
-    "serve": ("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API."),
-    "grade": ("entmin.cli.grade:command", "Grade existing answers from a JSONL file."),
-    "train": ("entmin.cli.train:command", "Train with an entropy objective or a baseline."),
-    "check": ("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model."),
-    "list": ("entmin.cli.listing:command", "List tasks, methods or model aliases."),
-    "doctor": ("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
+    "eval": Verb("entmin.cli.evaluate:command", "Run one decoding method on benchmarks.", "eval"),
+    "compare": Verb("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems.", "eval"),
+    "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
+    "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
+    "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a JSONL file.", "eval"),
+    "train": Verb("entmin.cli.train:command", "Train with an entropy objective or a baseline.", "train"),
+    "check": Verb("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model.", "eval"),
+    "list": Verb("entmin.cli.listing:command", "List tasks, methods or model aliases."),
+    "doctor": Verb("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
 }
 
 
@@ -38,14 +50,22 @@ class LazyGroup(click.Group):
         """Import a verb."""
         if cmd_name not in VERBS:
             return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        command: click.Command = resolve_name(VERBS[cmd_name].target)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb that the arguments name, after its extra was looked for; its help needs no extra."""
+        verb = VERBS.get(args[0])
+        if verb and verb.extra and "--help" not in args:
+            require(verb.extra, f"entmin {args[0]}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help of the group from `VERBS`, without importing anything."""
         with formatter.section("Commands"):
-            formatter.write_dl([(verb, summary) for verb, (_, summary) in VERBS.items()])
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"max_content_width": 110})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,20 +34,24 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
 
     Each token is shaded by the entropy of the model's own distribution at that place: the darker, the less sure.
     """
+    from entmin.engine.engine import Engine
+    from entmin.engine.loading import load
     from entmin.engine.prompts import encode_chat
     from entmin.engine.requests import Request
-    from entmin.evals.provider import shared_engine
     from entmin.methods import Normal
 
     chosen = shared.take_mode(mode, options)
     if chosen.strategy is not None:
         raise UsageError(f"{chosen.strategy.name}: `entmin ask` shows single answers; `entmin eval` runs strategies")
-    engine = shared_engine(model, **shared.take_engine(options))
+    loading = shared.take_engine(options)
+    sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
+    engine = Engine(load(model, **loading), **sizes)
     prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
     arms = [chosen] if not beside else [replace(chosen, method=Normal()), chosen]
     limit = options["max_tokens"] or 512
     requests = [Request(prompt, arm.method, arm.sampling, limit, arm.seed or 0, token_entropies=True) for arm in arms]
-    completions = engine.generate(requests)
+    with closing(engine):
+        completions = engine.generate(requests)
     _show([arm.describe() for arm in arms], completions, engine)
 
 

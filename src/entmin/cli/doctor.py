@@ -12,12 +12,7 @@ from pathlib import Path
 import click
 
 from entmin.errors import EntminError
-
-_OPTIONAL = {
-    "vllm": ("serving with vLLM", "pip install 'entmin[vllm]'"),
-    "trl": ("training", "pip install 'entmin[train]'"),
-}
-_REQUIRED = ("torch", "transformers", "inspect_ai", "math_verify", "reasoning_gym", "scipy", "matplotlib", "gguf")
+from entmin.extras import EXTRAS, lacking
 
 
 @click.command("doctor")
@@ -26,7 +21,7 @@ def command() -> None:
 
     Exits with 1 when something that entmin cannot work without is missing.
     """
-    missing = [name for name in _REQUIRED if find_spec(name) is None]
+    missing = lacking("")
     for label, state in _lines(missing):
         click.echo(f"{label:<14} {state}")
     if missing:
@@ -41,12 +36,14 @@ def _lines(missing: list[str]) -> Iterator[tuple[str, str]]:
     for name, version in found.items():
         yield name, version
     for name in missing:
-        yield name, "MISSING, and needed: pip install entmin"
+        yield "MISSING", f"{name}, which entmin cannot work without: pip install entmin"
     yield "git", git_revision() or "not a git checkout"
-    if "torch" not in missing:
+    if find_spec("torch"):
         yield from _device_lines()
-    for name, (use, remedy) in _OPTIONAL.items():
-        yield name, f"installed, for {use}" if find_spec(name) else f"not installed; for {use}: {remedy}"
+    for extra, use in EXTRAS.items():
+        absent = lacking(extra)
+        state = f"lacks {', '.join(absent)}: pip install 'entmin[{extra}]'" if absent else "installed"
+        yield f"extra {extra}", f"for {use}: {state}"
     yield "sandbox", _sandbox_state()
     yield from _storage_lines()
 

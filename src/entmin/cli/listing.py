@@ -28,6 +28,9 @@ def command(what: str, as_json: bool) -> None:
 
 
 def _tasks() -> list[dict[str, Any]]:
+    from entmin.extras import require
+
+    require("eval", "entmin list tasks")
     from entmin.tasks.registry import groups, tasks
 
     rows: list[dict[str, Any]] = [{"name": info.name, "summary": info.summary} for info in tasks().values()]

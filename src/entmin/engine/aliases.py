@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entmin.errors import EntminError
+from entmin.extras import require
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,10 @@ def fetch(name: str) -> Path:
     """Folder with the converted model of an alias, downloading and converting on first use.
 
     Raises:
+        UsageError: packages that read the model's file are missing or too old.
         EntminError: the download, the checksum or the conversion failed; nothing half-made is left behind.
     """
+    require("gguf", f"model {name!r}")
     alias = ALIASES[name]
     folder = _folder(name)
     if is_cached(name):

@@ -1,0 +1,109 @@
+"""The built wheel without extras: `make wheel-test` makes an environment for it and runs this file there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from tests.command import Runner
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import entmin
+from entmin import AdaptiveTemperature, EmInf, EntropyLogitsProcessor
+from entmin.cli import VERBS
+
+pytestmark = pytest.mark.wheel
+
+COMMAND = Path(sys.executable).parent / "entmin"
+HEAVY = ("inspect_ai", "datasets", "scipy", "pandas", "matplotlib", "openai", "starlette", "trl", "gguf", "boto3")
+
+
+def run(folder, *args):
+    return subprocess.run([COMMAND, *map(str, args)], cwd=folder, capture_output=True, text=True, timeout=240)
+
+
+def test_this_is_the_wheel_and_no_extra_is_here():
+    folder = Path(entmin.__file__).parent
+    assert "site-packages" in folder.parts
+    assert (folder / "py.typed").is_file()
+    assert [name for name in HEAVY if find_spec(name)] == []
+
+
+def test_every_file_of_the_package_is_in_the_wheel():
+    source = Path(__file__).parents[2] / "src" / "entmin"
+    installed = Path(entmin.__file__).parent
+
+    def files(folder):
+        return {p.relative_to(folder) for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+
+    assert files(source) == files(installed)
+
+
+@pytest.mark.parametrize("sampling", [{"do_sample": True}, {"num_beams": 2}, {"cache_implementation": "static"}])
+def test_the_processor_decodes(tiny_llama, sampling):
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
+    inputs = tokenizer(["one", "twenty-two"], return_tensors="pt", padding=True, padding_side="left")
+    for method in (EmInf(learning_rate=1.0, n_grad_steps=5), AdaptiveTemperature()):
+        processor = EntropyLogitsProcessor(method, record=True)
+        with torch.no_grad():
+            model.generate(**inputs, logits_processor=[processor], max_new_tokens=6, pad_token_id=0, **sampling)
+        before, after = processor.entropies()
+        assert before.shape == after.shape
+        assert before.shape[1] == 2 * sampling.get("num_beams", 1)
+        assert (after <= before + 1e-4).all() and (after < before - 1e-3).any()
+
+
+def test_the_engine_answers(tiny_llama, tmp_path):
+    done = run(tmp_path, "ask", tiny_llama, "2 + 2?", "--max-tokens", "8", "--compare")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("nats") == 2
+
+
+def test_help_of_every_verb_needs_no_extra(tmp_path):
+    assert "Usage: entmin" in run(tmp_path, "--help").stdout
+    for verb in VERBS:
+        done = run(tmp_path, verb, "--help")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"Usage: entmin {verb}")
+
+
+def test_methods_and_models_are_listed_and_the_doctor_names_what_is_not_here(tmp_path):
+    assert "em_inf" in run(tmp_path, "list", "methods").stdout
+    assert "smollm2-135m" in run(tmp_path, "list", "models").stdout
+    done = run(tmp_path, "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pip install 'entmin[train]'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "args, extra, package",
+    [
+        *(((verb, "anything", "--no-such-option"), v.extra, "") for verb, v in VERBS.items() if v.extra),
+        (("compare", "smollm2-135m"), "eval", "inspect-ai"),
+        (("serve", "smollm2-135m"), "serve", "starlette"),
+        (("train",), "train", "trl"),
+        (("list", "tasks"), "eval", "inspect-ai"),
+        (("ask", "smollm2-135m", "2 + 2?"), "gguf", "gguf"),
+    ],
+)
+def test_a_missing_extra_is_one_command_away_and_nothing_is_done_before(tmp_path, args, extra, package):
+    done = run(tmp_path, *args)
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch(rf"error: .* needs .*{package}.*: pip install 'entmin\[{extra}\]'\n", done.stderr)
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_grading_from_python_says_the_same():
+    with pytest.raises(entmin.errors.UsageError, match=r"pip install 'entmin\[eval\]'"):
+        entmin.grade  # noqa: B018 - naming it is what fails
+
+
+def test_the_command_of_the_other_tests_reaches_this_package(tmp_path):
+    assert "0.1.0" in Runner(tmp_path, {"PATH": "/usr/bin:/bin"})("--version").stdout
