@@ -165,6 +165,32 @@ def test_wrong_requests_are_refused_with_the_right_names():
         EntropyMinimizer.validate_params(SamplingParams(extra_args={"entmin_method": "em_inf", "entmin_threshold": 99}))
 
 
+def test_a_request_may_name_its_whole_mode_where_its_fields_say_the_same():
+    processor, batch = v1(), PersistentBatch()
+    asked = SamplingParams(temperature=0.7, top_k=5, seed=3, extra_args={"entmin_mode": "em_inf:top_k=5:seed=3@0.7"})
+    EntropyMinimizer.validate_params(asked)
+    batch.updates.added.append((0, asked, None, []))
+    processor.update_state(batch.updates.get_and_reset(1))
+    assert torch.equal(processor.apply(row_of(0)[None]), adjusted(0, EmInf())[None])
+    EntropyMinimizer.validate_params(SamplingParams(temperature=0, extra_args={"entmin_mode": "greedy"}))
+    for text, words in (
+        ("em_inf@0.5", "temperature is 0.5 in entmin_mode, and 1.0 in the request's own field"),
+        ("em_inf:seed=3", "seed is 3 in entmin_mode, and None"),
+        ("self_consistency", "a server answers single calls"),
+        ("em_inf:n_grad_steps=500", "n_grad_steps must be at most 200 in a request"),
+        ("adaptive_temp:max_iter=5000", "max_iter must be at most 200 in a request"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            EntropyMinimizer.validate_params(SamplingParams(extra_args={"entmin_mode": text}))
+
+
+@pytest.mark.parametrize("text", ["em_inf@0.7", "greedy", "normal:seed=1", "em_inf+self_consistency"])
+def test_a_default_whose_sampling_or_strategy_would_be_lost_stops_the_engine_from_starting(monkeypatch, text):
+    monkeypatch.setenv("ENTMIN_DEFAULT_METHOD", text)
+    with pytest.raises(UsageError, match="inside vLLM this is a method and nothing else"):
+        v1()
+
+
 @pytest.mark.parametrize(("version", "v2"), [((0, 29, 0), False), ((0, 30, 1), False), ((0, 33, 0), True)])
 def test_interfaces_by_version(version, v2):
     if v2:

@@ -220,6 +220,25 @@ BAD = [
     ({"vllm_xargs": {"entmin_threshold": [1]}}, "vllm_xargs", "must be float"),
     ({"vllm_xargs": {"threshold": 1}}, "vllm_xargs.threshold", "begin with entmin_"),
     ({"vllm_xargs": "em_inf"}, "vllm_xargs", "object"),
+    ({"vllm_xargs": {"entmin_mode": "em_inf:treshold=1"}}, "vllm_xargs", "did you mean 'threshold'"),
+    ({"vllm_xargs": {"entmin_mode": "em_inf", "entmin_threshold": 1}}, "vllm_xargs", "in one request"),
+    ({"vllm_xargs": {"entmin_mode": "em_inf@0.5"}, "temperature": 0.7}, "vllm_xargs", "given twice: 0.5 in the mode"),
+    ({"vllm_xargs": {"entmin_mode": "self_consistency:n=8"}}, "vllm_xargs", "a server answers single calls"),
+    ({"vllm_xargs": {"entmin_n_grad_steps": 500}}, "vllm_xargs", "at most 200 in a request, not 500: every step"),
+    ({"vllm_xargs": {"entmin_mode": "adaptive_temp:max_iter=5000"}}, "vllm_xargs", "at most 200"),
+    ({"vllm_xargs": {"mode": "em_inf"}}, "vllm_xargs.mode", "begin with entmin_"),
+    ({"n": True}, "n", "integer"),
+    ({"n": 10**300}, "n", "between"),
+    ({"stream": 1}, "stream", "true or false"),
+    ({"repetition_penalty": True}, "repetition_penalty", "not supported"),
+    ({"ignore_eos": 0}, "ignore_eos", "not supported"),
+    ({"stop": 5}, "stop", "list"),
+    ({"stop": ["a", 5]}, "stop[1]", "string"),
+    ({"user": {"name": "me"}}, "user", "must be a string, not a dict"),
+    ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content", "string or a list"),
+    ({"messages": [{"content": "x"}]}, "messages[0].role", "missing"),
+    ({"messages": [{"role": "user", "contents": "x"}]}, "messages[0].contents", "did you mean 'content'"),
+    ({"temperature": json.loads("[" * 900 + "]" * 900)}, "temperature", "must be a number, not a list"),
     ({"messages": []}, "messages", "at least one"),
     ({"messages": "hello"}, "messages", "list"),
     ({"messages": ["hello"]}, "messages[0]", "object"),
@@ -239,6 +258,7 @@ def test_a_bad_value_is_400_and_names_the_field(server, field, param, words):
     assert error["param"] == param
     assert words in error["message"]
     assert error["type"] == "invalid_request_error"
+    assert "Traceback" not in "".join(server.log)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +333,27 @@ def test_an_answer_of_no_stated_length_fits_the_context(engine):
     used = len(encode_chat(engine.loaded, HELLO))
     assert limit(read_chat, {"messages": HELLO}) == LONG - used
     assert limit(read_chat, {"messages": HELLO}, max_tokens=90) == 90
+
+
+def test_what_a_request_leaves_open_comes_from_its_mode_then_from_the_servers(engine):
+    served = Served(engine.loaded, "tiny", Mode.parse("em_inf:threshold=0.1:top_p=0.9:seed=5@0.7"))
+
+    def asked(**body):
+        request = read_completion({"prompt": "a", **body}, served).requests[0]
+        return request.method, request.sampling, request.seed
+
+    assert asked() == (EmInf(threshold=0.1), Sampling(0.7, 0.9), 5)
+    assert asked(temperature=0.2, seed=1) == (EmInf(threshold=0.1), Sampling(0.2, 0.9), 1)
+    mode = {"vllm_xargs": {"entmin_mode": "normal:top_k=5@1"}}
+    assert asked(**mode) == (Normal(), Sampling(1, 0.9, 5), 5)
+    assert asked(temperature=1, min_p=0.1, **mode) == (Normal(), Sampling(1, 0.9, 5, 0.1), 5)
+
+
+def test_a_mode_in_one_text_is_the_mode_in_flat_scalars(server):
+    sampling = {"temperature": 0.8, "seed": 7, "max_tokens": 12}
+    flat = chat(server, **sampling, extra_body=xargs(EmInf(threshold=0.1)))
+    text = chat(server, extra_body={"vllm_xargs": {"entmin_mode": "em_inf:threshold=0.1:seed=7@0.8"}}, max_tokens=12)
+    assert text.choices == flat.choices
 
 
 def test_the_models_card_says_what_is_served(server):

@@ -24,6 +24,7 @@ from transformers import AutoModelForCausalLM
 
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.mode import Mode
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
@@ -52,9 +53,9 @@ class Server:
 
     def start(self) -> None:
         script = (
-            "from entmin.methods import EmInf\nfrom entmin.serve.vllm import serve_vllm\n"
-            f"serve_vllm({str(self.model)!r}, method={DEFAULT!r}, host='127.0.0.1', port={self.port}, "
-            f"api_key={KEY!r}, served_name='tiny', options={OPTIONS!r})"
+            "from entmin.mode import Mode\nfrom entmin.serve.vllm import serve_vllm\n"
+            f"serve_vllm({str(self.model)!r}, mode=Mode.parse({str(Mode(DEFAULT))!r}), "
+            f"host='127.0.0.1', port={self.port}, api_key={KEY!r}, served_name='tiny', options={OPTIONS!r})"
         )
         path = self.log.with_suffix(".py")
         path.write_text(script)

@@ -1,13 +1,15 @@
-"""Reading a request body field by field, so that every error names the field, and none is silently ignored."""
+"""Request bodies as pydantic models, whose errors name the field, and errors in the OpenAI API's shape."""
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from entmin.errors import EntminError, UsageError
+from entmin.hyperparameters import closest
 
 
 class RequestError(EntminError):
@@ -40,70 +42,114 @@ def _short(text: str) -> str:
     return text[:500].encode(errors="backslashreplace").decode()
 
 
-@contextlib.contextmanager
-def blaming(param: str) -> Iterator[None]:
-    """Turn a `UsageError` inside into a `RequestError` about this field."""
-    try:
-        yield
-    except UsageError as error:
-        raise RequestError(str(error), param) from None
+def wrong(what: str, field: str | None = None) -> PydanticCustomError:
+    """What a validator raises: `what` follows the field's name in the error, `field` is a part of the value."""
+    return PydanticCustomError("wrong", "{what}", {"what": what, "field": field})
 
 
-class Fields:
-    """The fields of one body; each is taken once, and `close` refuses what is left. Null counts as absent."""
+def refused(error: UsageError) -> PydanticCustomError:
+    """The same error as one of the field that is being validated."""
+    return PydanticCustomError("usage", "{what}", {"what": str(error)})
 
-    def __init__(self, body: Any, prefix: str = "") -> None:
-        """Wrap a parsed JSON value, which must be an object; `prefix` goes before names in errors."""
-        if not isinstance(body, dict):
-            raise RequestError(f"{prefix.rstrip('.') or 'the body'} must be a JSON object", prefix.rstrip(".") or None)
-        self._left: dict[str, Any] = {key: value for key, value in body.items() if value is not None}
-        self._prefix = prefix
-        self._known: list[str] = []
 
-    def take(self, name: str, *kinds: type, default: Any = None) -> Any:
-        """A field of one of these types; numbers are no booleans, and whole floats count as integers."""
-        self._known.append(name)
-        if name not in self._left:
-            return default
-        value = self._left.pop(name)
-        if kinds == (int,) and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            wanted = " or ".join(_NAMES[kind] for kind in kinds)
-            raise self.error(name, f"must be {wanted}, not {str(value)[:80]!r}")
-        return value
+class Body(BaseModel):
+    """A JSON object of a request. Null counts as absent, and no other field than those of the model is let pass."""
 
-    def whole(self, name: str, low: int, high: int) -> int | None:
-        """An integer in a range, or None."""
-        value: int | None = self.take(name, int)
-        if value is not None and not low <= value <= high:
-            raise self.error(name, f"must be between {low} and {high}, not {value}")
-        return value
+    model_config = ConfigDict(strict=True, frozen=True)
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    """Fields of the API that are not supported, with the values that ask for nothing and are let pass."""
 
-    def error(self, name: str, what: str) -> RequestError:
-        """An error about a field."""
-        return RequestError(f"{self._prefix}{name} {what}", f"{self._prefix}{name}")
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise wrong("must be a JSON object")
+        given = {name: value for name, value in data.items() if value is not None}
+        for name in given.keys() - cls.model_fields.keys():
+            if name not in cls.neutral:
+                near = closest(name[:64], [*cls.model_fields, *cls.neutral])
+                raise wrong(f"is not a field of this request{near}", name)
+            value = given.pop(name)
+            if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in cls.neutral[name]):
+                raise wrong("is not supported by the in-process engine; leave it out, or serve with vLLM", name)
+        return given
 
-    def close(self, neutral: Mapping[str, tuple[Any, ...]]) -> None:
-        """Refuse the fields that nobody took.
+    @classmethod
+    def read(cls, body: Any, served: str) -> Self:
+        """Check a parsed JSON value.
 
         Args:
-            neutral: fields of the API that are not supported, with the values that ask for nothing and are let pass.
+            body: the value.
+            served: name of the model that is served.
+
+        Raises:
+            RequestError: another model is asked for, or a field is unknown, unsupported, of the wrong type or out of
+                range.
         """
-        for name, value in self._left.items():
-            if name not in neutral:
-                close = difflib.get_close_matches(name[:64], [*self._known, *neutral], n=1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
-                raise self.error(name, f"is not a field of this request{hint}")
-            if value not in neutral[name]:
-                raise self.error(name, "is not supported by the in-process engine; leave it out, or serve with vLLM")
+        model = body.get("model") if isinstance(body, dict) else None
+        if isinstance(model, str) and model != served:
+            message = f"the model {model!r} is not served here; this server has {served!r}"
+            raise RequestError(message, "model", status=404, code="model_not_found")
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+        param = _path(first["loc"], first.get("ctx", {}).get("field"))
+        said = str(first["msg"]) if first["type"] == "usage" else f"{param or 'the body'} {_said(first)}"
+        raise RequestError(said, param)
 
 
-_NAMES = {
-    str: "a string",
-    int: "an integer",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
+def _path(place: tuple[int | str, ...], inner: str | None) -> str | None:
+    """``messages[0].content``; None for the body itself."""
+    names = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in (*place, *([inner] if inner else []))]
+    return "".join(names).removeprefix(".") or None
+
+
+_KINDS = {
+    "string_type": "a string",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "an object",
 }
+
+
+def _said(error: Any) -> str:
+    if error["type"] == "missing":
+        return "is missing"
+    if error["type"] == "literal_error":
+        return f"must be one of {error['ctx']['expected']}"
+    if error["type"] not in _KINDS:
+        return str(error["msg"])
+    given = error["input"]
+    shown = repr(str(given)[:80]) if isinstance(given, (str, int, float)) else f"a {type(given).__name__}"
+    return f"must be {_KINDS[error['type']]}, not {shown}"
+
+
+def whole(low: int, high: int) -> WrapValidator:
+    """A validator of an integer in a range; whole floats count as integers."""
+
+    def check(value: Any, read: Callable[[Any], int]) -> int:
+        found = read(int(value) if isinstance(value, float) and value.is_integer() else value)
+        if not low <= found <= high:
+            raise wrong(f"must be between {low} and {high}, not {found}")
+        return found
+
+    return WrapValidator(check)
+
+
+def is_text(text: str) -> str:
+    """A text, and not half of one.
+
+    Raises:
+        PydanticCustomError: it has half of a surrogate pair.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise wrong("has half of a surrogate pair, which is no text") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(is_text)]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field, ValidationInfo, field_validator, model_validator
 
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Request
+from entmin.errors import UsageError
 from entmin.methods.base import PREFIX
 from entmin.mode import Mode, Sampling
-from entmin.serve.fields import Fields, RequestError, blaming
+from entmin.serve.fields import Body, RequestError, Text, refused, whole, wrong
 from entmin.serve.logprobs import MOST
-from entmin.serve.prompts import check_text, encode_messages, read_messages, read_prompts
+from entmin.serve.prompts import Messages, encode_messages, encode_prompts
 from entmin.wire import refuse_costly, requested
 
 _MOST_CHOICES = 128
@@ -22,7 +23,6 @@ _MOST_STOPS, _LONGEST_STOP = 16, 256
 _COMPLETION_TOKENS = 16
 """The API's own default for completions; chats may go on to the end of the context."""
 
-# Fields of the API that this engine does not honour, and the values of them that ask for nothing.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
@@ -31,20 +31,6 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "min_tokens": (0,),
     "ignore_eos": (False,),
 }
-_UNSUPPORTED_CHAT = _UNSUPPORTED | {
-    "response_format": ({"type": "text"},),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "modalities": (["text"],),
-    "reasoning_effort": (),
-    "audio": (),
-    "prediction": (),
-    "chat_template_kwargs": ({},),
-}
-_UNSUPPORTED_COMPLETION = _UNSUPPORTED | {"echo": (False,), "suffix": ("",), "best_of": (1,)}
 
 
 @dataclass(frozen=True)
@@ -74,21 +60,177 @@ class Ask:
         return self.requests[0].confidence
 
 
+class StreamOptions(Body):
+    """What a stream has beside its text."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "include_obfuscation": (False,), "continuous_usage_stats": (False,)
+    }  # fmt: skip
+
+    include_usage: bool = False
+
+
+def _as_list(stop: Any) -> Any:
+    return [stop] if isinstance(stop, str) else stop
+
+
+def _few(stops: list[str]) -> list[str]:
+    if len(stops) > _MOST_STOPS or not all(0 < len(stop) <= _LONGEST_STOP for stop in stops):
+        raise wrong(f"must be a text or at most {_MOST_STOPS} texts of 1 to {_LONGEST_STOP} characters")
+    return stops
+
+
+def _own_names(xargs: dict[str, Any]) -> dict[str, Any]:
+    for key in xargs:
+        if not key.startswith(PREFIX):
+            raise wrong(f"is not known here; names begin with {PREFIX}", key)
+    return xargs
+
+
+Limit = Annotated[int, whole(1, 1 << 30)]
+
+
+class Asked(Body):
+    """What both kinds of request have."""
+
+    model: str | None = None
+    user: str | None = None
+    """Says who asks, and changes nothing."""
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, whole(1, _MOST_CHOICES)] = 1
+    max_tokens: Limit | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: Annotated[int, whole(-1, 1 << 30)] | None = None
+    min_p: float | None = None
+    seed: Annotated[int, whole(-(1 << 63), (1 << 63) - 1)] | None = None
+    stop: Annotated[list[Text], FailFast(), BeforeValidator(_as_list), AfterValidator(_few)] = Field([])
+    vllm_xargs: Annotated[dict[str, Any], AfterValidator(_own_names)] = Field({})
+
+    @field_validator("temperature", "top_p", "top_k", "min_p")
+    @classmethod
+    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
+        value = max(0, value) if info.field_name == "top_k" else value  # vLLM's -1 keeps all tokens, as 0 does
+        try:
+            Sampling(**{str(info.field_name): value})
+        except UsageError as error:
+            raise refused(error) from None
+        return value
+
+    @model_validator(mode="after")
+    def _usage_of_a_stream(self) -> Asked:
+        if self.stream_options is not None and not self.stream:
+            raise wrong("is for streams; add stream: true", "stream_options")
+        return self
+
+    def ask(
+        self,
+        served: Served,
+        prompts: list[list[int]],
+        name: str,
+        *,
+        limit: int | None,
+        otherwise: int | None,
+        alternatives: int | None,
+    ) -> Ask:
+        """The engine's requests.
+
+        Args:
+            served: what is served.
+            prompts: token ids of each prompt.
+            name: of the field they came from.
+            limit: of tokens, as the request has it.
+            otherwise: the limit where the request has none.
+            alternatives: tokens to list at every step, with their log-probabilities; None for no log-probabilities.
+
+        Raises:
+            RequestError: the mode is refused, or a prompt and its answer do not fit the context.
+        """
+        mode = self._mode(served)
+        first = secrets.randbits(31) if mode.seed is None else mode.seed
+        requests = [
+            Request(
+                prompt,
+                mode.method,
+                mode.sampling,
+                _room(prompt, limit, otherwise, name, served.loaded),
+                first + choice,
+                tuple(self.stop),
+                confidence=alternatives is not None,
+                alternatives=alternatives or 0,
+            )
+            for prompt in prompts
+            for choice in range(self.n)
+        ]
+        return Ask(requests, self.n, self.stream, self.stream_options is not None and self.stream_options.include_usage)
+
+    def _mode(self, served: Served) -> Mode:
+        names = ("temperature", "top_p", "top_k", "min_p", "seed")
+        fields = {name: value for name in names if (value := getattr(self, name)) is not None}
+        try:
+            mode = requested(self.vllm_xargs, served.mode, fields)
+            refuse_costly(mode.method, served.mode)
+        except UsageError as error:
+            raise RequestError(str(error), "vllm_xargs") from None
+        return mode
+
+
+class Chat(Asked):
+    """The body of ``/v1/chat/completions``."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
+        "response_format": ({"type": "text"},),
+        "tools": ([],),
+        "tool_choice": ("none", "auto"),
+        "parallel_tool_calls": (True, False),
+        "functions": ([],),
+        "function_call": ("none", "auto"),
+        "modalities": (["text"],),
+        "reasoning_effort": (),
+        "audio": (),
+        "prediction": (),
+        "chat_template_kwargs": ({},),
+    }
+
+    messages: Messages
+    max_completion_tokens: Limit | None = None
+    logprobs: bool = False
+    top_logprobs: Annotated[int, whole(0, MOST)] = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Chat:
+        if self.top_logprobs and not self.logprobs:
+            raise wrong("needs logprobs: true", "top_logprobs")
+        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
+            raise wrong("and max_completion_tokens differ; give one of them", "max_tokens")
+        return self
+
+
+class Completion(Asked):
+    """The body of ``/v1/completions``."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {"echo": (False,), "suffix": ("",), "best_of": (1,)}
+
+    prompt: Any = None
+    logprobs: Annotated[int, whole(0, MOST)] | None = None
+
+
 def read_chat(body: Any, served: Served) -> Ask:
     """Parse the body of ``/v1/chat/completions``.
 
     Raises:
         RequestError: a field that is unknown, unsupported or out of range.
     """
-    fields = Fields(body)
-    messages = read_messages(fields)
-    limits = [limit for name in ("max_completion_tokens", "max_tokens") if (limit := _limit(fields, name)) is not None]
-    if len(set(limits)) > 1:
-        raise fields.error("max_tokens", "and max_completion_tokens differ; give one of them")
-    ask = _common(fields, served, *_chat_logprobs(fields))
-    fields.close(_UNSUPPORTED_CHAT)
-    prompt = encode_messages(served.loaded, messages)
-    return ask([prompt], "messages", limits[0] if limits else None, served.max_tokens)
+    asked = Chat.read(body, served.name)
+    return asked.ask(
+        served,
+        [encode_messages(served.loaded, asked.messages)],
+        "messages",
+        limit=asked.max_tokens or asked.max_completion_tokens,
+        otherwise=served.max_tokens,
+        alternatives=asked.top_logprobs if asked.logprobs else None,
+    )
 
 
 def read_completion(body: Any, served: Served) -> Ask:
@@ -97,81 +239,15 @@ def read_completion(body: Any, served: Served) -> Ask:
     Raises:
         RequestError: a field that is unknown, unsupported or out of range.
     """
-    fields = Fields(body)
-    prompts = read_prompts(fields, served.loaded)
-    limit = _limit(fields, "max_tokens")
-    alternatives = fields.whole("logprobs", 0, MOST)
-    ask = _common(fields, served, alternatives is not None, alternatives or 0)
-    fields.close(_UNSUPPORTED_COMPLETION)
-    return ask(prompts, "prompt", limit, served.max_tokens or _COMPLETION_TOKENS)
-
-
-def _chat_logprobs(fields: Fields) -> tuple[bool, int]:
-    """Whether log-probabilities are wanted, and of how many alternatives."""
-    wanted = fields.take("logprobs", bool, default=False)
-    alternatives = fields.whole("top_logprobs", 0, MOST) or 0
-    if alternatives and not wanted:
-        raise fields.error("top_logprobs", "needs logprobs: true")
-    return wanted, alternatives
-
-
-def check_model(fields: Fields, served: Served) -> None:
-    """Take the field ``model``.
-
-    Raises:
-        RequestError: another model is asked for.
-    """
-    model = fields.take("model", str, default=served.name)
-    if model != served.name:
-        message = f"the model {model!r} is not served here; this server has {served.name!r}"
-        raise RequestError(message, "model", status=404, code="model_not_found")
-
-
-def _common(
-    fields: Fields, served: Served, logprobs: bool, alternatives: int
-) -> Callable[[list[list[int]], str, int | None, int | None], Ask]:
-    """Read what both kinds of request have.
-
-    Returns:
-        What makes an `Ask` of prompts, their field's name, the limit asked for, and the one where none was.
-    """
-    check_model(fields, served)
-    fields.take("user", str)  # says who asks, and changes nothing
-    stream = fields.take("stream", bool, default=False)
-    include_usage = _include_usage(fields, stream)
-    n = fields.whole("n", 1, _MOST_CHOICES) or 1
-    seed = fields.whole("seed", -(1 << 63), (1 << 63) - 1)
-    mode = _mode(fields, served, {} if seed is None else {"seed": seed})
-    chosen = Request([], mode.method, mode.sampling, stop=_stops(fields))
-    form = replace(chosen, confidence=logprobs, alternatives=alternatives)
-    first = secrets.randbits(31) if mode.seed is None else mode.seed
-
-    def ask(prompts: list[list[int]], name: str, limit: int | None, otherwise: int | None) -> Ask:
-        room = partial(_room, limit=limit, otherwise=otherwise, name=name, loaded=served.loaded)
-        requests = [
-            replace(form, prompt=prompt, max_tokens=room(prompt), seed=first + choice)
-            for prompt in prompts
-            for choice in range(n)
-        ]
-        return Ask(requests, n, stream, include_usage)
-
-    return ask
-
-
-def _include_usage(fields: Fields, stream: bool) -> bool:
-    options = fields.take("stream_options", dict)
-    if options is None:
-        return False
-    if not stream:
-        raise fields.error("stream_options", "is for streams; add stream: true")
-    inner = Fields(options, "stream_options.")
-    wanted: bool = inner.take("include_usage", bool, default=False)
-    inner.close({"include_obfuscation": (False,), "continuous_usage_stats": (False,)})
-    return wanted
-
-
-def _limit(fields: Fields, name: str) -> int | None:
-    return fields.whole(name, 1, 1 << 30)
+    asked = Completion.read(body, served.name)
+    return asked.ask(
+        served,
+        encode_prompts(served.loaded, asked.prompt),
+        "prompt",
+        limit=asked.max_tokens,
+        otherwise=served.max_tokens or _COMPLETION_TOKENS,
+        alternatives=asked.logprobs,
+    )
 
 
 def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str, loaded: LoadedModel) -> int:
@@ -187,38 +263,3 @@ def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str
             code="context_length_exceeded",
         )
     return limit or min(free, otherwise or free)
-
-
-def _mode(fields: Fields, served: Served, seed: dict[str, int]) -> Mode:
-    xargs = fields.take("vllm_xargs", dict, default={})
-    for key in xargs:
-        if not key.startswith(PREFIX):
-            raise RequestError(f"vllm_xargs.{key} is not known here; names begin with {PREFIX}", f"vllm_xargs.{key}")
-    sampling = _sampling(fields)
-    with blaming("vllm_xargs"):
-        mode = requested(xargs, served.mode, sampling | seed)
-        refuse_costly(mode.method, served.mode)
-    return mode
-
-
-def _sampling(fields: Fields) -> dict[str, Any]:
-    """The sampling fields that the request has."""
-    given = {name: fields.take(name, float, int) for name in ("temperature", "top_p", "min_p")}
-    top_k = fields.whole("top_k", -1, 1 << 30)
-    given["top_k"] = None if top_k is None else max(0, top_k)  # vLLM's -1 keeps all tokens, as 0 does
-    chosen = {name: value for name, value in given.items() if value is not None}
-    for name, value in chosen.items():
-        with blaming(name):
-            Sampling(**{name: value})
-    return chosen
-
-
-def _stops(fields: Fields) -> tuple[str, ...]:
-    value = fields.take("stop", str, list, default=[])
-    stops = [value] if isinstance(value, str) else value
-    if len(stops) > _MOST_STOPS or not all(isinstance(s, str) and 0 < len(s) <= _LONGEST_STOP for s in stops):
-        limits = f"at most {_MOST_STOPS} texts of 1 to {_LONGEST_STOP} characters"
-        raise fields.error("stop", f"must be a text or {limits}")
-    for stop in stops:
-        check_text(stop, "stop")
-    return tuple(stops)

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from entmin.engine.prompts import encode_text
-from entmin.serve.fields import Fields
-from entmin.serve.prompts import check_text, encode_messages, is_tokens, read_messages
-from entmin.serve.protocol import Served, check_model
+from entmin.serve.fields import Body, RequestError, Text
+from entmin.serve.prompts import Messages, encode_messages, is_tokens
+from entmin.serve.protocol import Served
 
-_UNSUPPORTED_CHAT: dict[str, tuple[Any, ...]] = {
-    "add_generation_prompt": (True,),
-    "continue_final_message": (False,),
-    "add_special_tokens": (False,),
-    "chat_template": (),
-    "chat_template_kwargs": ({},),
-    "tools": ([],),
-}
+
+class TokenizeText(Body):
+    """The body of ``/tokenize`` with a text."""
+
+    prompt: Text
+    model: str | None = None
+    return_token_strs: bool = False
+    add_special_tokens: bool = True
+
+
+class TokenizeChat(Body):
+    """The body of ``/tokenize`` with a conversation."""
+
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "add_generation_prompt": (True,),
+        "continue_final_message": (False,),
+        "add_special_tokens": (False,),
+        "chat_template": (),
+        "chat_template_kwargs": ({},),
+        "tools": ([],),
+    }
+
+    messages: Messages
+    model: str | None = None
+    return_token_strs: bool = False
+
+
+class Detokenize(Body):
+    """The body of ``/detokenize``."""
+
+    tokens: list[Any]
+    model: str | None = None
 
 
 def tokenize(body: Any, served: Served) -> dict[str, Any]:
@@ -25,20 +49,14 @@ def tokenize(body: Any, served: Served) -> dict[str, Any]:
     Raises:
         RequestError: a field that is unknown, unsupported or out of range.
     """
-    fields = Fields(body)
-    check_model(fields, served)
-    named = fields.take("return_token_strs", bool, default=False)
-    prompt = fields.take("prompt", str)
-    if prompt is None:
-        messages = read_messages(fields)
-        fields.close(_UNSUPPORTED_CHAT)
-        tokens = encode_messages(served.loaded, messages)
+    asked: TokenizeText | TokenizeChat
+    if isinstance(body, dict) and body.get("prompt") is not None:
+        asked = TokenizeText.read(body, served.name)
+        tokens = encode_text(served.loaded, asked.prompt, special_tokens=asked.add_special_tokens)
     else:
-        special = fields.take("add_special_tokens", bool, default=True)
-        fields.close({})
-        check_text(prompt, "prompt")
-        tokens = encode_text(served.loaded, prompt, special_tokens=special)
-    names = served.loaded.tokenizer.convert_ids_to_tokens(tokens) if named else None
+        asked = TokenizeChat.read(body, served.name)
+        tokens = encode_messages(served.loaded, asked.messages)
+    names = served.loaded.tokenizer.convert_ids_to_tokens(tokens) if asked.return_token_strs else None
     return {"count": len(tokens), "max_model_len": served.loaded.max_length, "tokens": tokens, "token_strs": names}
 
 
@@ -48,10 +66,7 @@ def detokenize(body: Any, served: Served) -> dict[str, Any]:
     Raises:
         RequestError: a field that is unknown or out of range.
     """
-    fields = Fields(body)
-    check_model(fields, served)
-    tokens = fields.take("tokens", list)
-    fields.close({})
-    if tokens is None or not is_tokens(tokens, served.loaded):
-        raise fields.error("tokens", "must be a list of token ids of this model's vocabulary")
-    return {"prompt": served.loaded.tokenizer.decode(tokens)}
+    asked = Detokenize.read(body, served.name)
+    if not is_tokens(asked.tokens, served.loaded):
+        raise RequestError("tokens must be a list of token ids of this model's vocabulary", "tokens")
+    return {"prompt": served.loaded.tokenizer.decode(asked.tokens)}
