@@ -5,6 +5,9 @@ Every message names the remedy. Anything else that escapes is a defect of ours; 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class EntminError(Exception):
     """Something failed that the user can act on; the message says how."""
@@ -27,3 +30,9 @@ class Interrupted(EntminError):
 def first_line(error: BaseException) -> str:
     """What an error of a library says in its first line; its type where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def closest(word: str, names: Sequence[str]) -> str:
+    """`` (did you mean 'x'?)``, or nothing when no name is near."""
+    close = difflib.get_close_matches(word, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, get_type_hints
 
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 
 Scalar = str | int | float | bool
 
@@ -114,9 +113,3 @@ def _parse(kind: type, value: Any) -> Any:
     if kind is float and not math.isfinite(parsed):
         raise ValueError
     return parsed
-
-
-def closest(word: str, names: Sequence[str]) -> str:
-    """`` (did you mean 'x'?)``, or nothing when no name is near."""
-    close = difflib.get_close_matches(word, names, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from entmin.errors import UsageError
-from entmin.hyperparameters import Hyperparameters, Scalar, closest
+from entmin.errors import UsageError, closest
+from entmin.hyperparameters import Hyperparameters, Scalar
 from entmin.methods import METHODS, Method, Normal, method_names
 from entmin.methods.base import PREFIX
 from entmin.strategies import STRATEGIES, Strategy

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from entmin.engine.requests import EngineStats
-from entmin.errors import UsageError
-from entmin.hyperparameters import closest
+from entmin.errors import UsageError, closest
 from entmin.mode import Mode
 from entmin.strategies import Confidence
 

@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from entmin.errors import UsageError
-from entmin.hyperparameters import Hyperparameters, Scalar, closest
+from entmin.errors import UsageError, closest
+from entmin.hyperparameters import Hyperparameters, Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WrapValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from entmin.errors import EntminError, UsageError
-from entmin.hyperparameters import closest
+from entmin.errors import EntminError, UsageError, closest
 
 
 class RequestError(EntminError):
