@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ trl = pytest.importorskip("trl")
 
 from entmin.core import rewards  # noqa: E402
 from entmin.train.trainers.samples import agreement, answer_ids, distinct, repetition  # noqa: E402
+from tests import tiny  # noqa: E402
 from tests.train.runs import config, trainer_for  # noqa: E402
 
 HOOKS = {
@@ -116,9 +119,19 @@ def test_reward_is_minus_the_entropy_that_trl_itself_reports(tiny_llama, tmp_pat
     assert (seen * lengths).sum() / lengths.sum() == pytest.approx(-reported, abs=1e-4)
 
 
+def uneven_prompts(folder):
+    """Settings for prompts of very different lengths, so that most rows are padded."""
+    path = folder / "uneven.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "word " * (1 + 5 * i)}) + "\n" for i in range(6)))
+    return {"data": str(path), "data_options": {}, "decontaminate": ()}
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_the_gradient_of_em_ft_is_autograd_on_the_naive_loss(tiny_llama, tmp_path, reduction):
-    trainer = trainer_for(config(tiny_llama, tmp_path, reduction=reduction))
+def test_the_gradient_of_em_ft_is_autograd_on_the_naive_loss(tmp_path, reduction, architecture):
+    """The naive loss knows no padding, which gpt2's absolute positions must not see either."""
+    model = tiny.save(tmp_path / "model", architecture)
+    trainer = trainer_for(config(model, tmp_path, reduction=reduction, **uneven_prompts(tmp_path)))
     trainer.model.train()
     batch = trainer._prepare_inputs([trainer.train_dataset[i] for i in range(4)])
     loss = trainer._compute_loss(trainer.model, batch)
@@ -131,6 +144,39 @@ def test_the_gradient_of_em_ft_is_autograd_on_the_naive_loss(tiny_llama, tmp_pat
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
     for name, parameter in trainer.model.named_parameters():
         torch.testing.assert_close(ours[name], parameter.grad, atol=2e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize("kl", [0.0, 0.1])
+def test_the_published_estimator_is_autograd_on_its_equation(tmp_path, kl):
+    """Leave-one-out advantages, a ratio per token, k3 in the loss, the mean over all tokens of the step."""
+    model = tiny.save(tmp_path / "model", sharpness=4.0)  # so that rewards differ
+    settings = config(model, tmp_path, "em-rl", advantage="published", kl=kl, batch_size=2, micro_batch=8)
+    trainer = trainer_for(settings)
+    with torch.no_grad():  # away from the reference, so that there is a divergence
+        for parameter in trainer.model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)), alpha=0.05)
+    batch = batch_of(trainer)
+    trainer.current_gradient_accumulation_steps = 1
+    loss = trainer._compute_loss(trainer.model, batch)
+    loss.backward()
+    ours = {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
+    trainer.model.zero_grad()
+    entropies, logprobs, mask = naive(trainer, batch)
+    reward = rewards.token_entropy(entropies.detach(), logprobs.detach(), mask)
+    advantages = rewards.rloo_advantages(reward, 4)
+    torch.testing.assert_close(batch["advantages"].double(), advantages, atol=1e-4, rtol=1e-3)
+    per_token = -advantages[:, None] * (logprobs - logprobs.detach()).exp()
+    if kl:
+        reference = naive(replace_model(trainer, trainer.ref_model), batch)[1].detach()
+        per_token = per_token + kl * ((reference - logprobs).exp() - (reference - logprobs) - 1)
+    ((per_token * mask).sum() / mask.sum()).backward()
+    largest = max(p.grad.abs().max() for p in trainer.model.parameters())
+    for name, parameter in trainer.model.named_parameters():
+        torch.testing.assert_close(ours[name], parameter.grad, atol=2e-3 * float(largest), rtol=2e-3)
+
+
+def replace_model(trainer, model):
+    return SimpleNamespace(model=model, temperature=trainer.temperature)
 
 
 def test_what_samples_look_like():

@@ -125,14 +125,19 @@ def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]
 def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str, Any], answers: Answers) -> Any:
     from trl import GRPOConfig, RLOOConfig
 
-    from entmin.train.trainers.intrinsic import Intrinsic, IntrinsicGRPO, IntrinsicRLOO
+    from entmin.train.trainers.intrinsic import Intrinsic, IntrinsicGRPO, IntrinsicRLOO, PublishedTrainer
 
-    trainer, arguments = (IntrinsicGRPO, GRPOConfig) if config.advantages == "grpo" else (IntrinsicRLOO, RLOOConfig)
+    published = {"scale_rewards": "none", "loss_type": "dapo", "use_bias_correction_kl": False}
+    trainer, arguments, options = {
+        "rloo": (IntrinsicRLOO, RLOOConfig, {}),
+        "grpo": (IntrinsicGRPO, GRPOConfig, {}),
+        "published": (PublishedTrainer, GRPOConfig, published),  # dapo: the mean over all tokens of the step
+    }[config.advantages]
     if config.method == "em-rl":
         common["intrinsic"] = Intrinsic(config.reward, reward_function(config))
     else:
         common["reward_funcs"] = [_verified(answers)]
-    settings = arguments(**online_arguments(config, place, steps))
+    settings = arguments(**online_arguments(config, place, steps), **options)
     return trainer(args=settings, entropy_bonus=config.entropy_bonus, **common)
 
 

@@ -25,6 +25,7 @@ UNSUPERVISED = ("em-ft", "em-rl")
 """Methods that never see a label."""
 SINGLE = ("em-ft", "sft")
 """Methods that compare no samples."""
+ADVANTAGES = {"em-rl": ("rloo", "grpo", "published"), "rloo": ("rloo", "published"), "grpo": ("rloo", "grpo")}
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ class TrainConfig(WatchSettings, RewardSettings):
     """Weight of the KL divergence to the initial model (default: 0 for em-ft and sft, 0.001 otherwise)."""
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Clip range of the probability ratio."""
-    advantage: Literal["rloo", "grpo"] = "rloo"
-    """How em-rl turns rewards into advantages."""
+    advantage: Literal["rloo", "grpo", "published"] = "rloo"
+    """How em-rl turns rewards into updates: rloo and grpo as TRL has them, or the published estimator (leave-one-out
+    advantages, a ratio per token, the k3 KL estimate in the loss), which rloo can use too."""
     entropy_bonus: float = 0.0
     """Weight of an entropy bonus in the RL loss; the published run left 0.001 on, against its own objective."""
     static: bool = False
@@ -169,6 +171,10 @@ class TrainConfig(WatchSettings, RewardSettings):
                 self.method == "sft" and self.n != 1,
                 "sft learns from the answers in the data and draws no samples: n must be 1",
             ),
+            (
+                self.advantage not in ADVANTAGES.get(self.method, ("rloo",)),
+                f"advantage={self.advantage} is not an option of {self.method}",
+            ),
             (self.static and self.method != "em-ft", "static is an option of em-ft"),
             (
                 self.static and self.rollouts == "vllm",
@@ -198,8 +204,8 @@ class TrainConfig(WatchSettings, RewardSettings):
 
     @property
     def advantages(self) -> str:
-        """Rloo or grpo: the estimator that the run uses."""
-        return self.method if self.method in ("rloo", "grpo") else self.advantage
+        """Rloo, grpo or published: the estimator that the run uses."""
+        return "grpo" if self.method == "grpo" else self.advantage
 
     def divided(self, processes: int | None = None) -> Split:
         """Divide a step's samples among processes and micro-batches.

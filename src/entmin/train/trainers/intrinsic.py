@@ -129,3 +129,16 @@ class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         found = super()._generate_single_turn(prompt_ids, *args, **kwargs)
         return found if self._sampler is None else (found, None)
+
+
+class PublishedTrainer(IntrinsicGRPO):
+    """The published estimator: leave-one-out advantages, a ratio per token, the k3 KL estimate in the loss.
+
+    TRL's GRPO with rewards that are centred and not scaled, but for a factor: a reward minus the mean of the others is
+    n / (n - 1) times the reward minus the mean of all.
+    """
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        batch["advantages"] = batch["advantages"] * (self.num_generations / (self.num_generations - 1))
+        return batch

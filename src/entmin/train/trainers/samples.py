@@ -16,9 +16,9 @@ Curves, one value per optimiser step, in TRL's metrics under these names:
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +26,11 @@ from torch import Tensor
 from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import utils as head
 from trl.trainer.base_trainer import _BaseTrainer
+
+_on_gpu = head._use_triton
+# On a CPU too, TRL's fused head keeps to the positions that count. By itself it does so on a GPU only, and elsewhere
+# projects prompts and padding as well and throws that away: most of the head's time.
+head._use_triton = lambda device: device.type == "cpu" or _on_gpu(device)
 
 Sampler = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
 """(model, prompts as token ids, stream numbers) -> completions as token ids, end-of-sequence token included."""
@@ -69,6 +74,9 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._tokens_drawn = 0
         self._keys: list[str | None] = []
         super().__init__(*args, **kwargs)
+        model = self.accelerator.unwrap_model(self.model)
+        plain = model.get_base_model() if hasattr(model, "peft_config") else model
+        self._takes_positions = "position_ids" in inspect.signature(type(plain).forward).parameters
 
     # ---- sampling ----
 
@@ -157,21 +165,40 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         logits_to_keep: int,
         batch_size: int | None = None,
         compute_entropy: bool = False,
-        **kwargs: Any,
+        compute_aux_loss: bool = False,
+        **_: Any,  # of images
     ) -> Any:
         learning = torch.is_grad_enabled()
         scoring = self._awaiting_scores and not learning and model is self.model
-        with completions_only(input_ids.device):
-            out = super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, batch_size, compute_entropy or scoring, **kwargs
-            )
+        size = batch_size or len(input_ids)
+        pieces = zip(torch.split(input_ids, size), torch.split(attention_mask, size), strict=True)
+        parts = [self._scored(model, *piece, logits_to_keep, compute_aux_loss) for piece in pieces]
+        entropies = None
+        if compute_entropy or scoring:  # the reference model's head gives none
+            entropies = torch.cat([part.entropy[:, -logits_to_keep:] for part in parts])
+        logprobs = torch.cat([part.log_probs[:, -logits_to_keep:] for part in parts])
         mask = attention_mask[:, -logits_to_keep:]
-        if scoring:
-            self._scores, self._awaiting_scores = Scores(out[0], out[1].detach(), mask), False
-        if learning and out[1] is not None:
-            self._live = (out[1], mask)
-            self._add("entropy", (out[1] * mask).sum(), mask.sum())
-        return out
+        if scoring and entropies is not None:
+            self._scores, self._awaiting_scores = Scores(logprobs, entropies.detach(), mask), False
+        if learning and entropies is not None:
+            self._live = (entropies, mask)
+            self._add("entropy", (entropies * mask).sum(), mask.sum())
+        balance = torch.stack([part.aux_loss for part in parts]).mean() if compute_aux_loss else None
+        return logprobs, entropies, balance
+
+    def _scored(self, model: Any, ids: Tensor, mask: Tensor, keep: int, compute_aux_loss: bool) -> Any:
+        """Log-probabilities and entropies of the last `keep` positions, through TRL's fused head.
+
+        As TRL's own trainers do it, but for positions: they count from a row's first token, not from its padding, which
+        models with absolute positions would otherwise take for text.
+        """
+        labels = ids.masked_fill(mask == 0, -100)
+        labels[:, :-keep] = -100
+        extra: dict[str, Any] = {"output_router_logits": True} if compute_aux_loss else {}
+        if self._takes_positions:
+            extra["position_ids"] = (mask.cumsum(-1) - 1).clamp_(min=0)
+        with self.accelerator.autocast():
+            return model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True, **extra)
 
     def _score(self, prompts: list[list[int]], completions: list[list[int]]) -> Scores:
         """The policy's log-probabilities and entropies of the samples; free where the trainer has just taken them."""
@@ -215,21 +242,6 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             scale *= self.current_gradient_accumulation_steps
         share: Tensor = total * scale / count
         return share
-
-
-@contextmanager
-def completions_only(device: torch.device) -> Iterator[None]:
-    """On a CPU, keep TRL's fused head to the positions that count, as it does by itself on a GPU.
-
-    Elsewhere than on a GPU it projects prompts and padding as well, and throws that away: most of the head's time.
-    """
-    original = head._use_triton
-    if device.type == "cpu":
-        head._use_triton = lambda _: True
-    try:
-        yield
-    finally:
-        head._use_triton = original
 
 
 def stack(rows: Sequence[Sequence[int]], pad: int, *, left: bool = False) -> tuple[Tensor, Tensor]:
