@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,91 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai"}
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
+PLAIN = {"errors", "seeds", "hyperparameters", "jsonl", "verdict", "problem", "extras", "plugins"}
+"""Small files that any room may import."""
+MAY_IMPORT = {
+    **{name: set() for name in ("errors", "seeds", "verdict")},
+    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "plugins", "problem")},
+    "entmin": {"extras"},
+    "stats": set(),
+    "core": {"errors"},
+    "losses": {"core"},
+    "rewards": {"core"},
+    "methods": {"core"} | PLAIN,
+    "strategies": {"errors", "hyperparameters"},
+    "mode": {"methods", "strategies"} | PLAIN,
+    "wire": {"methods", "mode"} | PLAIN,
+    "hosts": {"core", "methods", "mode", "wire"} | PLAIN,
+    "engine": {"core", "methods", "mode"} | PLAIN,
+    "serve": {"engine", "hosts", "methods", "mode", "wire"} | PLAIN,
+    "grading": PLAIN,
+    "sandbox": PLAIN,
+    "programs": {"sandbox", "grading"} | PLAIN,
+    "tasks": {"grading", "programs"} | PLAIN,
+    "evals": {
+        "engine",
+        "methods",
+        "mode",
+        "strategies",
+        "wire",
+        "serve",
+        "grading",
+        "sandbox",
+        "programs",
+        "tasks",
+        "stats",
+    }
+    | PLAIN,
+    "report": {"evals", "stats", "mode", "tasks"} | PLAIN,
+    "train": {"core", "engine", "methods", "mode", "grading", "tasks", "programs", "evals", "stats", "report", "entmin"}
+    | PLAIN,
+}
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
+"""Which rooms a room may import from, anywhere in its text; `entmin` is the package's own file."""
+EXCEPTIONS = {
+    ("tasks", "evals"): "a benchmark names its scorer; to go when a task names a judge and the run makes the scorer",
+    ("programs", "tasks"): "where data lies is read through tasks.data and tasks.columns; to go with tasks.columns",
+    ("programs", "evals"): "the solver of SciCode counts its cost; to go when the solver moves to evals",
+    ("programs", "engine"): "the solver of SciCode asks the engine; to go when the solver moves to evals",
+    ("report", "train"): "the training figure reads the curves of a run; to go when report is handed the curves",
+}
+"""Imports (from, to) that the table forbids and that are still there, each with what removes it."""
+CIRCLES = {
+    "entmin.evals.several entmin.evals.solvers": "strategies that ask again use a solver, and a solver names them",
+    "entmin.evals.engines entmin.evals.servers": "the servers are among the engines, and read their choice",
+    "entmin.programs.rows entmin.tasks.columns": "to go with tasks.columns",
+}
+"""Modules that import each other, each with its reason; nothing is added here."""
+LIBRARIES = {
+    "accelerate": ["train/"],
+    "click": ["cli/"],
+    "datasets": ["tasks/", "train/"],
+    "inspect_ai": ["evals/", "tasks/", "report/", "sandbox/provider.py", "programs/stepwise.py"],
+    "llama_cpp": ["hosts/llama_cpp.py"],
+    "math_verify": ["grading/"],
+    "matplotlib": ["report/"],
+    "numba": ["core/numba/"],
+    "openai": ["evals/", "train/"],
+    "peft": ["engine/adapters.py", "train/"],
+    "reasoning_gym": ["tasks/"],
+    "scipy": ["stats/", "programs/scicode_inside.py", "sandbox/inside/"],
+    "starlette": ["serve/"],
+    "sympy": ["grading/"],
+    "transformers": ["engine/", "hosts/transformers.py", "train/"],
+    "triton": ["core/triton/"],
+    "trl": ["train/"],
+    "uvicorn": ["serve/"],
+    "vllm": ["hosts/vllm.py"],
+}
+"""The places from which a library may be imported."""
 
+
+@cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports(path, *, top_level_only=False):
     """Absolute names of the modules a file imports, ``if TYPE_CHECKING`` blocks left out."""
     tree = ast.parse(path.read_text())
@@ -30,6 +117,56 @@ def imports(path, *, top_level_only=False):
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room(name):
+    """The folder or the file directly under the package that a module lies in; ``entmin`` for the package itself."""
+    return name.split(".")[1] if "." in name else "entmin"
+
+
+def is_in(name, place):
+    """Whether a module is the place or lies in it; places are written without ``entmin.``."""
+    return name == f"entmin.{place}" or name.startswith(f"entmin.{place}.")
+
+
+def own_modules():
+    """Every module with the modules of this package that it imports, anywhere in its text."""
+    paths = {module_name(path): path for path in FILES}
+    graph = {}
+    for name, path in paths.items():
+        found = imports(path) & set(paths)
+        graph[name] = {target for target in found if not brings_only_modules(path, target, set(paths))} - {name}
+    return graph
+
+
+def brings_only_modules(path, target, modules):
+    """Whether a file imports nothing from a package but modules in it, as in ``from entmin.core import impl``."""
+    statements = [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.ImportFrom) and n.module == target]
+    return bool(statements) and all(f"{target}.{a.name}" in modules for n in statements for a in n.names)
+
+
+MODULES = own_modules()
+
+
+def circles(graph):
+    """Sets of nodes each of which reaches all the others."""
+
+    def reached(start):
+        seen, todo = set(), [start]
+        while todo:
+            new = graph[todo.pop()] - seen
+            seen |= new
+            todo += new
+        return seen
+
+    closure = {node: reached(node) for node in graph}
+    together = {frozenset(other for other in closure[node] if node in closure[other]) for node in graph}
+    return {group for group in together if len(group) > 1}
 
 
 def reaches(names, targets):
@@ -94,8 +231,54 @@ def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_scorers_and_tasks_know_nothing_of_torch(path):
     parts = path.relative_to(PACKAGE).parts
-    if parts[0] == "grading" or parts[:2] in (("evals", "scorers"), ("evals", "tasks")):
+    if parts[0] in {"grading", "tasks", "stats"} or parts[:2] == ("evals", "scorers"):
         assert not reaches(imports(path), TORCH_WORLD)
+
+
+def test_importing_what_judges_and_describes_brings_no_torch():
+    """Also through what they import, which the files themselves do not show."""
+    rooms = {"grading", "tasks", "stats", "methods", "sandbox", "mode", "strategies", "wire", "seeds", "extras", "cli"}
+    names = sorted(name for name in MODULES if room(name) in rooms)
+    code = f"import sys, importlib\nfor name in {names}: importlib.import_module(name)\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"entmin.__main__"}))
+def test_a_room_imports_the_rooms_below_it(name):
+    own = room(name)
+    for reached in {room(target) for target in MODULES[name]} - {own}:
+        allowed = MAY_IMPORT[own] | {to for origin, to in EXCEPTIONS if is_in(name, origin)}
+        assert reached in allowed, f"{name} may not import from {reached}"
+
+
+def test_the_rooms_stand_in_one_order():
+    """Sorting fails on a circle; every room is in the table."""
+    assert set(TopologicalSorter(MAY_IMPORT).static_order()) == set(MAY_IMPORT)
+    assert {room(name) for name in MODULES} - {"__main__"} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("origin, to", EXCEPTIONS)
+def test_an_exception_is_still_needed(origin, to):
+    used = any(is_in(name, origin) and room(t) == to for name, targets in MODULES.items() for t in targets)
+    assert used, f"good: {origin} no longer imports from {to}; remove the line from EXCEPTIONS"
+    assert to not in MAY_IMPORT[room(f"entmin.{origin}")]
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_inside_functions():
+    """Those of CIRCLES are left over; a circle that is gone must leave the table."""
+    assert {frozenset(circle) for circle in circles(MODULES)} == {frozenset(circle.split()) for circle in CIRCLES}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_imported_where_it_belongs(library):
+    users = {path.relative_to(PACKAGE).as_posix() for path in FILES if reaches(imports(path), {library})}
+    assert {user for user in users if not any(user.startswith(place) for place in LIBRARIES[library])} == set()
+
+
+@pytest.mark.parametrize("path", under("stats"), ids=lambda path: path.name)
+def test_statistics_are_pure(path):
+    assert {name.split(".")[0] for name in imports(path)} - sys.stdlib_module_names <= {"numpy", "scipy", "entmin"}
 
 
 WITHOUT_TORCH = {"config.py", "figure.py", "plan.py", "rules.py", "shapes.py"}
@@ -123,7 +306,10 @@ def test_the_command_line_imports_heavy_libraries_only_inside_functions(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_are_named_for_what_they_hold_and_functions_stay_short(path):
     assert path.stem not in {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
-    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
     assert {f.name: lines(f) for f in functions if lines(f) > 40} == {}
 
 
