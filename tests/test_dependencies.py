@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "entmin"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-DISTRIBUTIONS = {"yaml": "pyyaml", "llama_cpp": "llama-cpp-python"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic", "llama_cpp": "llama-cpp-python"}
 """Distributions that are not called what they install."""
 NOT_IMPORTED = {
     "gguf": "transformers imports it to read the model behind an alias",
