@@ -6,7 +6,7 @@ Every message names the remedy. Anything else that escapes is a defect of ours; 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 class EntminError(Exception):
@@ -32,7 +32,7 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def closest(word: str, names: Sequence[str]) -> str:
+def closest(word: str, names: Iterable[str]) -> str:
     """`` (did you mean 'x'?)``, or nothing when no name is near."""
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word, list(names), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -67,7 +67,7 @@ class Hyperparameters:
         """
         if name not in cls.presets:
             presets = ", ".join(cls.presets) or "none"
-            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {presets}{closest(name, list(cls.presets))}")
+            raise UsageError(f"{cls.name} has no preset {name!r}; presets: {presets}{closest(name, cls.presets)}")
         return cls(**{**cls.presets[name], **overrides})
 
     @classmethod

@@ -112,5 +112,13 @@ def test_errors_before_anything_is_loaded(entmin_here, tiny_llama):
 
 
 def test_the_environment_may_name_the_method(entmin_here, tiny_llama):
-    wrong = entmin_here("serve", tiny_llama, "--engine", "transformers", ENTMIN_DEFAULT_METHOD="em_inv", code=2)
-    assert "did you mean 'em_inf'" in wrong.stderr
+    def refused(told, *options):
+        local = ("--engine", "transformers", *options)
+        return entmin_here("serve", tiny_llama, *local, ENTMIN_DEFAULT_METHOD=told, code=2).stderr
+
+    assert "did you mean 'em_inf'" in refused("em_inv")
+    assert "0.1 in 'em_inf:threshold=0.1', and 0.2 by --threshold" in refused(
+        "em_inf:threshold=0.1", "--threshold", "0.2"
+    )
+    assert "self_consistency: a server answers single calls" in refused("em_inf+self_consistency")
+    assert "did you mean 'normal'" in refused("em_inf", "--mode", "norml")  # which the environment does not replace

@@ -41,11 +41,11 @@ OPTIONS = (
 class Server:
     """`serve_vllm` in a process of its own, which becomes vLLM's."""
 
-    def __init__(self, model: Path, log: Path) -> None:
+    def __init__(self, model: Path, log: Path, mode: Mode | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.model, self.log = model, log
+        self.model, self.log, self.mode = model, log, mode or Mode(DEFAULT)
         self.url = f"http://127.0.0.1:{self.port}"
         # Retries: a connection that was idle for five seconds may be closed just as it is used again.
         self.client = openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, timeout=120, max_retries=2)
@@ -54,7 +54,7 @@ class Server:
     def start(self) -> None:
         script = (
             "from entmin.mode import Mode\nfrom entmin.serve.vllm import serve_vllm\n"
-            f"serve_vllm({str(self.model)!r}, mode=Mode.parse({str(Mode(DEFAULT))!r}), "
+            f"serve_vllm({str(self.model)!r}, mode=Mode.parse({str(self.mode)!r}), "
             f"host='127.0.0.1', port={self.port}, api_key={KEY!r}, served_name='tiny', options={OPTIONS!r})"
         )
         path = self.log.with_suffix(".py")
@@ -233,3 +233,21 @@ def test_a_stopped_server_ends_and_can_be_started_again(server):
     server.start()
     assert distance(server.rows(prompts_of(4), None), before).max() < 0.02
     assert server.stop(signal.SIGINT) == 0
+
+
+def test_sampling_of_the_servers_mode_is_for_requests_that_leave_it_open(folder, tmp_path):
+    server = Server(folder, tmp_path / "log", Mode.parse("normal:top_k=1@2"))
+    try:
+
+        def texts(**options):
+            body = {"model": "tiny", "prompt": "abc", "max_tokens": 12}
+            return {server.client.completions.create(**body, seed=seed, **options).choices[0].text for seed in range(6)}
+
+        assert len(texts()) == 1
+        assert len(texts(extra_body={"top_k": 0})) > 1
+        assert len(texts(extra_body={"top_k": 0}, temperature=0)) == 1
+        assert len(texts(extra_body={"top_k": 0, "vllm_xargs": {"entmin_mode": "normal@2"}})) > 1
+        with pytest.raises(openai.BadRequestError, match="temperature is 1 in entmin_mode"):
+            texts(extra_body={"vllm_xargs": {"entmin_mode": "normal@1"}})
+    finally:
+        server.stop()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from entmin.errors import UsageError
+from entmin.hyperparameters import Hyperparameters
 from entmin.methods import METHODS
 from entmin.mode import DRAWING, Mode
 from entmin.strategies import STRATEGIES
@@ -95,21 +96,8 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Every hyper-parameter of every built-in method, by its published name."""
-    found: dict[str, tuple[type, list[str]]] = {}
-    for cls in METHODS.values():
-        for name, kind in cls.options().items():
-            found.setdefault(name, (kind, []))[1].append(f"{cls.name} {cls.__dataclass_fields__[name].default}")
-    hyper = [
-        click.option(
-            *dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")),
-            name,
-            type=str if kind is bool else kind,
-            help=f"Hyper-parameter; default: {', '.join(defaults)}.",
-        )
-        for name, (kind, defaults) in found.items()
-    ]
     return _all(
-        *hyper,
+        *_settings(METHODS.values()),
         click.option("--preset", help="Named settings of the method, such as paper."),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Option of a plugin's method."),
         click.option("--hyperparameters", metavar="JSON", help="Hyper-parameters as one JSON object."),
@@ -117,21 +105,26 @@ def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Every setting of every strategy."""
-    return _all(
-        click.option("--n", "--n-trajs", "--n_trajs", "n", type=int, help=_strategy_help("n")),
-        click.option("--vote", help=_strategy_help("vote")),
-        click.option("--by", help=_strategy_help("by")),
-        click.option("--style", help=_strategy_help("style")),
-    )(function)
+    """Every setting of every strategy; ``--n_trajs`` is the published name of ``--n``."""
+    return _all(*_settings(STRATEGIES.values(), n=("--n-trajs", "--n_trajs")))(function)
 
 
-def _strategy_help(name: str) -> str:
-    """What strategies have the option, with their defaults and, where there are few, its values."""
-    having = [cls for cls in STRATEGIES.values() if name in cls.options()]
-    defaults = ", ".join(f"{cls.name} {cls.__dataclass_fields__[name].default}" for cls in having)
-    words = having[0].choices.get(name)
-    return f"Strategies: {' or '.join(words) if words else 'answers or rounds'}; default: {defaults}."
+def _settings(classes: Iterable[type[Hyperparameters]], **more: tuple[str, ...]) -> list[Decorator]:
+    """An option for each setting; its help tells the defaults and, where there are few, the values."""
+    found: dict[str, list[type[Hyperparameters]]] = {}
+    for cls in classes:
+        for name in cls.options():
+            found.setdefault(name, []).append(cls)
+    made: list[Decorator] = []
+    for name, having in found.items():
+        kind = str if having[0].options()[name] is bool else having[0].options()[name]
+        words = " or ".join(having[0].choices.get(name, ())) or "Setting of the mode"
+        defaults = ", ".join(f"{cls.name} {cls.__dataclass_fields__[name].default}" for cls in having)
+        flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}", *more.get(name, ())))
+        made.append(
+            click.option(*flags, name, type=str if kind is bool else kind, help=f"{words}; default: {defaults}.")
+        )
+    return made
 
 
 def take_mode(mode: str, options: dict[str, Any]) -> Mode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from click.core import ParameterSource
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.mode import Mode
+from entmin.wire import DEFAULT_VARIABLE
 
 _LOCAL_ONLY = {
     "device": "vLLM serves on the device it was built for",
@@ -77,16 +79,13 @@ def command(
 
 
 def _default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode:
-    """What the options say, else what the environment says, else EM-INF.
+    """What ``--mode`` says, else the environment, else EM-INF; options set what that leaves open.
 
     Raises:
         UsageError: it is malformed, or has a strategy.
     """
-    from entmin.wire import default_mode
-
-    settings = shared.take_settings(options)
-    told = None if settings or _given(ctx, "mode") else default_mode()
-    mode = told or Mode.parse(text, settings)
+    told = None if _given(ctx, "mode") else os.environ.get(DEFAULT_VARIABLE)
+    mode = Mode.parse(told or text, shared.take_settings(options))
     if mode.strategy is not None:
         raise UsageError(f"{mode.strategy.name}: a server answers single calls; `entmin eval` runs strategies on it")
     return mode

@@ -15,7 +15,7 @@ from transformers.utils import logging
 from entmin.engine.adapters import adapter_base, base_path, load_merged
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
-from entmin.errors import EntminError, UsageError, first_line
+from entmin.errors import EntminError, UsageError, closest, first_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -56,7 +56,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     path = str(fetch(name)) if name in ALIASES else name
     if name not in ALIASES and not Path(path).exists() and (path.count("/") != 1 or path.startswith((".", "/", "~"))):
         raise EntminError(
-            f"no model {name!r}: give an alias ({', '.join(ALIASES)}), an existing folder, or a Hub id like owner/name"
+            f"no model {name!r}{closest(name, ALIASES)}: give an alias ({', '.join(ALIASES)}), an existing folder, "
+            "or a Hub id like owner/name"
         )
     adapted = adapter_base(path)
     weights = base_path(adapted, path) if adapted else path
@@ -111,7 +112,7 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name in DTYPES:
         return DTYPES[name]
     if name != "auto":
-        raise UsageError(f"unknown dtype {name!r}; dtypes: auto, {', '.join(DTYPES)}")
+        raise UsageError(f"unknown dtype {name!r}{closest(name, DTYPES)}; dtypes: auto, {', '.join(DTYPES)}")
     return default_dtype(device)
 
 

@@ -38,7 +38,7 @@ class EngineChoice:
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
             raise UsageError(
-                f"unknown engine {self.name!r}{closest(self.name, list(ENGINES))}; engines: {', '.join(ENGINES)}"
+                f"unknown engine {self.name!r}{closest(self.name, ENGINES)}; engines: {', '.join(ENGINES)}"
             )
         if self.name == "transformers" and self.base_urls:
             raise UsageError("--base-url is for servers: add --engine vllm or --engine openai")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from entmin.engine.requests import EngineStats
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.engines import EngineChoice
 from entmin.mode import Mode, Sampling
@@ -211,7 +211,9 @@ def describe(url: str, model: str, key: str) -> Server:
     with client, explained(url):
         served = {entry.id: entry for entry in client.models.list()}
         if model not in served:
-            raise EntminError(f"{url} does not serve {model!r}; it serves {', '.join(served) or 'nothing'}")
+            raise EntminError(
+                f"{url} does not serve {model!r}{closest(model, served)}; it serves {', '.join(served) or 'nothing'}"
+            )
         kind = served[model].owned_by or "unknown"
         version = _version(client, url)
     return Server(url, kind, version, _weights(served[model]), _knows_methods(url, model, key))
