@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from entmin.core import em_inf, entropy, solve_temperature
+from entmin.core.em_inf import DEFAULTS
 from entmin.core.triton import Workspace
 from entmin.core.triton import em_inf as kernel
 from published import autograd_em_inf
@@ -93,7 +94,7 @@ def measure(
     rows, workspace = rows_for(vocabulary, batch, share, dtype), Workspace()
     out = torch.empty(rows.shape, dtype=torch.float32, device="cuda")
     tau = torch.empty(batch, device="cuda")
-    run = lambda: kernel(rows, out=out, workspace=workspace)  # noqa: E731
+    run = lambda: kernel(rows, **DEFAULTS, out=out, workspace=workspace)  # noqa: E731
     timed = {
         "em_inf": graph_milliseconds(run, repeats),
         "temperature": graph_milliseconds(lambda: tau.copy_(solve_temperature(rows, impl="triton")), repeats),

@@ -6,6 +6,7 @@ on the CUDA device.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
@@ -16,7 +17,7 @@ from rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
 from entmin.core.triton import Workspace, launch
-from entmin.core.triton import em_inf as kernel
+from entmin.core.triton import em_inf as kernel_of_all_settings
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -30,6 +31,7 @@ CORNERS = [
     Settings(learning_rate=0.0),
     Settings(n_grad_steps=0),
 ]
+kernel = functools.partial(kernel_of_all_settings, **Settings()._asdict())
 NARROW = {"tmax": 0.5, "tmin": 0.2}
 pytestmark = pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")
 cuda = pytest.mark.skipif(INTERPRETED, reason="needs a CUDA device")

@@ -27,14 +27,7 @@ def em_inf(
 ) -> Tensor:
     """`entmin.core.em_inf` for float32 and half-precision logits on a CPU.
 
-    Args:
-        logits: ``[B, V]``.
-        threshold: see `entmin.core.em_inf`, as the other settings.
-        kl_weight: see there.
-        learning_rate: see there.
-        n_grad_steps: see there.
-        out: ``[B, V]`` float32 to write to, `logits` itself allowed; rows contiguous.
-        entropies: ``[2, B]``, receives the entropies before and after.
+    The settings and `out` are explained there; `entropies` is ``[2, B]`` and receives those before and after.
     """
     rows = logits.float() if logits.dtype == torch.float16 else logits
     result = torch.empty(logits.shape, dtype=torch.float32) if out is None else out
@@ -81,22 +74,11 @@ def _by_value(
     found: Any,
     want_after: bool,
 ) -> int:
-    """Adjust rows over their distinct values, up to the first that does not hold bfloat16 numbers; returns its place.
+    """Adjust rows first to last - 1 over their distinct values; stops at one that does not hold bfloat16 numbers.
 
-    One compiled call for several rows: between calls, threads wait for the interpreter lock.
-
-    Args:
-        rows: bits of the rows.
-        shift: how far right their upper 16 are to be shifted.
-        goal: where the results go.
-        moved: rows left alone must be copied there.
-        first: the row to begin with.
-        last: the row to stop before.
-        w: scratch memory.
-        settings: threshold, kl_weight, learning_rate.
-        steps: at most this many updates.
-        found: ``[N, 2]``, receives the entropies before and after.
-        want_after: take the entropy after the last update too.
+    Returns the place where it stopped. Rows left alone are copied to `goal` only if `moved`. Settings, steps, found and
+    want_after as in `distinct.adam`. One compiled call for several rows: between calls, threads wait for the
+    interpreter lock.
     """
     for i in range(first, last):
         bits = rows.memory[i * rows.stride : i * rows.stride + rows.length]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from entmin.core import newton
 from entmin.core.triton.kernels import HEAD, MASKED, block_sums, held, load_block
-from entmin.core.triton.launch import checked, on, result
+from entmin.core.triton.launch import checked, on
 
 BLOCK, WARPS = 2048, 8
 OPTIONS = {"num_warps": WARPS} | ({} if torch.version.hip else {"maxnreg": 160})
@@ -27,37 +27,17 @@ NEARLY_ALL = tl.constexpr(newton.NEARLY_ALL)
 def solve_temperature(
     logits: Tensor,
     *,
-    tmax: float = 1.0,
-    tmin: float = 0.01,
-    max_iter: int = 100,
-    tol: float = 1e-6,
-    target_ratio: float = 0.85,
-    threshold: float = 1e-5,
-    absolute_tol: bool = False,
-    out: Tensor | None = None,
+    tmax: float,
+    tmin: float,
+    max_iter: int,
+    tol: float,
+    target_ratio: float,
+    threshold: float,
+    absolute_tol: bool,
 ) -> Tensor:
-    """`entmin.core.solve_temperature` in one Triton kernel.
-
-    Args:
-        logits: ``[B, V]`` float32, bfloat16 or float16.
-        tmax: upper end of the search.
-        tmin: lower end of the search.
-        max_iter: at most this many evaluations after that of the row as it is.
-        tol: accepted distance to the target, as a fraction of it.
-        target_ratio: wanted entropy as a fraction of the row's own.
-        threshold: rows at or below this entropy (nats) are left alone; no target is below it.
-        absolute_tol: the published search: bisection, `tol` in nats.
-        out: ``[B]`` contiguous float32 to write into; with it nothing is allocated.
-
-    Returns:
-        ``[B]`` float32 temperatures, 1 for rows left alone, NaN for broken rows.
-
-    Raises:
-        TypeError: the dtype is not one of the three.
-        ValueError: `logits` is not two-dimensional, or `out` does not fit.
-    """
+    """`entmin.core.solve_temperature` of float32, bfloat16 or float16 logits: ``[B]`` float32."""
     rows = checked(logits)
-    found = result(out, rows, (rows.shape[0],))
+    found = torch.empty(rows.shape[0], dtype=torch.float32, device=rows.device)
     if rows.shape[0] == 0:
         return found
     block = min(BLOCK, triton.next_power_of_2(rows.shape[1]))

@@ -29,52 +29,31 @@ SLACK = tl.constexpr(1e-5)
 def em_inf(
     logits: Tensor,
     *,
-    threshold: float = 0.3,
-    kl_weight: float = 0.05,
-    learning_rate: float = 0.1,
-    n_grad_steps: int = 3,
+    threshold: float,
+    kl_weight: float,
+    learning_rate: float,
+    n_grad_steps: int,
     out: Tensor | None = None,
     workspace: Workspace | None = None,
 ) -> Tensor:
-    """`entmin.core.em_inf` in Triton kernels.
+    """`entmin.core.em_inf` of float32, bfloat16 or float16 logits; `out` may be `logits` itself.
 
-    Args:
-        logits: ``[B, V]`` float32, bfloat16 or float16.
-        threshold: stop, before an update, once the row's entropy is below this (nats).
-        kl_weight: weight of KL(p0 || p).
-        learning_rate: Adam's step, in logits.
-        n_grad_steps: at most this many updates.
-        out: ``[B, V]`` float32 to write into; may be `logits` itself, and then rows under the threshold are
-            read once and not written.
-        workspace: memory kept by the caller; with it and `out` nothing is allocated.
-
-    Returns:
-        ``[B, V]`` float32, as `entmin.core.em_inf`.
+    With a contiguous `out` and a `workspace` kept by the caller nothing is allocated. Where `out` is `logits`, rows
+    under the threshold are read once and not written.
 
     Raises:
         TypeError: the dtype is not one of the three.
         ValueError: `logits` is not two-dimensional, or `out` does not fit.
     """
     rows = checked(logits)
-    if out is not None and not out.is_contiguous():
-        return out.copy_(
-            em_inf(
-                logits,
-                threshold=threshold,
-                kl_weight=kl_weight,
-                learning_rate=learning_rate,
-                n_grad_steps=n_grad_steps,
-                workspace=workspace,
-            )
-        )
-    out = result(out, rows, tuple(rows.shape))
+    written = result(out if out is None or out.is_contiguous() else None, rows, tuple(rows.shape))
     cut = shape_of(rows)
     if rows.shape[0] == 0:
-        return out
+        return written
     stride = row_stride(cut, n_grad_steps)
     work = (workspace or Workspace()).take(rows.shape[0] * stride, rows.device)
     grid = (rows.shape[0] * cut.programs,)
-    same = out.data_ptr() == rows.data_ptr()
+    same = written.data_ptr() == rows.data_ptr()
     sizes = (rows.shape[1], rows.stride(0), stride, cut.blocks, cut.share)
     settings = (float(threshold), float(kl_weight), float(learning_rate))
     fixed = {"PADDED": cut.padded, "BLOCK": cut.block}
@@ -82,8 +61,8 @@ def em_inf(
         first_sums[grid](rows, work, *sizes, BLOCK=cut.block)
         for k in range(1, n_grad_steps + 1):
             sweep[grid](rows, work, *sizes, k, *settings, **fixed)
-        write[grid](rows, out, work, *sizes, n_grad_steps, *settings, SAME=same, **fixed)
-    return out
+        write[grid](rows, written, work, *sizes, n_grad_steps, *settings, SAME=same, **fixed)
+    return written if out is None or out is written else out.copy_(written)
 
 
 def row_stride(cut: Shape, n_grad_steps: int) -> int:
