@@ -12,7 +12,7 @@ from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.engine.requests import Request, Sampling
 from entmin.errors import EntminError, UsageError
-from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.methods import AdaptiveTemperature, Edt, EmInf, MinP, Normal, PLess, PLessNorm, TopH, TopNSigma, TwoLevel
 
 TEXTS = ["one", "a much longer prompt than the first one, to force padding", "Q", "what is 2 + 2?", "xyz" * 20]
 
@@ -56,7 +56,9 @@ def test_greedy_equals_transformers_generate_for_every_architecture(any_tiny_mod
         assert done.tokens == expected
 
 
-@pytest.mark.parametrize("method", [Normal(), EmInf(), AdaptiveTemperature()], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "method", [Normal(), EmInf(), AdaptiveTemperature(), TwoLevel(), PLess()], ids=lambda m: m.name
+)
 def test_answers_do_not_depend_on_batch_size_order_or_neighbours(loaded, method):
     asked = requests(loaded, method=method)
     alone = [decode(loaded, [request], batch_size=1)[0] for request in asked]
@@ -118,6 +120,32 @@ def test_sampling_follows_the_adjusted_distribution(loaded):
     observed = [drawn.count(int(token)) for token in kept.indices[0]]
     assert sum(observed) == n
     assert chisquare(observed, expected.double() / expected.double().sum() * n).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("method", [MinP(0.2), PLess(), PLessNorm(), TopH()], ids=lambda m: m.name)
+def test_methods_of_the_later_stage_work_on_what_temperature_leaves(loaded, method):
+    prompt = loaded.tokenizer("a")["input_ids"]
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([prompt])).logits[:, -1]
+    expected = method.adjust(logits / 0.6)
+    kept = (expected > -torch.inf)[0].nonzero().squeeze(-1).tolist()
+    assert kept != (method.adjust(logits) > -torch.inf)[0].nonzero().squeeze(-1).tolist()
+    asked = [Request(prompt, method, Sampling(0.6), 1, seed=i, token_entropies=True) for i in range(200)]
+    done = decode(loaded, [*asked, Request(prompt, method, Sampling(0), 1)], batch_size=64)
+    assert {answer.tokens[0] for answer in done} <= set(kept)
+    assert done[0].after == pytest.approx([float(torch.distributions.Categorical(logits=expected).entropy())], abs=1e-4)
+    assert done[0].before == pytest.approx([float(torch.distributions.Categorical(logits=logits).entropy())], abs=1e-4)
+    assert done[-1].tokens == [int(logits.argmax())]
+
+
+@pytest.mark.parametrize("method", [TwoLevel(1.0), Edt(0.8, 0.5), TopNSigma()], ids=lambda m: m.name)
+def test_methods_of_the_earlier_stage_come_before_temperature(loaded, method):
+    prompt = loaded.tokenizer("a")["input_ids"]
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([prompt])).logits[:, -1]
+    done = decode(loaded, [Request(prompt, method, Sampling(0.6), 1, token_entropies=True)])[0]
+    expected = torch.distributions.Categorical(logits=method.adjust(logits) / 0.6).entropy()
+    assert done.after == pytest.approx([float(expected)], abs=1e-4)
 
 
 def test_entropies_are_of_the_model_and_of_the_distribution_drawn_from(loaded):

@@ -20,8 +20,9 @@ from transformers import (
 )
 
 from entmin.core import entropy
+from entmin.errors import UsageError
 from entmin.hosts.transformers import EntropyLogitsProcessor
-from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.methods import AdaptiveTemperature, Edt, EmInf, MinP, Normal, PLess, PLessNorm, TopH, TopNSigma, TwoLevel
 
 VOCABULARY, NEW = 128, 12
 PROMPTS = [[5, 9, 31], [7, 7, 80, 12, 99, 3, 41], [64]]
@@ -149,6 +150,35 @@ def test_adjustment_comes_before_temperature_and_truncation():
     other = torch.stack([STRONG.adjust(step / 0.5) for step in without_end(logits)])
     assert not torch.allclose(scores[kept], other[kept])
     assert kept.gather(-1, tokens.T[..., None]).all()
+
+
+@pytest.mark.parametrize("method", [MinP(0.2), PLess(), PLessNorm(), TopH()], ids=lambda m: m.name)
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_methods_of_the_later_stage_work_on_what_temperature_leaves(method, temperature):
+    torch.manual_seed(8)
+    processor = EntropyLogitsProcessor(method, temperature=temperature)
+    options = {"do_sample": True, "temperature": temperature, "top_k": 0}
+    tokens, scores, logits = generate(model_of("llama"), PROMPTS, processor, **options)
+    expected = torch.stack([method.adjust(step / temperature) for step in without_end(logits)])
+    assert torch.equal(scores == -torch.inf, expected == -torch.inf)
+    torch.testing.assert_close(scores, expected)
+    assert (scores.gather(-1, tokens.T[..., None]) > -torch.inf).all()
+
+
+def test_methods_of_the_later_stage_ask_for_the_temperature():
+    with pytest.raises(UsageError, match=r"min_p works on logits after temperature.*say it, as in temperature=1\.0"):
+        EntropyLogitsProcessor(MinP())
+    _, scores, logits = generate(model_of("llama"), PROMPTS, EntropyLogitsProcessor(PLess(), temperature=0))
+    assert torch.equal(scores, without_end(logits))
+
+
+@pytest.mark.parametrize("method", [TwoLevel(1.0), Edt(0.8, 0.5), TopNSigma()], ids=lambda m: m.name)
+def test_methods_of_the_earlier_stage_need_no_temperature(method):
+    torch.manual_seed(9)
+    options = {"do_sample": True, "temperature": 0.5, "top_k": 0}
+    _, scores, logits = generate(model_of("llama"), PROMPTS, EntropyLogitsProcessor(method), **options)
+    adjusted = torch.stack([method.adjust(step) for step in without_end(logits)])
+    torch.testing.assert_close(scores, adjusted / 0.5)
 
 
 def test_after_the_processors_of_the_generation_config_and_before_its_warpers():

@@ -17,7 +17,7 @@ from vllm.v1.sample.logits_processor import BatchUpdateBuilder, MoveDirectionali
 
 from entmin.errors import UsageError
 from entmin.hosts.vllm import EntropyMinimizer, bases
-from entmin.methods import AdaptiveTemperature, EmInf
+from entmin.methods import AdaptiveTemperature, EmInf, MinP, PLess, TwoLevel
 
 pytestmark = pytest.mark.vllm
 
@@ -100,6 +100,22 @@ def test_v1_follows_every_request_through_removals_arrivals_and_moves(seed):
             out = processor.apply(torch.stack([row_of(n) for n, _ in batch.rows]))
             assert torch.equal(out, torch.stack([adjusted(n, m) for n, m in batch.rows]))
     assert number > 50
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_methods_of_the_later_stage_are_run_at_the_requests_own_temperature(temperature):
+    methods = [MinP(0.2), PLess(), TwoLevel(), None]
+    processor, updates = v1(), BatchUpdateBuilder()
+    for row, method in enumerate(methods):
+        asked = SamplingParams(temperature=temperature, extra_args=method.to_args() if method else None)
+        updates.added.append((row, asked, None, []))
+    processor.update_state(updates.get_and_reset(4))
+    out = processor.apply(torch.stack([row_of(n) for n in range(4)])) / temperature
+    for row, method in enumerate(methods):
+        raw = row_of(row)[None]
+        later = method is not None and method.stage == "after"
+        expected = method.adjust(raw / temperature) if later else (method.adjust(raw) if method else raw) / temperature
+        torch.testing.assert_close(out[row : row + 1], expected)
 
 
 def test_v1_leaves_a_batch_that_asks_for_nothing_to_itself():

@@ -16,7 +16,7 @@ from entmin.core import adaptive_temperature, em_inf
 from entmin.errors import UsageError
 from entmin.methods import METHODS, AdaptiveTemperature, EmInf, Method, Normal, from_args, method_class, method_names
 
-ALL = [Normal, EmInf, AdaptiveTemperature]
+ALL = [*METHODS.values()]
 
 
 def within(cls):

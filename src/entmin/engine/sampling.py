@@ -1,5 +1,7 @@
 """From logits to tokens: adjust, then temperature, then truncation, then one seeded uniform per row.
 
+A method that belongs after the temperature (`Method.stage`) adjusts there, before the truncation of the sampling.
+
 The token is the inverse of the cumulative distribution at the row's uniform number, in float64. A request's tokens thus
 depend on its seed and its logits alone; two methods run with one seed share their random numbers, which makes paired
 comparisons sharper; and no token of probability zero is ever drawn.
@@ -16,7 +18,10 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from entmin.core import entropy, entropy_and_logprob, self_certainty
 from entmin.core.entropy import rows_at_once
 from entmin.engine.requests import Request, TokenConfidence
+from entmin.methods import Normal
 from entmin.mode import Sampling
+
+_NORMAL = Normal()
 
 
 class Draw(NamedTuple):
@@ -88,11 +93,13 @@ def _likeliest(
 
 
 def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None) -> Draw:
-    adjusted, before, after = request.method.adjust_measured(logits, room)
-    sampling = request.sampling
+    method, sampling = request.method, request.sampling
+    later = method.stage == "after"
+    adjusted, before, after = (_NORMAL if later else method).adjust_measured(logits, room)
     if sampling.temperature == 0:
         return Draw(adjusted.argmax(-1), before, torch.zeros_like(before))
-    scores = temper_and_truncate(adjusted, sampling)
+    scores = adjusted if sampling.temperature == 1 else adjusted / sampling.temperature
+    scores = truncate(method.adjust(scores) if later else scores, sampling)
     if scores is not adjusted:
         after = entropy(scores)
     size = rows_at_once(scores)
@@ -113,9 +120,8 @@ def _invert(scores: Tensor, uniforms: Tensor) -> Tensor:
     return tokens.clamp_(max=scores.shape[-1] - 1).to(scores.device)
 
 
-def temper_and_truncate(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Temperature, then top-k, top-p and min-p, by transformers' own warpers; returns `logits` when nothing applies."""
-    scores = logits if sampling.temperature == 1 else logits / sampling.temperature
+def truncate(scores: Tensor, sampling: Sampling) -> Tensor:
+    """Top-k, top-p and min-p, by transformers' own warpers; returns `scores` when nothing applies."""
     ids = torch.empty(0, dtype=torch.long)
     if sampling.top_k:
         scores = TopKLogitsWarper(sampling.top_k)(ids, scores)

@@ -17,11 +17,20 @@ from llama_cpp import LogitsProcessorList
 from numpy.typing import NDArray
 
 from entmin.methods import Method
+from entmin.methods.ahead import ahead_of_temperature
 
 
-def logits_processors(method: Method) -> LogitsProcessorList:
-    """What llama-cpp-python takes as ``logits_processor``, with this method in it."""
-    return LogitsProcessorList([partial(adjust_row, method)])
+def logits_processors(method: Method, *, temperature: float | None = None) -> LogitsProcessorList:
+    """What llama-cpp-python takes as ``logits_processor``, with this method in it.
+
+    Args:
+        method: what to do to the logits.
+        temperature: the one the call is given; only methods that belong after it (`Method.stage`) need it.
+
+    Raises:
+        UsageError: the method needs the temperature, and it was not given.
+    """
+    return LogitsProcessorList([partial(adjust_row, ahead_of_temperature(method, temperature))])
 
 
 def adjust_row(method: Method, input_ids: NDArray[np.intc], scores: NDArray[np.single]) -> NDArray[np.single]:

@@ -3,8 +3,10 @@
     model.generate(**inputs, logits_processor=[EntropyLogitsProcessor(EmInf())])
 
 `generate` runs the caller's processors before its own temperature, top-k and top-p, so the order is the house order:
-adjust, then temperature, then truncation. Processors that `generate` builds from the generation config itself, such as
-a repetition penalty, come before ours.
+adjust, then temperature, then truncation. A method that belongs after the temperature, such as min-p, must be told the
+temperature that `generate` will divide by: ``EntropyLogitsProcessor(MinP(), temperature=0.7)``.
+
+Processors that `generate` builds from the generation config itself, such as a repetition penalty, come before ours.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from entmin.methods import Method
+from entmin.methods.ahead import ahead_of_temperature
 
 
 class EntropyRecord(NamedTuple):
@@ -35,7 +38,9 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     that have already finished are recorded too (`generate` goes on computing them), so cut them by each row's length.
     """
 
-    def __init__(self, method: Method, *, record: bool = False, in_place: bool = False) -> None:
+    def __init__(
+        self, method: Method, *, record: bool = False, in_place: bool = False, temperature: float | None = None
+    ) -> None:
         """Build the processor.
 
         Args:
@@ -43,8 +48,12 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
             record: keep entropies for `entropies`.
             in_place: write over the scores that `generate` passes, so that a step allocates nothing; not together with
                 ``output_logits=True``, which keeps those very scores.
+            temperature: the one that `generate` is given; only methods that belong after it (`Method.stage`) need it.
+
+        Raises:
+            UsageError: the method needs the temperature, and it was not given.
         """
-        self.method = method
+        self.method = ahead_of_temperature(method, temperature)
         self.record = record
         self.in_place = in_place
         self._before: list[Tensor] = []

@@ -25,6 +25,7 @@ from torch import Tensor
 from entmin.errors import UsageError
 from entmin.hosts import VLLM_VERSIONS
 from entmin.methods import Method, Normal
+from entmin.methods.ahead import ahead_of_temperature
 from entmin.mode import Mode
 from entmin.wire import DEFAULT_VARIABLE, default_mode, refuse_costly, requested
 
@@ -177,7 +178,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         return groups
 
     def _ask(self, key: int, params: SamplingParams) -> bool:
-        method = requested(params.extra_args, self._default).method
+        method = ahead_of_temperature(requested(params.extra_args, self._default).method, params.temperature)
         if isinstance(method, Normal):
             self._asked.pop(key, None)
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from entmin.errors import UsageError, closest
 from entmin.hyperparameters import Hyperparameters, Scalar
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from entmin.core import Adjusted
 
+Stage = Literal["before", "after"]
 PREFIX = "entmin_"
 METHOD_KEY = PREFIX + "method"
 _RESERVED = {"method", "mode", "preset", "strategy", "temperature", "top_p", "top_k", "min_p", "seed"}
@@ -28,11 +29,13 @@ _RESERVED = {"method", "mode", "preset", "strategy", "temperature", "top_p", "to
 class Method(Hyperparameters):
     """Base of all decoding methods: hyper-parameters in, adjusted logits out, each row on its own."""
 
+    stage: ClassVar[Stage] = "before"
+    """Whether `adjust` is for logits before the temperature or after it; the sampling's truncation follows."""
     request_limits: ClassVar[dict[str, int]] = {}
     """Hyper-parameters that cost time, and the most that a request to a server may ask of them."""
 
     def adjust(self, logits: Tensor) -> Tensor:
-        """Map raw logits ``[B, V]`` to adjusted ones; float32 (float64 for float64), ``-inf`` entries kept."""
+        """Map logits ``[B, V]`` at the method's stage to adjusted ones; float32 (float64 for float64), -inf stays."""
         raise NotImplementedError
 
     def adjust_measured(self, logits: Tensor, out: Tensor | None = None) -> Adjusted:
