@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 
 import entmin as package
+
+ROOT = Path(__file__).parents[1]
 
 THEIRS = """
 from dataclasses import dataclass
@@ -88,3 +93,29 @@ def test_asking_for_what_a_broken_plugin_would_bring_fails_and_names_it(entmin, 
     assert "RuntimeError: their bug" in done.stderr
     assert "broken_module.py:" in done.stderr
     assert "unknown method 'their_method'" in done.stderr
+
+
+def test_the_citation_names_this_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["version"] == package.__version__
+    paper = citation["references"][0]
+    assert "2505.15134" in paper["url"]
+    assert [author["family-names"] for author in paper["authors"]] == ["Agarwal", "Zhang", "Yuan", "Han", "Peng"]
+
+
+def test_hooks_before_a_commit_run_the_linters_of_make_and_need_no_network():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert {repository["repo"] for repository in repositories} == {"local"}
+    hooks = repositories[0]["hooks"]
+    assert {hook["language"] for hook in hooks} == {"system"}
+    makefile = (ROOT / "Makefile").read_text()
+    for hook in hooks:
+        tool = " ".join(word for word in hook["entry"].split() if not word.startswith("--"))
+        assert tool.replace(".venv/bin", "$(BIN)") in makefile
+
+
+def test_the_version_is_written_once_more_only_where_packaging_needs_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == package.__version__
+    assert (ROOT / "CHANGELOG.md").read_text().startswith("# Changelog\n")
