@@ -32,6 +32,8 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     correct: int = 0
     not_judged: int = 0
+    in_process: int = 0
+    """Programs whose tests could not be held apart from them."""
     graded_now: int = 0
 
     def add(self, row: dict[str, Any]) -> None:
@@ -39,6 +41,7 @@ class Tally:
         self.reasons[str(row.get("reason"))] += 1
         self.correct += row.get("correct") is True
         self.not_judged += row.get("correct") is None
+        self.in_process += row.get("judged_in_process") is True
 
     def summary(self, task: str, seconds: float) -> dict[str, Any]:
         """The numbers the command prints. Accuracy is over judged rows; its interval is Wilson's at 95 %."""
@@ -51,6 +54,7 @@ class Tally:
             "n": n,
             "correct": self.correct,
             "not_judged": self.not_judged,
+            "judged_in_process": self.in_process,
             "accuracy": self.correct / judged if judged else None,
             "interval_95": [low, high],
             "reasons": dict(sorted(self.reasons.items())),
@@ -169,6 +173,8 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     click.echo(f"{summary['task']} by {summary['grader']}: {summary['correct']} of {summary['n']} right", err=to_error)
     click.echo(f"accuracy {accuracy}, 95 % interval {100 * low:.1f} to {100 * high:.1f} %", err=to_error)
     click.echo(f"not judged {summary['not_judged']}; {reasons or 'nothing graded'}", err=to_error)
+    if summary["judged_in_process"]:
+        click.echo(f"{summary['judged_in_process']} judged in process (docs/safety.md)", err=to_error)
     click.echo(f"{summary['graded_now']} graded now, {summary['rows_per_second']} rows/s", err=to_error)
 
 

@@ -184,6 +184,10 @@ def _shares(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     not_judged = sum(_correct(score) is None for score in scored) + len(samples) - len(scored)
     counts = {"truncated": truncated, "unanswered": unanswered, "not_judged": not_judged, "failed": failed}
     reasons = Counter(str((score.metadata or {}).get("reason")) for score in scored)
+    # Of programs only: whose tests could not be held apart from them.
+    together = [(score.metadata or {}).get("judged_in_process") for score in scored]
+    if any(one is not None for one in together):
+        counts["judged_in_process"] = sum(one is True for one in together)
     return {
         **{key: {"n": n, "share": n / len(samples)} for key, n in counts.items()},
         "reasons": dict(sorted(reasons.items())),

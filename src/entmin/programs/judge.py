@@ -1,8 +1,8 @@
 """From an answer to a verdict: assemble the program, run it in the sandbox, read the outcome.
 
 The verdict's reasons: ``match``, ``wrong`` (a test failed), ``timeout``, ``memory``, ``crash`` (any other exception, a
-signal, an early exit), ``compile`` (it does not parse) and ``no-code``. All but the first are wrong answers; a sandbox
-that fails is an error, never a verdict.
+signal, an early exit), ``compile`` (it does not parse) and ``no-code``. All but the first are wrong answers. ``error``
+is no verdict: judging this answer failed. A sandbox that fails ends the run.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from entmin.errors import UsageError
+from entmin.errors import EntminError, UsageError
 from entmin.problem import Problem
 from entmin.programs import programs
 from entmin.programs.programs import GRADERS, LIMITS, Prepared
 from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
+from entmin.sandbox.outcomes import printable
 from entmin.verdict import Verdict
 
-VERSION = "1"
+VERSION = "2"
 """Version of extraction and assembly together."""
 Assembly = Callable[[Problem, str, str], Prepared | None]
 ASSEMBLIES: dict[str, Assembly] = {
@@ -37,11 +38,19 @@ class Judgement:
     cpu_seconds: float = 0.0
     parts: Mapping[str, str] | None = None
     """Sub-problem to its reason, where a problem has several."""
+    in_process: bool = False
+    """Whether its tests ran in the program's own process, where it can bend its verdict."""
 
     def to_dict(self) -> dict[str, Any]:
         """The flat form of the verdict with the rest."""
         parts = {} if self.parts is None else {"parts": dict(self.parts)}
-        return {**self.verdict.to_dict(), "detail": self.detail, "cpu_seconds": round(self.cpu_seconds, 3), **parts}
+        return {
+            **self.verdict.to_dict(),
+            "detail": self.detail,
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "judged_in_process": self.in_process,
+            **parts,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +106,19 @@ def judge(row: Problem, completion: str, rules: Rules) -> Judgement:
 def judgement(answer: str, outcome: Outcome, rules: Rules) -> Judgement:
     """What an outcome means for the answer."""
     reason = "match" if outcome.ending == "ok" else outcome.ending
-    return Judgement(rules.verdict(outcome.ending == "ok", answer, reason), outcome.detail, outcome.cpu_seconds)
+    verdict = rules.verdict(outcome.ending == "ok", answer, reason)
+    return Judgement(verdict, outcome.detail, outcome.cpu_seconds, in_process=outcome.in_process)
+
+
+def guarded(work: Callable[[], Judgement], rules: Rules) -> Judgement:
+    """What `work` finds, or the verdict ``error`` where it fails on this one answer: no answer ends a run.
+
+    Raises:
+        EntminError: the sandbox or the data failed, and would for every answer.
+    """
+    try:
+        return work()
+    except EntminError:
+        raise
+    except Exception as error:
+        return Judgement(rules.verdict(None, None, "error"), printable(f"{type(error).__name__}: {error}")[:300])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from entmin.problem import Problem
-from entmin.programs.judge import Judgement, Rules, judge
+from entmin.programs.judge import Judgement, Rules, guarded, judge
 
 
 def judge_any(row: Problem, completion: str, rules: Rules) -> Judgement:
@@ -12,6 +14,10 @@ def judge_any(row: Problem, completion: str, rules: Rules) -> Judgement:
     Raises:
         EntminError: the sandbox failed.
     """
+    return guarded(partial(_judge, row, completion, rules), rules)
+
+
+def _judge(row: Problem, completion: str, rules: Rules) -> Judgement:
     if rules.task == "livecodebench":
         from entmin.programs.contest import judge_livecodebench
 

@@ -84,19 +84,20 @@ def judge_scicode(row: Problem, completion: str, rules: Rules) -> Judgement:
     reasons: dict[str, str] = {step["id"]: "no-code" for step in tested if not codes[step["id"]]}
     runnable = [step for step in tested if codes[step["id"]]]
     details: dict[str, str] = {}
-    spent = 0.0
+    spent, in_process = 0.0, False
     if runnable:
         program = _program(row, runnable, codes, targets_for(row, rules.sandbox))
         for step, outcome in zip(runnable, rules.open().run(program, rules.limits()), strict=True):
             reasons[step["id"]] = "match" if outcome.ending == "ok" else outcome.ending
             details[step["id"]] = outcome.detail
             spent += outcome.cpu_seconds
+            in_process |= outcome.in_process
     ordered = {step["id"]: reasons[step["id"]] for step in tested}
     first = next((name for name, reason in ordered.items() if reason != "match"), None)
     answer = join_steps({name: code for name, code in codes.items() if code}) or None
     reason = "match" if first is None else ordered[first]
     detail = "" if first is None else f"step {first}: {details.get(first, 'no code')}"
-    return Judgement(rules.verdict(first is None, answer, reason), detail, spent, ordered)
+    return Judgement(rules.verdict(first is None, answer, reason), detail, spent, ordered, in_process)
 
 
 def _program(row: Problem, steps: list[Any], codes: Mapping[str, str | None], targets: str) -> Program:

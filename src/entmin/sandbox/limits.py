@@ -126,3 +126,7 @@ class Outcome:
     result: Any = None
     """``call``: what it returned, as JSON."""
     cpu_seconds: float = 0.0
+    uncrossable: bool = False
+    """The tests hand over a value that cannot pass to another process."""
+    in_process: bool = False
+    """``asserts``: the tests ran in the program's own process, where it can bend its verdict."""

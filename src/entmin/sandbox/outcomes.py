@@ -19,7 +19,7 @@ def outcome_of(line: bytes, kind: str, limits: Limits) -> Outcome:
         return Outcome("crash", "a report that is none")
     ending, detail = _ending(report, kind, limits)
     result = report["event"].get("result") if ending == "ok" else None
-    return Outcome(ending, printable(detail), report["output"], result, report["cpu"])
+    return Outcome(ending, printable(detail), report["output"], result, report["cpu"], report["uncrossable"])
 
 
 def printable(text: str) -> str:
@@ -28,7 +28,8 @@ def printable(text: str) -> str:
 
 
 _FIELDS: dict[str, type | tuple[type, ...]] = {
-    "passed": bool, "killed": (str, type(None)), "signal": int, "exit": int, "cpu": float, "output": str,
+    "passed": bool, "uncrossable": bool, "killed": (str, type(None)), "signal": int, "exit": int, "cpu": float,
+    "output": str,
 }  # fmt: skip
 
 

@@ -70,10 +70,17 @@ class Sandbox:
             while len(outcomes) < len(program.cases):
                 rest = replace(program, cases=program.cases[len(outcomes) :])
                 for outcome in self._outcomes(rest, limits):
-                    outcomes.append(outcome)
-                    if go_on is not None and not go_on(len(outcomes) - 1, outcome):
+                    outcomes.append(self._settled(program, len(outcomes), outcome, limits))
+                    if go_on is not None and not go_on(len(outcomes) - 1, outcomes[-1]):
                         return outcomes
         return outcomes
+
+    def _settled(self, program: Program, index: int, outcome: Outcome, limits: Limits) -> Outcome:
+        """The outcome, or that of tests and program in one process where the tests cannot be held apart."""
+        if outcome.uncrossable:
+            program = replace(program, entries=(), cases=program.cases[index : index + 1])
+            outcome = next(self._outcomes(program, limits))
+        return replace(outcome, in_process=program.kind == "asserts" and not program.entries)
 
     def _outcomes(self, program: Program, limits: Limits) -> Iterator[Outcome]:
         """Outcomes in order, up to and including the first case that broke the launcher."""

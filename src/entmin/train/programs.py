@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from entmin.errors import EntminError
 from entmin.programs.contest import judge_tests
-from entmin.programs.judge import Rules
+from entmin.programs.judge import Rules, guarded
 from entmin.programs.livecodebench import Test
 
 RULES = "livecodebench"
@@ -40,7 +41,8 @@ def _verdict(text: str, tests: str | None, rules: Rules) -> bool | None:
     except (ValueError, KeyError, TypeError):
         return None
     try:
-        return judge_tests(cases, function, text, rules).verdict.correct if cases else None
+        work = partial(judge_tests, cases, function, text, rules)
+        return guarded(work, rules).verdict.correct if cases else None
     except EntminError:
         return None
 

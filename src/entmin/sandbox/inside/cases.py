@@ -110,8 +110,9 @@ def fork(work: Callable[[], None]) -> int:
         leave = os._exit
         try:
             work()
-        finally:
             leave(0)
+        finally:
+            leave(70)
     return pid
 
 

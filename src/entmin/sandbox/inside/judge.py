@@ -66,7 +66,25 @@ class Remote:
 
     def __iter__(self) -> Iterator[Any]:
         found = self._link.ask("iterate", self)
-        return found if isinstance(found, types.GeneratorType) else iter((found,))
+        return found if isinstance(found, Stream) else iter((found,))
+
+
+class Stream:
+    """What the program generates, fetched piece by piece; like any iterator it is equal to nothing else."""
+
+    def __init__(self, link: Link, first: list[Any], left: int | None) -> None:
+        self._link, self._items, self._left = link, first[::-1], left
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._items and self._left is not None:
+            rest = self._link.ask("more", self._left)
+            self._items, self._left = (rest._items, rest._left) if isinstance(rest, Stream) else ([], None)
+        if not self._items:
+            raise StopIteration
+        return self._items.pop()
 
 
 class Link:
@@ -134,6 +152,8 @@ class Link:
     def _give(self, value: Any) -> list[Any]:
         if isinstance(value, Remote):
             return ["h", value._number]
+        if isinstance(value, Stream):
+            raise TypeError("what the program generated cannot be handed back to it")
         if not callable(value):
             raise UncrossableError(f"{type(value).__name__} cannot be handed to the program's process")
         self._functions.append(value)
@@ -145,12 +165,7 @@ class Link:
         return self._remotes.setdefault(number, Remote(self, number))
 
     def _stream(self, first: list[Any], left: int | None) -> Iterator[Any]:
-        """A generator of what the program generates."""
-        yield from first
-        if left is not None:
-            rest = self.ask("more", left)
-            if isinstance(rest, types.GeneratorType):
-                yield from rest
+        return Stream(self, first, left)
 
     def _state(self) -> dict[str, Any]:
         """The state of the generators of random numbers, where the tests have changed it since the last call."""
@@ -225,5 +240,8 @@ def judge(spec: dict[str, Any], tests: str, channel: Channel) -> dict[str, Any]:
         return {"gone": True} if link.broken is not None else {"passed": True}
     except GoneError:
         return {"gone": True}
+    except UncrossableError as error:
+        # A value of the tests' own: the program has no part in it, and cannot bring this about.
+        return {"uncrossable": str(error)}
     except BaseException as error:
         return failure(stage, error)

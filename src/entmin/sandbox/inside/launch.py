@@ -104,7 +104,7 @@ def collect(pid: int, events: int, output: int, spec: Spec) -> tuple[bytes, byte
     return bytes(taken[events]), bytes(taken[output][:most]), killed
 
 
-def clean(data: bytes, spec: Spec) -> Spec:
+def clean(data: bytes) -> Spec:
     """The event as it must be, whatever was written: nothing but the known fields, of their types and in bounds."""
     try:
         event = json.loads(data.partition(b"\n")[0])
@@ -112,7 +112,7 @@ def clean(data: bytes, spec: Spec) -> Spec:
         return {}
     if not isinstance(event, dict):
         return {}
-    found = {name: event[name] for name in ("passed", "gone", "result") if name in event}
+    found = {name: event[name] for name in ("passed", "gone", "uncrossable", "result") if name in event}
     kinds = event.get("kinds")
     if event.get("stage") in _STAGES:
         found["stage"] = event["stage"]
@@ -147,7 +147,7 @@ def run(spec: Spec, case: Spec, index: int) -> Spec:
     os.close(event_in)
     os.close(output_in)
     data, output, killed = collect(main, event_out, output_out, spec)
-    event = clean(data, spec)
+    event = clean(data)
     telling = main
     if solver is not None and event.pop("gone", False):
         # How the solver ended is what became of the case; its pipes close a moment before it is dead.
@@ -165,6 +165,7 @@ def run(spec: Spec, case: Spec, index: int) -> Spec:
     status = statuses[telling][0]
     return {
         "case": index,
+        "uncrossable": bool(event.pop("uncrossable", False)) and solver is not None,
         "passed": event.pop("passed", None) == (secret if solver is None else True),
         "event": event or None,
         "killed": killed,

@@ -16,7 +16,6 @@ from entmin.sandbox.inside.leaves import (
     READ,
     SMALL,
     GarbageError,
-    UncrossableError,
     composite,
     is_array,
     leaf,
@@ -161,7 +160,7 @@ class Writer:
         if name is not None:
             return name
         if depth > DEPTH:
-            raise UncrossableError("values too deep inside each other")
+            raise RecursionError("values too deep inside each other")
         if isinstance(value, (list, dict, set, deque, bytearray)) or is_array(value) or self._by_structure(value):
             name = self._names[id(value)] = ["@", len(self.objects)]
             self.objects.append(value)
@@ -195,8 +194,9 @@ class Writer:
         if isinstance(value, list):
             return ["list", *map(inline, list.__iter__(value))]
         if isinstance(value, dict):
-            name = next((name for name, kind in _DICTS.items() if type(value) is kind), "dict")
-            return [name, *(inline(part) for pair in dict.items(value) for part in pair)]
+            name = next((name for name, kind in _DICTS.items() if type(value) is kind), None)
+            pairs = value.items() if name else dict.items(value)
+            return [name or "dict", *(inline(part) for pair in pairs for part in pair)]
         if isinstance(value, set):
             return ["set", *map(inline, set.__iter__(value))]
         if isinstance(value, deque):
@@ -245,7 +245,8 @@ class Reader:
             item[:] = map(inline, entry[1:])
         elif kind in _DICTS:
             item.clear()
-            dict.update(item, zip(map(inline, entry[1::2]), map(inline, entry[2::2]), strict=True))
+            for key, value in zip(entry[1::2], entry[2::2], strict=True):
+                item[inline(key)] = inline(value)
         elif kind == "set":
             item.clear()
             item.update(map(inline, entry[1:]))
