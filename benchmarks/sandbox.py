@@ -1,8 +1,9 @@
 """Programs per second in the sandbox against a plain subprocess: ``python benchmarks/sandbox.py``.
 
 Three kinds of programs: one that does nothing (the overhead itself), a HumanEval-like one, and one that imports NumPy.
-Each is run one at a time (latency) and on all cores (throughput). The plain subprocess starts the same interpreter with
-the same options and no limits, which is what the published harness does, only without its fork of a large process.
+Each is run three ways in turn, so that the load of the machine is the same for all: as a plain subprocess of the same
+interpreter with the same options and no limits, which is what the published harness does; in the sandbox with tests and
+program in one process; in the sandbox with the judge apart, as benchmarks are judged. Then on all cores at once.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from entmin.sandbox.bubblewrap import ENVIRONMENT, PYTHON_OPTIONS, interpreter, 
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 KINDS = {
-    "nothing": ("x = 1", "assert x == 1", ()),
-    "small": ("def f(n):\n    return sorted(str(i) for i in range(n))", "assert len(f(2000)) == 2000", ()),
-    "numpy": ("import numpy as np", "assert np.eye(50).sum() == 50", ("numpy",)),
+    "nothing": ("def f(): return 1", "assert f() == 1", ()),
+    "small": ("def f(n): return sorted(str(i) for i in range(n))", "assert len(f(2000)) == 2000", ()),
+    "100 calls": ("def f(x): return [x]", "for x in range(100): assert f(x) == [x]", ()),
+    "numpy": ("import numpy as np\ndef f(): return np.eye(50)", "assert f().sum() == 50", ("numpy",)),
 }
 
 
@@ -33,33 +35,40 @@ def plain(code: str, tests: str, packages: tuple[str, ...]) -> None:
     subprocess.run([interpreter(), *PYTHON_OPTIONS, "-c", f"{code}\n{tests}"], env=environment, check=True)
 
 
-def measure(run: Callable[[], object]) -> tuple[float, float]:
-    """(median milliseconds of one alone, programs per second on all cores)."""
-    run()
-    alone = []
+def alone(ways: list[Callable[[], object]]) -> list[float]:
+    """Median milliseconds of each way, one at a time and by turns."""
+    times: list[list[float]] = [[] for _ in ways]
     for _ in range(COUNT):
-        started = time.perf_counter()
-        run()
-        alone.append(time.perf_counter() - started)
+        for way, taken in zip(ways, times, strict=True):
+            started = time.perf_counter()
+            way()
+            taken.append(time.perf_counter() - started)
+    return [1000 * median(taken) for taken in times]
+
+
+def together(way: Callable[[], object]) -> float:
+    """Programs per second on all cores."""
     started = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(lambda _: run(), range(2 * COUNT)))
-    return 1000 * median(alone), 2 * COUNT / (time.perf_counter() - started)
+        list(threads.map(lambda _: way(), range(2 * COUNT)))
+    return 2 * COUNT / (time.perf_counter() - started)
 
 
 def main() -> None:
     """Print the table."""
     sandbox = open_sandbox()
     print(f"{sandbox.version}, filter {sandbox.filtered}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'program':<10} {'sandbox ms':>11} {'plain ms':>9} {'overhead ms':>12} {'sandbox /s':>11} {'plain /s':>9}")
+    print(f"{'program':<10} {'plain ms':>9} {'in process':>11} {'apart ms':>9} {'apart - in':>11} {'apart /s':>9}")
     for name, (code, tests, packages) in KINDS.items():
-        program = Program("asserts", code, (Case(tests=tests),), packages=packages)
-        assert sandbox.run(program, Limits())[0].ending == "ok"
-        inside = measure(lambda program=program: sandbox.run(program, Limits()))
-        outside = measure(lambda arguments=(code, tests, packages): plain(*arguments))
-        overhead = inside[0] - outside[0]
-        times = f"{inside[0]:>11.1f} {outside[0]:>9.1f} {overhead:>12.1f}"
-        print(f"{name:<10} {times} {inside[1]:>11.1f} {outside[1]:>9.1f}")
+        programs = [
+            Program("asserts", code, (Case(tests=tests),), preload=packages, packages=packages, entries=entries)
+            for entries in ((), ("f",))
+        ]
+        assert all(sandbox.run(program, Limits())[0].ending == "ok" for program in programs)
+        inside = [lambda program=program: sandbox.run(program, Limits()) for program in programs]
+        taken = alone([lambda: plain(code, tests, packages), *inside])  # noqa: B023 (used before the next round)
+        cells = f"{taken[0]:>9.1f} {taken[1]:>11.1f} {taken[2]:>9.1f} {taken[2] - taken[1]:>11.1f}"
+        print(f"{name:<10} {cells} {together(inside[1]):>9.1f}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from entmin.sandbox import Case, Limits, Program
+from entmin.sandbox import Case, Limits, Program, cgroups
 from entmin.sandbox.process import descendants, resident
 from entmin.sandbox.seccomp import filter_program
 
@@ -119,3 +119,27 @@ def test_a_launcher_that_stops_costs_seconds(sandbox, monkeypatch):
     thread.join()
     assert outcome.ending == "timeout" and "launcher" in outcome.detail
     assert time.monotonic() - started < 30
+
+
+def test_a_control_group_is_used_where_one_may_be_made(sandbox, tmp_path, monkeypatch):
+    """On a folder that looks like one: no machine of ours lets us make a real one."""
+    [own] = [
+        line[3:].strip("/") for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")
+    ]
+    place = tmp_path / own
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "cgroup.subtree_control").write_text("cpu pids")
+    assert cgroups.parent(tmp_path) is None
+    cgroups.parent.cache_clear()
+    (place / "cgroup.subtree_control").write_text("memory pids")
+    monkeypatch.setattr(cgroups, "_remove", lambda path: None)
+    assert cgroups.parent(tmp_path) == place
+    monkeypatch.setattr(cgroups, "parent", lambda: place)
+    before = set(place.glob("entmin-*"))
+    [outcome] = sandbox.run(Program("asserts", "x = 1", (Case(tests="assert x == 1"),)), LIMITS)
+    [made] = set(place.glob("entmin-*")) - before
+    assert outcome.ending == "ok" and (made / "cgroup.procs").read_text() == "0\n"
+    assert int((made / "memory.max").read_text()) == (384 + 64) << 20 and (made / "cgroup.kill").read_text() == "1"
+    assert not cgroups.Group(made).starved()
+    (made / "memory.events").write_text("oom 1\noom_kill 1\n")
+    assert cgroups.Group(made).starved()

@@ -1,6 +1,9 @@
+# ruff: noqa: E501
 """Bubblewrap as an Inspect sandbox: commands, files, limits of what they reach, nothing left behind."""
 
 import asyncio
+import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,32 @@ def test_it_reaches_nothing(machine, tmp_path):
 def test_a_command_that_takes_too_long_is_stopped(machine):
     with pytest.raises(TimeoutError):
         asyncio.run(machine.exec(["sleep", "60"], timeout=1, timeout_retry=False))
+
+
+def test_output_is_cut_to_what_inspect_allows(machine):
+    result = asyncio.run(machine.exec(["sh", "-c", "head -c 30000000 /dev/zero | tr '\\0' x; echo end"]))
+    assert len(result.stdout) <= 10 << 20 and result.stdout.endswith("end\n")
+    asyncio.run(machine.write_file("large", b"x" * (12 << 20)))
+    assert len(asyncio.run(machine.read_file("large", text=False))) == 12 << 20
+
+
+def test_a_file_that_is_too_large_is_not_read(machine):
+    from inspect_ai.util import OutputLimitExceededError
+
+    asyncio.run(machine.exec(["sh", "-c", "head -c 110000000 /dev/zero > large"]))
+    with pytest.raises(OutputLimitExceededError):
+        asyncio.run(machine.read_file("large"))
+
+
+def test_its_processes_together_may_not_hold_too_much(machine, monkeypatch):
+    from entmin.sandbox import provider
+
+    monkeypatch.setattr(provider, "_LIMITS", dataclasses.replace(provider._LIMITS, memory_mib=300))
+    code = "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        x = bytearray(os.urandom(1 << 20)) * 100\n        time.sleep(60)\ntime.sleep(60)"
+    started = time.monotonic()
+    result = asyncio.run(machine.exec(["python3", "-c", code], timeout=50))
+    assert result.returncode == 137 and "300 MiB" in result.stderr and time.monotonic() - started < 40
+    assert asyncio.run(machine.exec(["echo", "x"])).stdout == "x\n"
 
 
 def test_inspect_finds_it(tmp_path):

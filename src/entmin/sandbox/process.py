@@ -45,10 +45,10 @@ def descendants(pid: int) -> Iterator[int]:
 
 def resident(pid: int) -> int:
     """Bytes of memory that no file on a disk backs, held by a process's descendants."""
-    return sum(map(_held, descendants(pid)))
+    return sum(map(held, descendants(pid)))
 
 
-def _held(pid: int) -> int:
+def held(pid: int) -> int:
     """Anonymous and shared memory; what several share counts once between them where the kernel tells."""
     for name, fields in (("smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")), ("status", ("RssAnon:", "RssShmem:"))):
         with contextlib.suppress(OSError, ValueError, IndexError):

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from entmin.errors import EntminError, UsageError
-from entmin.sandbox import bubblewrap, docker
+from entmin.sandbox import bubblewrap, cgroups, docker
+from entmin.sandbox.cgroups import Group
 from entmin.sandbox.limits import MIB, Case, Limits, Outcome, Program
 from entmin.sandbox.outcomes import outcome_of
 from entmin.sandbox.process import FloodError, MemoryExceededError, Session, SilenceError
@@ -46,6 +47,7 @@ class Sandbox:
             "sandbox": self.kind,
             "sandbox_version": self.version,
             "system_call_filter": self.filtered,
+            "control_group": self.kind == "bubblewrap" and cgroups.parent() is not None,
             "rules": VERSION,
         }
 
@@ -85,8 +87,8 @@ class Sandbox:
     def _outcomes(self, program: Program, limits: Limits) -> Iterator[Outcome]:
         """Outcomes in order, up to and including the first case that broke the launcher."""
         done, ready = 0, False
-        with self._session(program, limits) as session:
-            memory, most = int(1.5 * limits.memory_mib * MIB), 12 * limits.output_mib * MIB
+        with self._session(program, limits) as (session, group):
+            memory, most = _memory(limits), 12 * limits.output_mib * MIB
             try:
                 for line in session.lines(_START_SECONDS, memory, most):
                     if not ready:
@@ -106,11 +108,14 @@ class Sandbox:
             if not ready:
                 last = session.errors.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
                 raise EntminError(f"the {self.kind} sandbox could not start: {last[0]}; run `entmin doctor`")
-        if done < len(program.cases):
+            starved = group is not None and group.starved()
+        if starved:
+            yield Outcome("memory", "its processes together hold too much memory")
+        elif done < len(program.cases):
             yield Outcome("crash", "it ended its own launcher")
 
     @contextmanager
-    def _session(self, program: Program, limits: Limits) -> Iterator[Session]:
+    def _session(self, program: Program, limits: Limits) -> Iterator[tuple[Session, Group | None]]:
         environment: dict[str, str] = {}
         uids: tuple[int | None, int | None] = (None, None)
         with _filter_descriptor(self.filtered) as descriptor, _opened(program.files) as opened:
@@ -130,8 +135,16 @@ class Sandbox:
                 argv = (bubblewrap.interpreter(), *bubblewrap.PYTHON_OPTIONS, "-c", bubblewrap.boot(folder))
                 environment = bubblewrap.ENVIRONMENT | {"PYTHONPATH": _search_path(program.packages)}
             given = program.frames(limits, files, uids=uids, isolated=self.kind != "unsafe-none")
-            with Session(argv, given, passed, environment) as session:
-                yield session
+            room = _memory(limits) + limits.disk_mib * MIB
+            with cgroups.group(room) if self.kind == "bubblewrap" else nullcontext() as group:
+                argv = argv if group is None else group.entered(argv)
+                with Session(argv, given, passed, environment) as session:
+                    yield session, group
+
+
+def _memory(limits: Limits) -> int:
+    """Bytes that all processes of a program may hold together."""
+    return int(1.5 * limits.memory_mib * MIB)
 
 
 @contextmanager
