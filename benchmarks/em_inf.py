@@ -1,7 +1,7 @@
-"""Milliseconds per row of EM-INF: every implementation, autograd + torch.optim.Adam, and one softmax of the same rows.
+"""Milliseconds per row of EM-INF: the compiled forms, autograd + torch.optim.Adam, and one softmax of the same rows.
 
     python benchmarks/em_inf.py [--threads 2] [--repeats 7] [--device cpu] [--quick] [--model smollm2-135m]
-        [--json FILE] [--write-docs]
+        [--with-torch] [--json FILE] [--write-docs]
 
 Rows, all after what a bf16 head gives ("bf16": bfloat16 numbers in float32, as engines pass them on) or the same plus
 noise in the lower bits ("float32"):
@@ -11,7 +11,8 @@ noise in the lower bits ("float32"):
 
 A share of 0, 0.25 or all of a batch's rows is above the threshold of 0.3 nat and takes all three steps; the others are
 certain. Every figure is the median of --repeats calls, the ways of computing taking turns, so that a slow moment of the
-machine meets all of them. --write-docs puts table and figure into docs/performance.md.
+machine meets all of them. --with-torch times the reference too. --write-docs puts table and figure into
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,12 @@ def milliseconds(ways: dict[str, Callable[[], Any]], repeats: int, device: str) 
     return times
 
 
-def measure(rows: Tensor, repeats: int) -> dict[str, Any]:
-    """One line of the table; times are milliseconds per row."""
+def measure(rows: Tensor, repeats: int, left_out: frozenset[str]) -> dict[str, Any]:
+    """One line of the table, some implementations left out; times are milliseconds per row."""
     h = entropy(rows)
     ways: dict[str, Callable[[], Any]] = {"autograd": lambda: autograd_em_inf(rows)}
     for name, known in IMPLEMENTATIONS.items():
-        if not known.missing() and not known.refuses(rows):
+        if name not in left_out and not known.missing() and not known.refuses(rows):
             ways[name] = lambda name=name: em_inf(rows, impl=name)
     ways["softmax"] = lambda: rows.softmax(-1)
     truth = autograd_em_inf(rows).softmax(-1)
@@ -113,13 +114,13 @@ def cells(quick: bool, recorded: Tensor) -> list[dict[str, Any]]:
     return grid
 
 
-def lines(results: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+def lines(results: list[dict[str, Any]], ways: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Header and cells of the table: ms per row, and how that compares with autograd and with one softmax."""
-    header = ["rows", "V", "batch", "above 0.3 nat", *WAYS]
+    header = ["rows", "V", "batch", "above 0.3 nat", *ways]
     body = []
     for r in results:
         row = [f"{r['source']}, {r['rows']}", f"{r['vocabulary']:,}", str(r["batch"]), f"{r['share']:.0%}"]
-        for way in WAYS:
+        for way in ways:
             if way not in r:
                 row.append("–")
                 continue
@@ -151,18 +152,21 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--quick", action="store_true", help="only the smallest sizes")
     parser.add_argument("--model", help="record real logits from this model instead of those kept with the tests")
+    parser.add_argument("--with-torch", action="store_true", help="time the plain tensor operations too")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--write-docs", action="store_true", help="put table and figure into docs/performance.md")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    left_out = frozenset() if options.with_torch else frozenset({"torch"})
+    ways = [way for way in WAYS if way not in left_out]
     recorded, results = recording(options.model), []
     for cell in cells(options.quick, recorded):
         source = recorded if cell["source"] == "recorded" else None
         rows = rows_for(cell["vocabulary"], cell["batch"], cell["rows"], cell["share"], source).to(options.device)
-        results.append(cell | measure(rows, options.repeats))
+        results.append(cell | measure(rows, options.repeats, left_out))
     name = torch.cuda.get_device_name() if options.device != "cpu" else f"{platform.machine()} CPU"
     title = f"EM-INF, 3 steps; {name}, {options.threads} threads, torch {torch.__version__}"
-    header, body = lines(results)
+    header, body = lines(results, ways)
     table = Table(*header, title=title, caption=CAPTION)
     for row in body:
         table.add_row(*row)
@@ -171,7 +175,7 @@ def main() -> None:
         options.json.write_text(json.dumps({"title": title, "results": results}, indent=1) + "\n")
     if options.write_docs:
         kind = "cpu" if options.device == "cpu" else "gpu"
-        figure = cost_figure(results, WAYS, f"em_inf_{kind}.svg", title)
+        figure = cost_figure(results, ways, f"em_inf_{kind}.svg", title)
         write_section(f"em_inf_{kind}", title, header, body, f"{CAPTION}.", figure)
 
 
