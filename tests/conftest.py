@@ -1,8 +1,12 @@
-"""Shared fixtures: tiny models on disk, one torch thread, caches away from the user's."""
+"""Shared fixtures: tiny models on disk, one torch thread, no Hub."""
 
 from __future__ import annotations
 
 import os
+
+os.environ["HF_HUB_OFFLINE"] = (
+    "1"  # read at the first import; no test asks the Hub, and a failed try is repeated for long
+)
 
 import pytest
 import torch
