@@ -10,7 +10,7 @@ FAMILIES = {
     "backslashes": ["\\", "\\\\", "\\[", "\\]", "\\(", "\\)", "\\boxed", "x", "\n", "{", "}"],
     "boxes": ["\\boxed{", "\\fbox{", "}", "5", " and ", ", ", "is wrong", "\\boxed", "\n", "wait, no"],
     "dollars": ["$", "$$", "\\$", "5", "x", "\n", "\n\n", "The answer is", "and"],
-    "unicode": ["５", "，", "。", "答案", "是", "不", "½", "−", "π", "²", "\u202e", "\0", "é", "一", "百", "万", "分之"],
+    "unicode": ["５", "，", "。", "答案", "是", "不", "½", "−", "π", "²", "\u202e", "\0", "é", "一", "百", "万", "分"],
     "thinking": ["<think>", "</think>", "<THINK>", "[/THINK]", "<|channel|>final<|message|>", "<|im_end|>", "<answer>",
                  "</answer>", "</s>", "<|", "|>", "5", "\n", "\\boxed{5}", "<|channel|>analysis<|message|>"],
     "digits": ["1", "9", "0", ",", ".", "e", "-", "+", "/", "%", " ", "^", "1,000", "!"],
@@ -19,7 +19,9 @@ FAMILIES = {
     "words": ["the answer is", "answer", "Answer:", "not", "is", "5", "minus", "wait", "let me", "and", " ", ".", "\n",
               "five", "hundred", "final", " to ", " (", "**", "__", "####"],
     "spaces": [" ", "\t", "\n", "\xa0", "\r", "answer", "5", "$", "I hope it is correct", ".", ":"],
-    "code": ["import x\n", "def f(x):\n", "    return x\n", "x = 1\n", "(", '"""', "'", "\n", "class A:\n", "print(x)\n"],
+    "code": ["import x\n", "def f(x):\n", "    return x\n", "x = 1\n", "(", '"""', "'", "\n", "class A:\n",
+             "print(x)\n",
+             "if 1:\n"],
 }  # fmt: skip
 
 

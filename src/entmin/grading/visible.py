@@ -15,6 +15,7 @@ _CLOSE = re.compile(
     r"|<\|(?:end_of_thought|end_thinking|/think(?:ing)?|think(?:ing)?_end)\|>",
     re.IGNORECASE,
 )
+_END = re.compile(r"<\|(?:end|return)\|>")
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>")
 _ANY_CHANNEL = re.compile(r"<\|channel\|>\s*\w+[^<\n]{0,40}<\|message\|>")
 _BARE_FINAL = re.compile(r"assistantfinal(?=[\s\S])")
@@ -22,9 +23,9 @@ _TURN_STARTS = re.compile(
     r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*"
     r"(?:assistant|model)(?:<\|end_header_id\|>)?|\[/INST\])\s*"
 )
-_TURN_ENDS = re.compile(
+TURN_ENDS = re.compile(
     r"</s>|<end_of_turn>|<eos>|</?pad>|<pad>|<｜end▁of▁sentence｜>|\[/?INST\]|<\|(?:im_end|im_start|eot_id|eom_id|eot"
-    r"|endoftext|end_of_text|end_of_turn(?:_token)?|end_response|end_of_solution|end|return|user|observation)\|>"
+    r"|endoftext|end_of_text|end_of_turn(?:_token)?|end_response|end_of_solution|return|user|observation)\|>"
     r"|\[END FINAL RESPONSE\]",
     re.IGNORECASE,
 )
@@ -39,39 +40,48 @@ def visible(text: str) -> str:
     Thinking that was never closed is no answer, unless it ends in a box; thinking after which nothing comes is all
     there is.
     """
+    text, finished = without_thinking(_first_turn(text))
+    if not finished and not _ENDS_IN_BOX.search(text[-2_000:]):
+        return ""
+    return _TOKENS.sub("", _in_answer_tags(text))
+
+
+def without_thinking(text: str) -> tuple[str, bool]:
+    """(what follows the thinking, True), or (the thinking itself, False) where it was never closed."""
     text, finished = _after_channels(text)
-    text = _first_turn(text)
     closes = list(_CLOSE.finditer(text))
     if closes and text[closes[-1].end() :].strip():
         text = text[closes[-1].end() :]
     elif closes:
         text = _OPEN.sub("", text[: closes[-1].start()])
     opened = next(_OPEN.finditer(text), None)
-    if opened is not None:
-        head, tail = text[: opened.start()], text[opened.end() :]
-        text, finished = (tail, False) if not head.strip() else (head, True)
-    if not finished and not _ENDS_IN_BOX.search(text[-2_000:]):
-        return ""
-    return _TOKENS.sub("", _in_answer_tags(text))
+    if opened is None:
+        return text, finished
+    head, tail = text[: opened.start()], text[opened.end() :]
+    return (head, True) if head.strip() else (tail, False)
 
 
 def _after_channels(text: str) -> tuple[str, bool]:
     """(the final channel, whether it was reached) of a text in channels; any other text as it is."""
     final = list(_FINAL_CHANNEL.finditer(text)) or list(_BARE_FINAL.finditer(text))
     if final:
-        return text[final[-1].end() :], True
+        text = text[final[-1].end() :]
+        return _END.split(text, maxsplit=1)[0] if _END.split(text, maxsplit=1)[0].strip() else text, True
     other = list(_ANY_CHANNEL.finditer(text))
-    return (text[other[-1].end() :], False) if other else (text, True)
+    if other:
+        return text[other[-1].end() :], False
+    head = _END.split(text, maxsplit=1)[0]
+    return (head if head.strip() else text), True
 
 
 def _first_turn(text: str) -> str:
     """Up to the first token that ends the turn: what follows was written in somebody else's name."""
     while (start := _TURN_STARTS.match(text)) and start.end():
         text = text[start.end() :]
-    for end in _TURN_ENDS.finditer(text):
+    for end in TURN_ENDS.finditer(text):
         if text[: end.start()].strip():
             return text[: end.start()]
-    return _TURN_ENDS.sub("", text)
+    return TURN_ENDS.sub("", text)
 
 
 def _in_answer_tags(text: str) -> str:

@@ -18,7 +18,7 @@ from entmin.programs.programs import GRADERS, LIMITS, Prepared
 from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
 from entmin.verdict import Verdict
 
-VERSION = "1"
+VERSION = "2"
 """Version of extraction and assembly together."""
 Assembly = Callable[[Problem, str, str], Prepared | None]
 ASSEMBLIES: dict[str, Assembly] = {
