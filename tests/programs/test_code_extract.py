@@ -1,8 +1,10 @@
 """Programs are found where models put them, and nothing is made of what is none."""
 
+import time
+
 import pytest
 
-from entmin.programs.extract import blocks, extract, paper_extract, paper_solution
+from entmin.programs.extract import blocks, extract, paper_extract, paper_solution, program_in
 from entmin.programs.programs import with_class
 from entmin.programs.steps import join_steps, without_imports
 
@@ -48,9 +50,105 @@ def test_other_languages_are_no_program():
     assert list(blocks("```cpp\nint main() {}\n```")) == []
 
 
-def test_extraction_is_quick_on_floods():
-    for flood in ("```python\n" * 20_000, "def f(x):\n" * 20_000, "(" * 150_000, "import x\n(\n" * 10_000):
-        extract(flood, "f")
+READS = "n = int(input())\nprint(n * 2)"
+DRAFT = "def main():\n    n = int(input())\n    print(n)\n\nmain()"
+EXAMPLES = {
+    "an output": "Output:\n```\n3\n```",
+    "a word": "It prints\n```\nYes\n```", "an input": "Input:\n```\n3\n1 2 3\n```",
+    "a complexity": "It takes\n```\nO(n)\n```", "a formula": "since\n```python\nn * (n + 1) / 2\n```",
+    "an assignment": "where\n```\nx = 5\n```", "a test": "Try:\n```python\nassert solve(3) == 6\n```",
+    "a shell line": "Run:\n```bash\npython main.py\n```", "text": "Explanation:\n```text\nfirst read n\n```",
+    "json": "```json\n{\"a\": 1}\n```", "input and output": "```\n2 3\n```\ngives\n```\n6\n```",
+    "names": "```\nn, m\n```",
+    "usage": "Usage:\n```python\nprint(double(4))\n```",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("after", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_block_that_is_no_program_does_not_win(after):
+    assert extract(f"```python\n{READS}\n```\n{after}") == READS
+    assert extract(f"{after}\n```python\n{READS}\n```\n{after}") == READS
+    assert extract(f"```python\n{F}\n```\n{after}", "f") == F
+
+
+def test_a_later_corrected_program_counts_with_or_without_a_definition():
+    assert extract(f"```python\n{DRAFT}\n```\nThat forgets to double.\n```python\n{READS}\n```") == READS
+    assert extract(f"```python\n{READS}\n```\nBetter:\n```python\n{DRAFT}\n```") == DRAFT
+    assert extract(f"```python\ndef f(x): return 0\n```\n```\n{F}\n```\nOutput\n```\n3\n```", "f") == F
+
+
+DOCSTRING = 'def f(x):\n    """Twice.\n\n    ```\n    f(1)\n    ```\n    """\n    return x'
+LEFTOVERS = [
+    (f"```python\n{F}\n```<|im_end|>", F), (f"```python\n{F}<|im_end|>", F), (f"{F}\n<|im_end|>", F), (f"{F}</s>", F),
+    (f"[PYTHON]\n{F}\n[/PYTHON]", F), (f"[BEGIN]\n{F}\n[DONE]", F), (f"{F}\n[DONE]\n\nMore words here.", F),
+    (f"<think>```python\ndef f(x):\n    return 0\n```</think>\n```python\n{F}\n```", F),
+    (f"<THOUGHT>def f(x): return 0</THOUGHT>\n{F}", F),
+    (f"```python\n{F}\n```<|im_end|>\n<|im_start|>user\n```python\ndef f(x):\n    return 0\n```", F),
+    (f"<|channel|>analysis<|message|>def f(x): pass<|end|><|start|>assistant<|channel|>final<|message|>\n{F}", F),
+    ("```python\n    def f(x):\n        return x\n```", F),
+    ("```python\ndef f(x):\n\treturn x\n```", "def f(x):\n\treturn x"),
+    ("1. so\n\n   ```python\n   def f(x):\n       return x\n   ```", F),
+    ("```python\n def f(x):\n     return x\n```", F), (f"```python\n{DOCSTRING}\n```", DOCSTRING),
+    (f"Here: ```python\n{F}\n```", F), (f"```python\n{F}```", F), (f"```{{.python}}\n{F}\n```", F),
+    (f"```Python title=\"a.py\"\n{F}\n```", F), (f"````python\n{F}\n````", F), ("```python f = abs ```", "f = abs"),
+    ("```python\ns = '</s>'\ndef f(x):\n    return x + s\n```", "s = '</s>'\ndef f(x):\n    return x + s"),
+    (f"I think this works:\n\n{F}\n\nIt returns x, as we wanted.", F),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "program"), LEFTOVERS)
+def test_indentation_docstrings_and_leftovers_of_templates(text, program):
+    found = extract(text, "f")
+    assert found is not None
+    assert found.strip() == program
+
+
+def test_a_program_between_prose_needs_no_fence():
+    text = f"The program reads n.\n\n{READS}\n\nIt prints the double, as asked for."
+    assert extract(text) == READS + "\n"
+
+
+HOSTILE = {
+    "a fence that never ends": "```" + "a" * 20_000 + "`",
+    "imports and statements": "import os\n" * 60 + "x = f(1, 2) + 3\n" * 3_000,
+    "fences": "```python\n" * 20_000,
+    "definitions": "def f(x):\n" * 20_000,
+    "brackets": "(" * 150_000,
+    "broken imports": "import x\n(\n" * 10_000,
+    "docstrings": '```python\n"""\n```\n' * 5_000,
+    "indentation": "\n".join(" " * n + "if 1:" for n in range(500)),
+    "tags": "[PYTHON]" * 20_000,
+    "turn ends": "<|im_end|>x" * 15_000,
+    "blocks that do not parse": "```python\nf(\n```\n" * 10_000,
+    "openings of the published rule": "```python\n" * 20_000 + "x",
+}  # fmt: skip
+TENTH = 0.1
+"""Seconds of processor time, the most one text may cost on a quiet machine; a busy one is slower, never faster."""
+
+
+def fastest(function, *arguments):
+    """Processor seconds of the quickest of three runs."""
+    seconds = []
+    for _ in range(3):
+        started = time.process_time()
+        function(*arguments)
+        seconds.append(time.process_time() - started)
+        if seconds[-1] < TENTH:
+            break
+    return min(seconds)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_extraction_is_linear_on_floods(name):
+    assert fastest(extract, HOSTILE[name], "f") < 2 * TENTH
+    assert fastest(extract, HOSTILE[name], None) < 2 * TENTH
+    assert fastest(paper_extract, HOSTILE[name]) < TENTH
+
+
+def test_a_text_that_breaks_the_search_has_no_program_and_costs_nothing_else():
+    assert program_in(f"```python\n{F}\n```", "f") == F
+    assert program_in("```python\nx = '\ud800'\n```", "f") is not None
+    assert program_in(f"```python\n{F}\n```", "f") == F
 
 
 def test_a_missing_class_is_made_of_the_function():

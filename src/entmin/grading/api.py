@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from entmin.errors import UsageError
+from entmin.errors import EntminError, UsageError
 from entmin.grading import pool
 from entmin.grading.extract import MAX_TEXT
 from entmin.grading.gold import Gold
@@ -20,7 +20,7 @@ GRADERS: dict[str, str] = {
     "entmin": "typed answers compared exactly, nothing evaluated",
     "paper": "the published verdict rules, re-implemented safely, to compare with published tables",
 }
-_VERSION = "1"
+_VERSION = "2"
 _log = logging.getLogger(__name__)
 _AHEAD = 8
 """Rows in flight per worker: enough to keep it busy, few enough to bound memory."""
@@ -32,12 +32,17 @@ def _check(grader: str) -> None:
 
 
 def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
-    request = {
-        "do": "grade", "task": task, "prediction": prediction[-MAX_TEXT:], "gold": gold.to_dict(), "grader": grader
-    }  # fmt: skip
-    reply = pool.shared().ask(request)
+    try:
+        request = {
+            "do": "grade", "task": task, "prediction": prediction[-MAX_TEXT:], "gold": gold.to_dict(), "grader": grader
+        }  # fmt: skip
+        reply = pool.shared().ask(request)
+    except EntminError:
+        raise
+    except Exception as error:  # one row's border: whatever it holds, the other rows are judged
+        reply = {"failure": f"{type(error).__name__}: {error}"}
     if "failure" in reply:
-        _log.warning("an answer to %s was not judged: %s", task, reply["failure"])
+        _log.warning("an answer to %s was not judged: %s", task, ascii(reply["failure"]))
         return Verdict(None, None, reply.get("reason", "error"), grader, _VERSION)
     return Verdict(reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"])
 

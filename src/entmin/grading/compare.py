@@ -71,9 +71,10 @@ def _with_relation(gold: Shape, answer: Shape, rules: Rules, alone: bool) -> boo
         sides = [parse(text) for text in relations.values_of(relation)]
         if relation is gold:
             return any(same(side, answer, rules, alone=alone) for side in sides)
-        return any(same(gold, side, rules, alone=alone) for side in sides)
+        total = relations.sum_of_names(relation) if gold.kind == "scalar" else None
+        return any(same(gold, side, rules, alone=alone) for side in [*sides, *([parse(total)] if total else [])])
     span = relations.interval(relation)
-    if span is None or other.kind not in ("group", "union"):
+    if span is None or other.kind not in ("group", "union", "list" if span.kind == "union" else "union"):
         return False
     return same(span, answer, rules) if relation is gold else same(gold, span, rules)
 
@@ -82,7 +83,7 @@ def _relations(gold: Shape, answer: Shape, rules: Rules, alone: bool) -> bool:
     if gold.operators[0] in EQUALS and answer.operators[0] in EQUALS:
         return relations.same_equation(gold, answer, rules, alone=alone) or _assigned_shapes(gold, answer, rules)
     left, right = relations.interval(gold), relations.interval(answer)
-    if left is not None and right is not None and _groups(left, right, rules):
+    if left is not None and right is not None and same(left, right, rules):
         return True
     return relations.same_inequality(gold, answer, rules)
 

@@ -9,7 +9,8 @@ from fractions import Fraction
 from entmin.grading.exactly import TooLarge, exact
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import normalize
-from entmin.grading.physics import TOLERANCE, truth
+from entmin.grading.phrases import truth
+from entmin.grading.physics import TOLERANCE
 from entmin.grading.reader import Unreadable, read
 from entmin.grading.relations import EQUALS, is_name
 from entmin.grading.scalars import based, literal

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from entmin.grading.gold import Gold
+from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "integer", "1"
+NAME, VERSION = "integer", "2"
 _MAX_CHARS = 100_000
 _NUMBER = r"[-+−]?\s?\d[\d,]*(?:\.\d+)?"
 _BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
@@ -21,7 +22,7 @@ _ANY = re.compile(r"(?<![\w.])" + _NUMBER)
 
 def extract(prediction: str) -> str | None:
     """The stated number as written, or None."""
-    text = prediction[-_MAX_CHARS:]
+    text = visible(prediction[-_MAX_CHARS:])
     boxes = _BOXED.findall(text)
     if boxes:
         inside: list[str] = _ANY.findall(boxes[-1])

@@ -36,12 +36,17 @@ def equivalent(kind: str, a: str, b: str) -> bool:
 def answer_of(task: str, kind: str, prediction: str) -> str | None:
     """The answer that a prediction states, as the verdicts of `judge` show it; None where there is none."""
     if kind == "choice":
-        found = choice.find(prediction)
-        return "".join(sorted(choice.letters(found.answer))) or None if found else None
+        chosen = choice.find(prediction)
+        return "".join(sorted(chosen[1])) or None if chosen else None
     if kind == "integer" and task == "arithmetic":
         return integer.extract(prediction)
     found = extract(prediction)
     return found.answer[:MAX_ANSWER] if found else None
+
+
+def _printable(value: Any) -> Any:
+    """Text as it can be written anywhere: a lone surrogate becomes its escape."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +54,11 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     if request["do"] == "equivalent":
         return {"equal": equivalent(request["kind"], request["a"], request["b"])}
     if request["do"] == "read":
-        return {"answer": answer_of(request["task"], request["kind"], request["prediction"])}
+        return {"answer": _printable(answer_of(request["task"], request["kind"], request["prediction"]))}
+    if request["do"] == "program":
+        from entmin.programs.extract import extract as program_in
+
+        return {"answer": program_in(request["prediction"], request["wanted"])}
     gold = Gold.from_dict(request["gold"])
-    return judge(request["task"], request["prediction"], gold, request["grader"]).to_dict()
+    verdict = judge(request["task"], request["prediction"], gold, request["grader"]).to_dict()
+    return {key: _printable(value) for key, value in verdict.items()}

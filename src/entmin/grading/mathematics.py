@@ -8,20 +8,31 @@ caller's process.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from entmin.grading.choice import letters
 from entmin.grading.compare import match_any_order, same
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER, normalize
-from entmin.grading.scalars import Rules, is_number
+from entmin.grading.phrases import PART_AFTER, PART_BEFORE, SCALES, qualified, truth, truth_word
+from entmin.grading.scalars import Rules
+from entmin.grading.settled import DENIAL, plain_value
 from entmin.grading.shapes import Shape, elements, is_thousands, parse
 from entmin.verdict import Verdict
 
-NAME, VERSION = "math", "1"
+NAME, VERSION = "math", "2"
 
-_TEXT = re.compile(r"\\(?:text|textrm|textbf|mbox)\s*\{([^{}]*)\}")
-_NUMBERS = re.compile(r"(?<![\w.])-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_TEXT = r"\\(?:text|textrm|textbf|mbox)\s*\{([^{}]*)\}"
+_OUTER_TEXT = re.compile(rf"^\s*{_TEXT}(?!\s*[\^_])|(?<=[^\s])\s*{_TEXT}\s*(?:\^\s*\{{?[-\d]+\}}?)?\s*$")
+_NUMBER = re.compile(r"(?<![A-Za-z\d_.])-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_EITHER = re.compile(
+    r"\s*,?\s*(?:\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:or|i\.e\.|that is|or equivalently|equivalently)[\s,]*\}"
+    r"|(?<![A-Za-z\\])(?:or equivalently|or|i\.e\.|that is|equivalently)(?![A-Za-z])|或)\s*,?\s*"
+)
+_MEANING = PART_BEFORE | PART_AFTER | set(SCALES) | {"and", "or", "percent", "more", "less", "pairs"}
+_LETTERS = re.compile(r"[A-J](?:\s*,?\s*[A-J])*")
 
 
 def rules_of(gold: Gold) -> Rules:
@@ -32,20 +43,27 @@ def rules_of(gold: Gold) -> Rules:
 def _alternatives(found: Extracted, gold: Gold) -> list[str]:
     """Texts to try, most literal first."""
     texts = [found.answer]
-    if len(found.group) > 1 and len(gold.answers) + gold.answers[0].count(",") > 1:
-        texts.insert(0, ", ".join(found.group))
-    stripped = _TEXT.sub(lambda m: m.group() if re.search(r"\b(and|or)\b", m.group(1)) else " ", found.answer).strip()
-    if stripped and stripped != found.answer:
+    if len(found.group) > 1:
+        together = ", ".join(found.group)
+        texts = [found.joiner.join(found.group)] if found.joiner else [found.answer, together]
+    if (stripped := _without_words(found.answer)) and stripped != found.answer:
         texts.append(stripped)
-    if found.how != "boxed" or _WORD.search(re.sub(r"\\[a-zA-Z]+", "", found.answer)):
-        numbers = _NUMBERS.findall(found.answer)
-        if (
-            len(numbers) == 1
-            and _WORD.search(found.answer)
-            and not re.search(r"[\^_=]|\\[a-z]+frac|\\pi", found.answer)
-        ):
-            texts.append(numbers[0])
+    bare = re.sub(_TEXT, r" \1 ", found.answer)
+    numbers = list(_NUMBER.finditer(bare))
+    if len(numbers) == 1 and _WORD.search(bare) and not re.search(r"[\\^_+*/|<>!√π]", bare):
+        value = plain_value(bare, numbers[0].start(), numbers[0].end(), fitting=True)
+        texts += [value] if value else []
     return texts
+
+
+def _without_words(text: str) -> str:
+    """Without the text groups that open and close an answer, unless their words change its value."""
+    for _ in range(4):
+        match = _OUTER_TEXT.search(text)
+        if match is None or set(re.findall(r"[^\W\d_]+", "".join(g or "" for g in match.groups()).lower())) & _MEANING:
+            break
+        text = (text[: match.start()] + " " + text[match.end() :]).strip()
+    return text
 
 
 def _gold_shapes(gold: Gold) -> tuple[Shape, ...]:
@@ -77,6 +95,24 @@ def _pieces(part: str) -> tuple[Shape, ...]:
 
 def judge(gold: Gold, text: str) -> bool:
     """Whether one extracted answer text is right."""
+    if len(gold.answers) == 1:
+        wanted = truth_word(gold.answers[0])
+        if wanted is not None:
+            return truth(text) == wanted
+        if _LETTERS.fullmatch(bare := re.sub(_TEXT, r"\1", gold.answers[0]).strip("() ")) and len(bare) != 2:
+            named = letters(text)
+            if named:
+                return named == set(re.findall("[A-J]", bare))
+        target, named_by_gold = qualified(gold.answers[0])
+        answer, named_by_answer = qualified(text)
+        if named_by_gold and (named_by_gold != named_by_answer or not target):
+            return named_by_gold == named_by_answer and not target
+        if named_by_answer:
+            text, gold = answer, replace(gold, answers=(target,))
+    return _judge_plain(gold, text)
+
+
+def _judge_plain(gold: Gold, text: str) -> bool:
     rules = rules_of(gold)
     shapes = _gold_shapes(gold)
     answer = normalize(text)
@@ -90,7 +126,10 @@ def judge(gold: Gold, text: str) -> bool:
     parsed = parse(answer)
     if same(shapes[0], parsed, rules):
         return True
-    return is_thousands(answer) and shapes[0].kind == "list" and _as_list(shapes[0], answer, rules)
+    if shapes[0].kind == "list":
+        return is_thousands(answer) and _as_list(shapes[0], answer, rules)
+    notations = [part for part in _EITHER.split(answer) if part]
+    return 1 < len(notations) <= 4 and all(same(shapes[0], parse(part), rules) for part in notations)
 
 
 def _as_list(gold: Shape, answer: str, rules: Rules) -> bool:
@@ -108,7 +147,8 @@ def grade(prediction: str, gold: Gold) -> Verdict:
     if len(found.answer) > MAX_ANSWER:
         return Verdict(False, shown, "wrong", NAME, VERSION)
     right = any(judge(gold, text) for text in _alternatives(found, gold))
-    return Verdict(right, shown, "match" if right else "wrong", NAME, VERSION)
+    reason = "match" if right else "no-answer" if DENIAL.match(shown) else "wrong"
+    return Verdict(right, shown, reason, NAME, VERSION)
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -118,6 +158,3 @@ def equivalent(a: str, b: str) -> bool:
         return False
     golds = [Gold("math", (found.answer,)) for found in (left, right)]
     return judge(golds[0], right.answer) or judge(golds[1], left.answer)
-
-
-__all__ = ["NAME", "VERSION", "equivalent", "grade", "is_number", "judge", "rules_of"]

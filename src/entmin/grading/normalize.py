@@ -8,6 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+
+from entmin.grading.exactly import TooLarge, exact
+from entmin.grading.phrases import compound, number_words
+from entmin.grading.reader import Unreadable, read
 
 MAX_ANSWER = 20_000
 """Longer answers are compared as strings only; the longest gold of any benchmark has a few hundred characters."""
@@ -20,7 +27,8 @@ _UNICODE = {
     "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "Δ": r"\Delta ", "ε": r"\epsilon ",
     "η": r"\eta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ", "μ": r"\mu ", "µ": r"\mu ", "ν": r"\nu ",
     "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ", "φ": r"\phi ", "ϕ": r"\phi ", "χ": r"\chi ", "ψ": r"\psi ",
-    "ω": r"\omega ", "Ω": r"\Omega ", "Φ": r"\Phi ", "Σ": r"\Sigma ", "Γ": r"\Gamma ", "，": ", ", "。": ".",
+    "ω": r"\omega ", "Ω": r"\Omega ", "Φ": r"\Phi ", "Σ": r"\Sigma ", "Γ": r"\Gamma ", "，": ", ", "、": ", ",
+    "。": ".",
     "（": "(", "）": ")", "“": '"', "”": '"', "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "\u00a0": " ",
     "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}", "％": r"\%", "Å": r"\text{Å}", "∠": r"\angle ",
     "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ",
@@ -28,61 +36,127 @@ _UNICODE = {
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ", "0123456789-+n")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
-_REPLACEMENTS: list[tuple[re.Pattern[str], str]] = [
-    (re.compile(pattern), by)
-    for pattern, by in [
-        (r"(?<!\\)\\[()\[\]]|\$\$", " "),
-        (r"\\\$", " "),
-        (r"\$", " "),
-        (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?=[^a-zA-Z])\s*\.", " "),
-        (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?![a-zA-Z])", ""),
-        (r"\\(?:left|right)(?=\\)", ""),
-        (r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|boldmath|bf|it)(?![a-zA-Z])", " "),
-        (r"(?<=\d)\\[,;! ](?=\d{3}(?!\d))", ""),
-        (r"(?<=\d)\{,\}(?=\d)|(?<=\d)\{\\,\}(?=\d)", ","),
-        (r"\\!", ""),
-        (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|(?<!\\)\\[,;:> ]|~", " "),
-        (r"^([-+]?\s?\d+)\s+(\d+)\s*/\s*(\d+)(?![\d/*^])", r"\1\\frac{\2}{\3}"),
-        (r"\\[dtc]frac(?![a-z])", r"\\frac"),
-        (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
-        (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),
-        (r"\\(?:neq|ne)(?![a-z])", r"\\ne "),
-        (r"\\lt(?![a-z])", "<"),
-        (r"\\gt(?![a-z])", ">"),
-        (r"<=", r"\\le "),
-        (r">=", r"\\ge "),
-        (r"\\(?:lbrace|\{)(?![a-z])", r"\\{"),
-        (r"\\rbrace(?![a-z])", r"\\}"),
-        (r"\\(?:l|r)vert(?![a-z])|\\vert(?![a-z])|\\mid(?![a-z])", "|"),
-        (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-z])|\\textdegree(?![a-z])", r"\\deg "),
-        (r"\^\s*\{\s*\\prime\s*\\prime\s*\}", "''"),
-        (r"\^\s*\{\s*\\prime\s*(\d+|\*)\s*\}", r"'^{\1}"),
-        (r"\^\s*\{?\s*\\prime\s*\}?", "'"),
-        (r"\\begin\{(?:[bvBV]?|small)matrix\}", r"\\begin{pmatrix}"),
-        (r"\\end\{(?:[bvBV]?|small)matrix\}", r"\\end{pmatrix}"),
-        (r"\\begin\{array\}\s*(?:\{[^{}]*\})?", r"\\begin{pmatrix}"),
-        (r"\\end\{array\}", r"\\end{pmatrix}"),
-        (r"[\[(]\s*\\begin\{pmatrix\}", r"\\begin{pmatrix}"),
-        (r"\\end\{pmatrix\}\s*[\])]", r"\\end{pmatrix}"),
-        (r"\\(?:varepsilon|epsilon)(?![a-z])", r"\\epsilon "),
-        (r"\\varphi(?![a-z])", r"\\phi "),
-        (r"\\vartheta(?![a-z])", r"\\theta "),
-        (r"\\hslash(?![a-z])", r"\\hbar "),
-        (r"\\varnothing(?![a-z])|\\\{\s*\\\}", r"\\emptyset "),
-        (r"\\(?:text)?color\{[^{}]*\}", ""),
-        (r"\\underline\s*\{([^{}]*)\}", r"\1"),
-        (r"^(?:\\text\{)?\s*all real (?:numbers|values)\s*\}?$|^\\mathbb\{R\}$|^\\mathbb R$", r"(-\\infty,\\infty)"),
-        (r"\\infin(?![a-z])", r"\\infty "),
-        (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
-        (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
-        (r"\\cup(?=[A-Za-z])|(?<=[\])}])\s*\bU\b(?=\s*[\[({\\])", r"\\cup "),
-        (
-            r"\\frac\s*\{\s*d((?:\s*\^\s*\{?\d\}?)?[^{}]*)\}\s*\{\s*d(?=\s*[A-Za-z\\])",
-            r"\\frac{\\mathrm{d}\1}{\\mathrm{d}",
-        ),
-        (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
-    ]
+
+def _joined_digits(match: re.Match[str]) -> str:
+    return match.group(1).replace(",", "")
+
+
+def _excluded(match: re.Match[str]) -> str:
+    r"""``\mathbb{R} \setminus \{1, 2\}`` and ``x \ne 1, x \ne 2`` as the intervals between the points."""
+    parts = re.split(r",|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|\b(?:and|or)\b|\\land", match["points"])
+    points = [re.sub(r"^\s*(?:[A-Za-z]\s*(?:=|\\ne\b))?\s*", "", part).strip() for part in parts]
+    try:
+        points.sort(key=lambda point: exact(read(point)) or Fraction(0))
+    except (Unreadable, TooLarge):
+        pass  # left in the order written
+    groups = match.groupdict()
+    bounds = [groups.get("low") or r"-\infty", *points, groups.get("high") or r"\infty"]
+    opening, closing = groups.get("opening") or "(", groups.get("closing") or ")"
+    middle = r") \cup (".join(f"{low},{high}" for low, high in pairwise(bounds))
+    return f"{opening}{middle}{closing}" if all(points) else match.group()
+
+
+def _between(match: re.Match[str]) -> str:
+    r"""``x > a and x < b`` as ``a < x < b``."""
+    name, sign, low, other, high = match.group(1, 2, 3, 4, 5)
+    if (sign[0] == "<" or sign == r"\le") == (other[0] == "<" or other == r"\le"):
+        return match.group()
+    if sign[0] == "<" or sign == r"\le":
+        sign, low, other, high = other, high, sign, low
+    turned = {">": "<", r"\ge": r"\le"}
+    return f"{low} {turned[sign]} {name} {other} {high}"
+
+
+_By = str | Callable[[re.Match[str]], str]
+_TABLE: list[tuple[str, _By]] = [
+    (r"(?<!\\)\\[()\[\]]|\\?\$", " "),
+    (r"[£€¥₹](?=\s*[\d.\\])", ""),
+    (r"\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge|checkmark|qed|blacksquare)(?![a-zA-Z])|[✓✔✅∎]", " "),
+    (r"\\[hv]?phantom\s*\{[^{}]*\}|^\s*&?=|^\s*&|&(?==)", " "),
+    (r"\\(?:text|mathrm|mbox)\s*\{\s*([:,;./-])\s*\}", r"\1"),
+    (r"(?<=\d)\s*(?:\^\s*)?\{?\s*(?:\\(?:text|mathrm)\s*\{\s*)?(?:st|nd|rd|th)\s*\}{0,2}$", ""),
+    (r"(?<=\d)\s*\^\s*\{?\s*(?:\\(?:text|mathrm)\s*\{\s*)?o\s*\}{0,2}(?![a-zA-Z])", r"\\deg "),
+    (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?=[^a-zA-Z])\s*\.", " "),
+    (r"\\(?:left|right|bigg?[lrm]?|Bigg?[lrm]?|middle)(?![a-zA-Z])", ""),
+    (r"\\(?:left|right)(?=\\)", ""),
+    (r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|boldmath|bf|it)(?![a-zA-Z])", " "),
+    (r"(?<=\d)\\[,;! ](?=\d{3}(?!\d))", ""),
+    (r"(?<=\d)\{,\}(?=\d)|(?<=\d)\{\\,\}(?=\d)", ","),
+    (r"\\!", ""),
+    (r"\+\s*/\s*[-−]", r"\\pm "),
+    (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|(?<!\\)\\[,;:> ]|~", " "),
+    (r"^([-+]?\s?\d+)\s+(\d+)\s*/\s*(\d+)(?![\d/*^])", r"\1\\frac{\2}{\3}"),
+    (r"\\[dtc]frac(?![a-z])", r"\\frac"),
+    (r"\{\s*\{([^{}]*)\}\s*\\choose\s*\{([^{}]*)\}\s*\}|\{([^{}\\]*)\\choose([^{}]*)\}", r"\\binom{\1\3}{\2\4}"),
+    (r"_\s*\{\s*\(\s*(\d+)\s*\)\s*\}", r"_{\1}"),
+    (
+        r"(?<=\d)\s*\(?\s*(?:\\text\s*\{)?[\s(]*(?:in )?base[\s-]*\}?\s*(\d+|two|eight|sixteen)\s*\)?\s*\}?\s*\)?$",
+        r"_{\1}",
+    ),
+    (r"^([-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?)(?=\s*(?:\\(?:text|mathrm|%|deg)|%|[^\W\d_])[^,;]*$)", _joined_digits),
+    (
+        r"^[\[(]([^\[\]()]*,[^\[\]()]*)[\])]\s*\^\s*\{?\s*(?:\\(?:mathrm|text|mathsf)\s*\{)?\s*(?:T|\\top|\\intercal)\s*\}{0,2}$",
+        r"(\1)",
+    ),
+    (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
+    (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),
+    (r"\\(?:neq|ne)(?![a-z])", r"\\ne "),
+    (r"\\lt(?![a-z])", "<"),
+    (r"\\gt(?![a-z])", ">"),
+    (r"<=", r"\\le "),
+    (r">=", r"\\ge "),
+    (r"\\(?:lbrace|\{)(?![a-z])", r"\\{"),
+    (r"\\rbrace(?![a-z])", r"\\}"),
+    (r"\\(?:l|r)vert(?![a-z])|\\vert(?![a-z])|\\mid(?![a-z])", "|"),
+    (r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-z])|\\textdegree(?![a-z])", r"\\deg "),
+    (r"\^\s*\{\s*\\prime\s*\\prime\s*\}", "''"),
+    (r"\^\s*\{\s*\\prime\s*(\d+|\*)\s*\}", r"'^{\1}"),
+    (r"\^\s*\{?\s*\\prime\s*\}?", "'"),
+    (r"\\begin\{(?:[bvBV]?|small)matrix\}", r"\\begin{pmatrix}"),
+    (r"\\end\{(?:[bvBV]?|small)matrix\}", r"\\end{pmatrix}"),
+    (r"\\begin\{array\}\s*(?:\{[^{}]*\})?", r"\\begin{pmatrix}"),
+    (r"\\end\{array\}", r"\\end{pmatrix}"),
+    (r"[\[(]\s*\\begin\{pmatrix\}", r"\\begin{pmatrix}"),
+    (r"\\end\{pmatrix\}\s*[\])]", r"\\end{pmatrix}"),
+    (r"\\(?:varepsilon|epsilon)(?![a-z])", r"\\epsilon "),
+    (r"\\varphi(?![a-z])", r"\\phi "),
+    (r"\\vartheta(?![a-z])", r"\\theta "),
+    (r"\\hslash(?![a-z])", r"\\hbar "),
+    (r"\\varnothing(?![a-z])|\\\{\s*\\\}", r"\\emptyset "),
+    (r"\\(?:text)?color\{[^{}]*\}", ""),
+    (r"\\underline\s*\{([^{}]*)\}", r"\1"),
+    (
+        r"^(?:[A-Za-z]\s*\\in\s*)?(?:\\mathbb\s*\{?R\}?|(?P<opening>[\[(])(?P<low>[^,]*),(?P<high>[^,]*)(?P<closing>[\])]))\s*(?:\\(?:small)?setminus|\\backslash|-)"
+        r"\s*\\\{(?P<points>.*)\\\}$",
+        _excluded,
+    ),
+    (r"^(?P<points>([A-Za-z])\s*\\ne\b[^<>=]{1,40}(?:(?:,|\band\b|\{\s*,?\s*and\s*\})[^<>=]{1,40})+)$", _excluded),
+    (
+        r"^(?:\\text\s*\{)?\s*all real (?:numbers|values)(?: of x| x)?,? (?:except|but|other than)(?: for)?\s*\}?"
+        r"(?P<points>[^{}]*)\}?$",
+        _excluded,
+    ),
+    (r"^(?:\\text\{)?\s*all real (?:numbers|values)\s*\}?$|^\\mathbb\{R\}$|^\\mathbb R$", r"(-\\infty,\\infty)"),
+    (
+        r"^\\\{\s*[A-Za-z]\s*(?:\\in\s*\\mathbb\s*\{?R\}?\s*)?(?::|\||\\colon)(?=.*(?:<|>|=|\\(?:le|ge|ne|in)\b))(.*)\\\}$",
+        r"\1",
+    ),
+    (
+        r"^\s*([A-Za-z])\s*(>|<|\\[gl]e\b)([^,<>=]{1,60}?)(?:,|\\(?:text|mathrm)\s*\{\s*,?\s*and\s*\}|\band\b|\\(?:land|wedge)\b)\s*"
+        r"\1\s*(>|<|\\[gl]e\b)([^,<>=]{1,60})$",
+        _between,
+    ),
+    (r"\\infin(?![a-z])", r"\\infty "),
+    (r"\\dots[a-z]?(?![a-z])|\\cdots(?![a-z])", r"\\ldots "),
+    (r"\\(?:text|textrm|textnormal|mathrm|mbox)\s*\{\s*\}", " "),
+    (r"\\cup(?=[A-Za-z])|(?<=[\])}])\s*\bU\b(?=\s*[\[({\\])", r"\\cup "),
+    (
+        r"\\frac\s*\{\s*d((?:\s*\^\s*\{?\d\}?)?[^{}]*)\}\s*\{\s*d(?=\s*[A-Za-z\\])",
+        r"\\frac{\\mathrm{d}\1}{\\mathrm{d}",
+    ),
+    (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
 ]
+_REPLACEMENTS = [(re.compile(pattern), by) for pattern, by in _TABLE]
 _REPEATING = re.compile(r"(?<![\d.])(\d{1,20})\.(\d{0,20})\\(?:overline|bar)\s*\{(\d{1,20})\}")
 _CASES = re.compile(r"^\\begin\{cases\}([^&]*)\\end\{cases\}$", re.DOTALL)
 _TEXT_COMMAND = r"\\(?:text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|mathrm|mathbf|mathsf|emph|bm)"
@@ -122,23 +196,44 @@ def trim(text: str) -> str:
     previous = None
     while text != previous:
         previous = text
-        text = re.sub(r"^(?:\*\*|__|`+)(.*?)(?:\*\*|__|`+)$", r"\1", text, flags=re.DOTALL).strip()
-        text = re.sub(r"(?:(?<!\\)[.,;:]|\\\\|(?<!\\)\\)\s*$", "", text).strip()
-        text = re.sub(r"^[:;]\s*", "", text)
+        for mark in ("**", "__", "`"):
+            if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(mark):
+                text = text.strip(mark[0]).strip()
+        dangling = re.search(r"(?:(?<!\\)[.,;:]|\\\\|(?<!\\)\\)$", text[-4:])
+        text = text[: len(text) - len(dangling.group())].rstrip() if dangling else text
+        text = text.lstrip(":; ")
     return text
+
+
+def collapsed(text: str) -> str:
+    """Without brackets that enclose nothing but another pair: ``(((5)))`` and ``((a)) + 1``."""
+    if "((" not in text and "{{" not in text:
+        return text
+    opened: list[int] = []
+    pairs: dict[int, int] = {}
+    for match in re.finditer(r"\\.|[(){}]", text):
+        if match.group() in "({":
+            opened.append(match.start())
+        elif match.group() in ")}" and opened and text[opened[-1]] == {")": "(", "}": "{"}[match.group()]:
+            pairs[opened.pop()] = match.start()
+    doubled = [
+        start for start, end in pairs.items() if pairs.get(start + 1) == end - 1 and text[start] == text[start + 1]
+    ]
+    dropped = {index for start in doubled for index in (start, pairs[start])}
+    return "".join(char for index, char in enumerate(text) if index not in dropped)
 
 
 def normalize(text: str) -> str:
     """The canonical spelling of one answer."""
-    text = trim(_unicode(text[:MAX_ANSWER]))
+    text = trim(re.sub(r"\s+", " ", _unicode(text[:MAX_ANSWER])))
     for pattern, by in _REPLACEMENTS:
         text = pattern.sub(by, text)
     text = _REPEATING.sub(_repeating, text)
     text = _CASES.sub(lambda m: re.sub(r"\\\\", ", ", m.group(1)), text)
     text = re.sub(r"^\\approx(?![a-z])", "", text)
     text = _WORD_FUNCTIONS.sub(_word_function, text)
-    text = re.sub(r"\s+", " ", text)
-    return trim(text)
+    text = collapsed(trim(re.sub(r"\s+", " ", text)))
+    return number_words(text) or compound(text) or text
 
 
 def plain(text: str) -> str:

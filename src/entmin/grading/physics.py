@@ -15,12 +15,14 @@ from entmin.grading.compare import match_any_order, same
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER, normalize, spelled, unwrap_text
+from entmin.grading.phrases import qualified, truth
 from entmin.grading.scalars import Rules
+from entmin.grading.settled import DENIAL
 from entmin.grading.shapes import Shape, elements, parse
 from entmin.grading.units import conversion, strip_units
 from entmin.verdict import Verdict
 
-NAME, VERSION = "physics", "1"
+NAME, VERSION = "physics", "2"
 TOLERANCE = 0.01
 """Relative deviation accepted of a number, the benchmark's own."""
 
@@ -29,26 +31,10 @@ _RANGE = re.compile(
     r"(?:,\s*(?:\\pm\s*)?\d+\s*)*,\s*\\(?:cdots|ldots|dots[a-z]?)\s*\)?\s*$"
 )
 
-_YES = {"yes", "true", "correct", "right", "y", "t", "是", "对", "正确", "真"}
-_NO = {"no", "false", "incorrect", "wrong", "n", "f", "否", "错", "错误", "不", "假", "不是"}
-
 
 def without_range(text: str) -> str:
     r"""Without a closing ``n = 0, 1, 2, \cdots``: it tells what an index runs over and is no answer of its own."""
     return _RANGE.sub("", text)
-
-
-def truth(text: str) -> bool | None:
-    """Yes and no in the languages of the benchmark, a reason after a comma or period aside."""
-    word = re.split(r"[,.;，。:]|\s", plain_words(text), maxsplit=1)[0]
-    if word in _YES:
-        return True
-    return False if word in _NO else None
-
-
-def plain_words(text: str) -> str:
-    """Lower-case words without LaTeX dressing."""
-    return re.sub(r"\\(?:text|textbf|mathrm|mbox)\b|[{}$*()\\]", " ", text).strip().casefold()
 
 
 def _rules(gold: Gold, kind: str) -> Rules:
@@ -73,6 +59,9 @@ def judge_one(text: str, kind: str, unit: str, answer: Shape, rules: Rules, *, a
         wanted, named = letters(text), letters(answer.text)
         if wanted and len(undressed(text)) <= 8 and undressed(text).isalpha():
             return _joined(text) == _joined(answer.text) or wanted == named
+    direction = qualified(text, physics=True)[1]
+    if direction and direction != qualified(answer.text, physics=True)[1]:
+        return False
     gold = parse(normalize(text))
     converted, rescaled = _number_in_unit(answer.text, unit)
     if rescaled:
@@ -132,7 +121,8 @@ def grade(prediction: str, gold: Gold) -> Verdict:
     if len(found.answer) > MAX_ANSWER:
         return Verdict(False, found.answer[:MAX_ANSWER], "wrong", NAME, VERSION)
     right = judge(gold, found)
-    return Verdict(right, found.answer, "match" if right else "wrong", NAME, VERSION)
+    reason = "match" if right else "no-answer" if DENIAL.match(found.answer) else "wrong"
+    return Verdict(right, found.answer, reason, NAME, VERSION)
 
 
 def equivalent(a: str, b: str) -> bool:

@@ -16,6 +16,9 @@ _STYLE = re.compile(
     r"\\(?:text|textrm|textbf|mathrm|mathbf|boldsymbol|mathbb|mathcal|operatorname|vec|hat|bar|dot|ddot|tilde|overline"
     r"|angle|triangle|left|right|deg|max|min)(?![a-z])"
 )
+_DISTANCE = re.compile(r"\|\s*[A-Za-z]\s*(?:(?P<sign>[-+])\s*(?P<by>[^|]+?))?\s*\|")
+_ONE = r"(?:[A-Za-z]|\\(?!cdot|times|frac|sqrt)[a-z]+)(?:_\{?\w+\}?)?"
+_NAMES = re.compile(rf"{_ONE}(?:\s*(?:[-+*]|\\cdot|\\times)?\s*{_ONE})+")
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 EQUALS = ("=", "~", "==")
 
@@ -65,6 +68,14 @@ def values_of(relation: Shape) -> list[str]:
     return [text for text in found if same(text, sides[0], Rules())] if len(sides) > 1 else []
 
 
+def sum_of_names(relation: Shape) -> str | None:
+    """5, where an answer says ``a + b = 5`` or ``xy = 5``: a sum or product of bare names has that value."""
+    sides = [item.text for item in relation.items]
+    if set(relation.operators) == {"="} and _NAMES.fullmatch(sides[0][:60].strip()) and not is_name(sides[-1]):
+        return sides[-1]
+    return None
+
+
 def interval(relation: Shape) -> Shape | None:
     r"""``x > 3``, ``3 < x`` and ``1 \le x < 2`` as intervals; None for anything else."""
     operators, sides = relation.operators, [item.text for item in relation.items]
@@ -74,6 +85,9 @@ def interval(relation: Shape) -> Shape | None:
     if any(operator not in _FLIP for operator in operators):
         return None
     if len(sides) == 2:
+        distance = _DISTANCE.fullmatch(sides[0])
+        if distance:
+            return _within(relation, distance, sides[1], operators[0])
         if is_name(sides[1]) and not is_name(sides[0]):
             sides, operators = [sides[1], sides[0]], (_FLIP[operators[0]],)
         if not is_name(sides[0]):
@@ -88,6 +102,17 @@ def interval(relation: Shape) -> Shape | None:
         opening, closing = "[" if operators[0] == "<=" else "(", "]" if operators[1] == "<=" else ")"
         return _group(opening, sides[0], sides[2], closing)
     return None
+
+
+def _within(relation: Shape, distance: re.Match[str], radius: str, operator: str) -> Shape:
+    r"""``|x - 1| < 2`` as the interval around 1, ``|x| > 3`` as the two rays outside."""
+    centre = f"{distance['sign'] or ''}{distance['by']}" if distance["by"] else "0"
+    low, high = f"-({centre})-({radius})", f"-({centre})+({radius})"
+    opening, closing = ("[", "]") if operator.endswith("=") else ("(", ")")
+    if operator[0] == "<":
+        return _group(opening, low, high, closing)
+    rays = (_group("(", r"-\infty", low, closing), _group(opening, high, r"\infty", ")"))
+    return Shape("union", relation.text, rays)
 
 
 def _group(opening: str, low: str, high: str, closing: str) -> Shape:

@@ -17,7 +17,7 @@ from entmin.grading import symbolic
 from entmin.grading.exactly import TooLarge, exact
 from entmin.grading.normalize import depth, plain, spelled, unwrap_text
 from entmin.grading.reader import MAX_DEPTH, Tree, Unreadable, read
-from entmin.grading.units import strip_units
+from entmin.grading.units import scaled, strip_units
 from entmin.grading.values import Point, close, equal, symbols, value
 
 _DECIMAL = re.compile(
@@ -28,6 +28,8 @@ _BASED = re.compile(r"\(?(?P<digits>[0-9A-Fa-f.]+)\)?_\s*\{?\s*(?:\\text\s*\{)?\
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16, "bin": 2, "oct": 8, "hex": 16}  # fmt: skip
 _PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{\s*)?\b(?:percent|per cent|pct)\b\s*\}?)\s*$")
+_IN_WORDS = re.compile(r"[-+\d.]+ [a-z]{3,}(?: [a-z]+)*")
+_SIDE_BY_SIDE = re.compile(r"(?:^|[\s+\-*/(,=])\d+(?:\.\d+)?\s+\d")
 _EXACT_DIGITS = 4
 
 
@@ -126,7 +128,9 @@ def _at_least_one(gold: str) -> bool:
 
 def _clean(gold: str, answer: str, rules: Rules) -> tuple[str, str]:
     """Both without units: bare letters and words are units only next to a purely numeric gold."""
-    gold = strip_units(gold, bare=False)[0] if not rules.physics else gold
+    gold = strip_units(scaled(gold), bare=False)[0] if not rules.physics else gold
+    if _IN_WORDS.fullmatch(gold):
+        gold = strip_units(gold, bare=True)[0]
     numeric = is_number(gold)
     return gold, strip_units(answer, bare=numeric)[0] if numeric or not _readable(answer, rules) else answer
 
@@ -146,6 +150,8 @@ def _same_value(gold: str, answer: str, rules: Rules) -> bool:
     write = spelled if rules.physics else plain
     if write(unwrap_text(gold)) == write(unwrap_text(answer)) and re.search(r"[a-z]{3}", plain(gold)):
         return True
+    if _SIDE_BY_SIDE.search(re.sub(r"\\(?:frac|binom)\s*\d\s*\d", "", answer)):
+        return False  # two numbers are no product
     try:
         left, right = read(gold, physics=rules.physics), read(answer, physics=rules.physics)
         return _trees(gold, left, answer, right, rules)

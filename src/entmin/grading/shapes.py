@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from entmin.grading.phrases import number_words
+
 Kind = Literal["scalar", "group", "list", "union", "relation", "matrix", "text"]
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
@@ -22,7 +24,7 @@ _RELATIONS = {
 }  # fmt: skip
 _THOUSANDS = re.compile(r"[-+]?\s?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _JOINERS = re.compile(
-    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])"
+    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|[和或及与]"
     r"|\\(?:lor|vee|land|wedge|ldots)(?![a-z])"
 )
 _MATRIX = re.compile(r"^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}(?:\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?)?$", re.DOTALL)
@@ -108,6 +110,9 @@ def _group(text: str) -> Shape | None:
         if opening == "(" and (parse(inside).kind in ("relation", "group", "text", "matrix")):
             return parse(inside)
         return None
+    both = plus_minus(text) if opening == "(" else None
+    if both:
+        return Shape("list", text, tuple(parse(part) for part in both))
     items = tuple(item for part in parts if part for item in _expanded(parse(part)))
     return Shape("group", text, items, opening, closing)
 
@@ -166,7 +171,8 @@ def parse(text: str) -> Shape:
     both = plus_minus(text)
     if both:
         return Shape("list", text, tuple(parse(part) for part in both))
-    return Shape("text", text) if is_words(text) else Shape("scalar", text)
+    number = number_words(text) if is_words(text) else text
+    return Shape("scalar", number) if number else Shape("text", text)
 
 
 def _union(text: str) -> Shape | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+from entmin.grading.phrases import PART_AFTER, SCALES
+
 _SHORT = (
     "mm|cm|dm|km|nm|pm|fm|m|mg|kg|g|ms|ns|s|sec|min|h|hr|hrs|L|mL|ml|l|J|kJ|MJ|eV|keV|MeV|GeV|TeV|W|kW|MW|N|kN|Pa|kPa|"
     "MPa|atm|bar|V|mV|kV|A|mA|K|C|F|T|H|Hz|kHz|MHz|GHz|mol|rad|sr|ft|in|yd|mi|lb|lbs|oz|mph|kph|kmh|USD|EUR|cd|lm|lx|Wb|"
@@ -29,13 +30,14 @@ _TRAILING_BARE = re.compile(
     re.DOTALL,
 )
 _TRAILING_WORDS = re.compile(
-    r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*(?P<unit>(?:[^\W\d_]{3,}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",
+    r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*(?P<unit>(?:[^\W\d_]{3,}|[一-鿿]{1,8}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",
     re.DOTALL,
 )
 _SCALED = re.compile(
-    rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>{'|'.join(_SCALES)})s?\s*\}}?\s*(?P<rest>.*)$"
+    rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>{'|'.join(SCALES)})s?(?![a-z])\s*\}}?\s*(?P<rest>.*)$"
 )
-_NOT_UNITS = {"and", "or", "mod", "if", "for", "choose", "over", "th", "st", "nd", "rd", "where", "with"}
+_NOT_UNITS = {"and", "or", "mod", "if", "for", "choose", "over", "th", "st", "nd", "rd", "where", "with", *PART_AFTER}
+_PART_OF_NUMBER = re.compile(r"[半余多几以不的]")
 _MONEY = re.compile(r"^(?:\\?\$|[€£¥₹]|\\(?:pounds|euro|yen)|USD|US\$|Rs\.?)\s*(?=[-\d.\\])|\s*[€£¥₹]$")
 
 
@@ -50,7 +52,8 @@ def scaled(text: str) -> str:
     if match is None:
         return text
     rest = match.group("rest")
-    return f"({match.group('core')}) \\cdot 10^{{{_SCALES[match.group('scale')]}}} {rest}".strip()
+    factor = SCALES.get(match.group("scale"), 1_000)
+    return f"({match.group('core')}) \\cdot {factor} {rest.rstrip('} ')}".strip()
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
@@ -60,7 +63,10 @@ def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
     core, unit = match.group("core").strip(), match.group("unit").strip()
     core = re.sub(r"(?:\\cdot|\\times|/|\\ |\bper|\\,|\()\s*$", "", core).strip()
     words = set(re.findall(r"[^\W\d_]+", unit.lower()))
-    if not core or words & _NOT_UNITS or core in ("-", "+") or core[-1] in "_^+=<,":
+    part = (
+        words & _NOT_UNITS or re.match(r"times\s", unit) or _PART_OF_NUMBER.search(unit) or re.search(r"\d\s+\d", core)
+    )
+    if not core or part or core in ("-", "+") or core[-1] in "_^+=<,":
         return None
     return core, unit
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from entmin.problem import Problem
-from entmin.programs.extract import extract, paper_extract, paper_solution
+from entmin.programs.extract import paper_extract, paper_solution, program_in
 from entmin.programs.judge import Judgement, Rules, judgement
 from entmin.programs.livecodebench import Test, tests_at
 from entmin.programs.programs import gold_of, imports, with_class
@@ -41,7 +41,7 @@ def judge_tests(tests: Sequence[Test], function: str | None, completion: str, ru
         extracted: str | None = paper_extract(completion)
         answer = paper_solution(extracted) if extracted and function else extracted
     else:
-        answer = extract(completion, function)
+        answer = program_in(completion, function)
     if answer is None:
         return Judgement(rules.verdict(False, None, "no-code"))
     code = with_class(answer, function) if function and rules.grader == "entmin" else answer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entmin.problem import Problem
-from entmin.programs.extract import defines, extract, paper_extract, paper_solution, parsed
+from entmin.programs.extract import dedented, defines, paper_extract, paper_solution, parsed, program_in
 from entmin.sandbox import Case, Limits, Program
 
 GRADERS = ("entmin", "paper")
@@ -62,7 +62,7 @@ def imports(code: str, grader: str) -> tuple[str, tuple[str, ...]]:
 def humaneval(row: Problem, completion: str, grader: str) -> Prepared | None:
     """Prompt, answer, tests, and the call of ``check``."""
     gold = gold_of(row)
-    answer = paper_extract(completion) if grader == "paper" else extract(completion, gold["entry"])
+    answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
     if answer is None and _is_body(row.question, completion):
         answer = completion
     if answer is None:
@@ -83,7 +83,7 @@ def humaneval(row: Problem, completion: str, grader: str) -> Prepared | None:
 
 
 def _as_body(code: str) -> str:
-    return textwrap.indent(textwrap.dedent(code), "    ") + "\n"
+    return textwrap.indent(dedented(code), "    ") + "\n"
 
 
 def _is_body(prompt: str, code: str) -> bool:
@@ -95,7 +95,7 @@ def _is_body(prompt: str, code: str) -> bool:
 def mbpp(row: Problem, completion: str, grader: str) -> Prepared | None:
     """The imports the tests name, answer, tests."""
     gold = gold_of(row)
-    answer = paper_extract(completion) if grader == "paper" else extract(completion, gold["entry"])
+    answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
     if answer is None:
         return None
     if grader == "paper":
@@ -113,7 +113,7 @@ def leetcode(row: Problem, completion: str, grader: str) -> Prepared | None:
     if grader == "paper":
         answer: str | None = paper_solution(paper_extract(completion))
     else:
-        answer = extract(completion, gold["entry"])
+        answer = program_in(completion, gold["entry"])
     if answer is None:
         return None
     code = answer if grader == "paper" else with_class(answer, gold["entry"])

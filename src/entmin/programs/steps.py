@@ -13,7 +13,7 @@ from typing import Any
 
 from entmin.errors import EntminError
 from entmin.problem import Problem
-from entmin.programs.extract import blocks, defines, extract, parsed
+from entmin.programs.extract import blocks, parsed, program_in
 from entmin.programs.judge import Judgement, Rules
 from entmin.programs.programs import gold_of
 from entmin.programs.scicode import PACKAGES, inside, supplied, targets_for
@@ -37,7 +37,7 @@ def function_of(step: Mapping[str, Any]) -> str:
 
 def step_code(step: Mapping[str, Any], completion: str) -> str | None:
     """The program in the answer to one step, without its imports, as published; None where there is none."""
-    code = extract(completion, function_of(step))
+    code = program_in(completion, function_of(step))
     return without_imports(code) if code is not None else None
 
 
@@ -142,8 +142,3 @@ def _modules(dependencies: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*")]
     return [name for name in dict.fromkeys(found) if name.split(".")[0] in ("numpy", "scipy", "sympy")]
-
-
-def is_defined(step: Mapping[str, Any], code: str) -> bool:
-    """Whether the code defines what the step asks for."""
-    return defines(parsed(code), function_of(step))

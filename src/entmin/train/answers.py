@@ -11,8 +11,7 @@ from typing import Any
 
 from entmin.errors import UsageError
 from entmin.grading import integer
-from entmin.grading.api import equivalent, grade_many
-from entmin.grading.extract import extract
+from entmin.grading.api import answer_in, equivalent, grade_many
 from entmin.grading.gold import Gold
 from entmin.grading.golds import gold_for
 from entmin.train import programs
@@ -45,7 +44,7 @@ class Answers:
             return [None if (found := integer.extract(text)) is None else _plain(found) for text in texts]
         if self._kind != "math":
             return [text.strip() or None for text in texts]
-        spelled = [None if (got := extract(text)) is None else got.answer for text in texts]
+        spelled = [answer_in(MATH_TASK, text) for text in texts]
         keys: list[str | None] = []
         for start in range(0, len(spelled), self._n):
             keys += _merge(spelled[start : start + self._n])

@@ -95,7 +95,7 @@ def strip(text: str, *, units: bool = True) -> str:
     text = text.replace(r"\emptyset", "{}").replace(r"\%", "").replace("%", "")
     text = re.sub(r"(^|[ {])\.(?=\d)", r"\g<1>0.", text)
     text = re.sub(r"\\math(?:bf|rm|it)|\\textbf|\\mbox\{.*?\}|and", "", text)
-    text = re.sub(r"(\d+)\.0*(?=\D|$)", r"\1", text)
+    text = re.sub(r"(?<!\d)(\d+)\.0*(?=\D|$)", r"\1", text)
     if text.count("=") == 1 and len(text.split("=")[0].strip()) <= 2:
         text = text.split("=")[1]
     text = re.sub(r"\\sqrt(\w)", r"\\sqrt{\1}", text.replace(" ", ""))
