@@ -1,10 +1,13 @@
 """HumanEval, MBPP and LeetCode: what an answer becomes, and the verdict it gets, in the real sandbox."""
 
+import json
+
 import pytest
 
 from entmin.errors import UsageError
 from entmin.programs.checks import check_programs
 from entmin.programs.judge import Rules, judge
+from entmin.programs.judges import judge_any
 from entmin.programs.prompts import PROFILES, turns
 from entmin.programs.rows import ROWS
 
@@ -139,3 +142,12 @@ def test_prompts_of_clean_are_one_user_turn():
         [(role, text)] = turns("clean", task, ROWS[task](record, 0))
         assert role == "user" and "{" not in text.replace("{ ", "")
     assert {name: profile.version for name, profile in PROFILES.items()} == {"paper": 1, "clean": 1}
+
+
+@pytest.mark.parametrize(
+    "code", ["def half(x):\n    return '\ud800'", "\ud800", "def half(x):\n    return x // 2  # \udfff"]
+)
+def test_half_of_a_surrogate_pair_loses_nothing(code):
+    judged = judge_any(ROWS["humaneval"](HUMANEVAL, 0), f"```python\n{code}\n```", Rules("humaneval", cpu_seconds=2))
+    assert judged.verdict.correct is False
+    json.dumps(judged.to_dict(), ensure_ascii=False).encode()

@@ -2,9 +2,13 @@
 """Tests and program in processes of their own: what passes, what does not, and how each side ends."""
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
+import entmin.sandbox as sandbox_package
 from entmin.sandbox import Case, Limits, Program
 
 from .conftest import LIMITS
@@ -151,3 +155,47 @@ def test_what_the_tests_cannot_hand_over_is_judged_in_process_and_says_so(apart)
     for code in ("def f(x): return iter([1])", "def f(x): return object()", "def f(x): return f"):
         assert apart(code, "f(f(1))").in_process is False, code
     assert apart("def f(x): return object()", "assert f(1) == 2").in_process is False
+
+
+AS_A_USER = """
+import os, sys
+os.setgroups([]); os.setresgid(54321, 54321, 54321); os.setresuid(54321, 54321, 54321)
+sys.path.insert(0, {source!r})
+from entmin.sandbox import Case, Limits, Program, open_sandbox
+code = '''
+import os
+def f(x): return x + 1
+def others():
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        if pid in (1, os.getpid()): continue
+        found.append(pid)
+        for name in ("mem", "maps", "environ", "fd"):
+            try: os.listdir(f"/proc/{{pid}}/fd") if name == "fd" else open(f"/proc/{{pid}}/{{name}}", "rb").read(1)
+            except OSError: continue
+            return (pid, name)
+    return len(found)
+def end():
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        if pid not in (1, os.getpid()): os.kill(pid, 9)
+    return 1
+'''
+sandbox = open_sandbox()
+for tests in ("assert f(1) == 2", "assert f(1) == 3", "assert others() == 2, others()", "assert end() == 1"):
+    program = Program("asserts", code, (Case(tests=tests),), entries=("f", "others", "end"))
+    print(sandbox.run(program, Limits(cpu_seconds=2, wall_seconds=10))[0].ending)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
+def test_as_an_ordinary_user(tmp_path):
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None or subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).returncode:
+        pytest.skip("no interpreter that every user may run")
+    source = str(Path(sandbox_package.__file__).parents[2])
+    ran = subprocess.run(
+        [python, "-c", AS_A_USER.format(source=source)], capture_output=True, text=True, cwd="/", timeout=120
+    )
+    if "could not start" in ran.stderr or "Permission denied" in ran.stderr:
+        pytest.skip("the kernel gives ordinary users no namespaces, or our source is not open to them")
+    assert ran.stdout.split() == ["ok", "wrong", "ok", "crash"], ran.stderr

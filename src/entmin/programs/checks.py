@@ -100,6 +100,8 @@ class CodeReport:
     problems: int = 0
     without: int = 0
     """Problems of the benchmark that no right program is known for."""
+    in_process: int = 0
+    """Answers whose tests could not be held apart from them."""
     cases: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -114,6 +116,7 @@ class CodeReport:
             "task": self.task,
             "problems": self.problems,
             "without_known_program": self.without,
+            "judged_in_process": self.in_process,
             "cases": dict(self.cases),
             "failures": self.failures,
         }
@@ -125,6 +128,8 @@ class CodeReport:
         for kind, count in self.cases.items():
             failed = sum(failure["kind"] == kind for failure in self.failures)
             yield f"  {kind:<14} {count - failed:>6} of {count:>6} as expected"
+        if self.in_process:
+            yield f"  {self.in_process} judged in process (docs/safety.md)"
         for failure in self.failures[:show]:
             yield f"  FAIL {failure['id']} {failure['kind']}: expected {failure['expected']}, got {failure['reason']} {failure['detail']}"  # noqa: E501
 
@@ -185,6 +190,7 @@ def check_programs(rules: Rules, rows: Iterable[Problem], own: Mapping[str, str]
     with ThreadPoolExecutor(workers) as threads:
         for case, judged in zip(cases, threads.map(lambda case: _judge(case, rules), cases), strict=True):
             report.cases[case.kind] += 1
+            report.in_process += judged.in_process
             if judged.verdict.reason != case.expected:
                 report.failures.append(_failure(case, judged))
     return report

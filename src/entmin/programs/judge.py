@@ -87,7 +87,9 @@ class Rules:
 
     def verdict(self, correct: bool | None, answer: str | None, reason: str) -> Verdict:
         """A verdict under these rules."""
-        return Verdict(correct, answer, reason, f"programs/{self.grader}", VERSION)
+        # Half of a surrogate pair, which no file holds, becomes its escape.
+        written = None if answer is None else answer.encode("utf-8", "backslashreplace").decode()
+        return Verdict(correct, written, reason, f"programs/{self.grader}", VERSION)
 
 
 def judge(row: Problem, completion: str, rules: Rules) -> Judgement:
