@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 pytest.importorskip("trl")
 
 from entmin.errors import EntminError, UsageError
-from entmin.train.curves import read_rows
+from entmin.jsonl import read_rows
 from entmin.train.outlets import push, require_packages
 from entmin.train.session import train
 from tests.train.runs import config, curve

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     prompts = training_prompts(config, labelled, loaded.tokenizer)
     if config.push_to_hub and not int(os.environ.get("RANK", "0")):
         claim(config.push_to_hub)  # now, and not after hours of training
+    if prompts.too_long:
+        print(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", file=sys.stderr)
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
     _require_whole_weights(trainer)
