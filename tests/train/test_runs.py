@@ -80,6 +80,14 @@ def test_entropy_falls_and_the_record_is_whole(tiny_llama, tmp_path):
     assert f'base_model: "{tiny_llama}"' in card and "No label was seen" in card and "| 6 |" in card
 
 
+def test_prompts_that_are_too_long_are_left_out_and_told(tiny_llama, tmp_path, capsys):
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"prompt": "x" * length}) + "\n" for length in (9, 10, 500)))
+    options = {"data": str(data), "data_options": {}, "decontaminate": (), "max_prompt_tokens": 80}
+    train(config(tiny_llama, tmp_path / "out", max_steps=1, **options))
+    assert "left out: 1 prompts of more than 80 tokens" in capsys.readouterr().err
+
+
 def test_static_samples_stay_what_they_were(tiny_llama, tmp_path):
     train(config(tiny_llama, tmp_path / "out", static=True, max_steps=2, limit=4))
     lengths = [row[1] for row in curve(tmp_path / "out", "length")]
