@@ -25,9 +25,9 @@ def load_config(file: str | Path | None, given: dict[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate({**read, **given})
     except ValidationError as error:
-        raise UsageError(
-            "; ".join(_explain(found, file, read.keys() - given.keys()) for found in error.errors())
-        ) from None
+        # A default that depends on other settings is not made where one of them is wrong, which pydantic lists too.
+        problems = [found for found in error.errors() if found["type"] != "default_factory_not_called"]
+        raise UsageError("; ".join(_explain(found, file, read.keys() - given.keys()) for found in problems)) from None
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
