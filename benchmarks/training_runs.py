@@ -14,10 +14,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from entmin.jsonl import read_rows
 from entmin.report.training_figure import draw
 from entmin.stats.estimates import avg_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference
-from entmin.train.curves import read_rows
 
 
 def verdicts(folder: Path, step: int, shorter: float = math.inf) -> dict[str, list[bool | None]]:

@@ -1,4 +1,4 @@
-"""JSON Lines as users write them: every complaint names the file and the line."""
+"""JSON Lines as users write them, where every complaint names file and line, and as runs do, which may be cut short."""
 
 from __future__ import annotations
 
@@ -43,3 +43,14 @@ def answer_rows(path: Path, *fields: str) -> Iterator[tuple[str, dict[str, Any]]
         if not isinstance(row["prediction"], str):
             raise UsageError(f"{where}: prediction must be a string, the model's whole answer")
         yield where, row
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a JSONL file; a last line cut short by a kill is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows

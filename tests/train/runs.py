@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from entmin.jsonl import read_rows
 from entmin.train.build import build_trainer
 from entmin.train.config import TrainConfig
-from entmin.train.curves import read_rows
 from entmin.train.policy import load_policy, place_for
 from entmin.train.prompts import rows_to_train_on, training_prompts
 

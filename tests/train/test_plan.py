@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.plan import launch_command, plan
-from entmin.train.shapes import KNOWN, shape_of
+from entmin.train.sizes import KNOWN, sizes_of
 from tests import tiny
 
 RUNS = sorted((Path(__file__).parents[2] / "runs").rglob("*.yaml"))
@@ -66,7 +66,7 @@ def test_planning_needs_no_torch(entmin):
 def test_parameters_are_counted_as_the_model_has_them(tmp_path, kind):
     folder = tiny.save(tmp_path / kind, kind)
     model = AutoModelForCausalLM.from_pretrained(folder)
-    assert shape_of(str(folder)).parameters == sum(p.numel() for p in model.parameters())
+    assert sizes_of(str(folder)).parameters == sum(p.numel() for p in model.parameters())
 
 
 def test_adapter_parameters_are_counted_as_peft_makes_them(tmp_path):
@@ -78,7 +78,7 @@ def test_adapter_parameters_are_counted_as_peft_makes_them(tmp_path):
         LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
     )
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    assert shape_of(str(folder)).adapter_parameters(4) == trained
+    assert sizes_of(str(folder)).adapter_parameters(4) == trained
 
 
 def test_known_models_have_their_published_numbers_of_parameters():
@@ -146,4 +146,4 @@ def test_what_cannot_be_planned_says_why(settings, gpus, message):
 def test_a_config_without_sizes_says_so(tmp_path):
     AutoConfig.for_model("gpt2").save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="has no num_attention_heads"):
-        shape_of(str(tmp_path))
+        sizes_of(str(tmp_path))

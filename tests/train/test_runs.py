@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 pytest.importorskip("trl")
 
 from entmin.errors import EntminError, UsageError
-from entmin.train.curves import read_rows
+from entmin.jsonl import read_rows
 from entmin.train.outlets import push, require_packages
 from entmin.train.session import train
 from tests.train.runs import config, curve
@@ -78,6 +78,14 @@ def test_entropy_falls_and_the_record_is_whole(tiny_llama, tmp_path):
     assert (out / "checkpoint-6" / "model.safetensors").exists() and not (out / "checkpoint-2").exists()
     card = (out / "README.md").read_text()
     assert f'base_model: "{tiny_llama}"' in card and "No label was seen" in card and "| 6 |" in card
+
+
+def test_prompts_that_are_too_long_are_left_out_and_told(tiny_llama, tmp_path, capsys):
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"prompt": "x" * length}) + "\n" for length in (9, 10, 500)))
+    options = {"data": str(data), "data_options": {}, "decontaminate": (), "max_prompt_tokens": 80}
+    train(config(tiny_llama, tmp_path / "out", max_steps=1, **options))
+    assert "left out: 1 prompts of more than 80 tokens" in capsys.readouterr().err
 
 
 def test_static_samples_stay_what_they_were(tiny_llama, tmp_path):

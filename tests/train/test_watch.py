@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from entmin.errors import UsageError
+from entmin.jsonl import read_rows
 from entmin.report.training_figure import draw
-from entmin.train.curves import read_rows
 from entmin.train.reading import load_config
 from entmin.train.rules import WatchSettings
 from entmin.train.watch import CollapseWatch

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from entmin.train.curves import read_rows
+from entmin.jsonl import read_rows
 from tests import tiny
 
 HARD = ("--lr", "0.02", "--max-tokens", "16", "--batch-size", "8", "--report", "none", "--set", "precision=fp32",

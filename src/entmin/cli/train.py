@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
@@ -72,4 +73,5 @@ def command(
     from entmin.train.session import train
 
     folder = train(config, resume=resume)
-    click.echo(f"trained model, curves and card: {folder}")
+    if not int(os.environ.get("RANK", "0")):
+        click.echo(f"trained model, curves and card: {folder}")

@@ -23,9 +23,9 @@ from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
 from inspect_ai.tool import ToolChoice, ToolInfo
 from openai.types.chat import ChatCompletion
 
+from entmin.clients import NO_KEY, explained, said
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError
-from entmin.evals.clients import NO_KEY, explained, said
 from entmin.evals.several import BEFORE
 
 if TYPE_CHECKING:

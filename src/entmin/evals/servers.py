@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
+from entmin.clients import NO_KEY, explained, said
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import EngineChoice
-from entmin.evals.clients import NO_KEY, explained, said
 from entmin.mode import Mode, Sampling
 from entmin.strategies import Confidence
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from entmin.train.curves import read_rows
+from entmin.jsonl import read_rows
 
 CURVES, EVALS, WATCH = "curves.jsonl", "evals.jsonl", "watch.json"
 PANELS: tuple[tuple[str, str], ...] = (

@@ -18,7 +18,6 @@ from entmin.train.policy import Place, Twin
 from entmin.train.prompts import Prompts, in_order
 from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
-from entmin.train.vllm_rollouts import VllmRollouts
 
 if TYPE_CHECKING:
     from entmin.train.trainers.samples import Sampler
@@ -60,7 +59,11 @@ def build_trainer(
 def _sampler(config: TrainConfig, place: Place, loaded: LoadedModel) -> Sampler | None:
     if config.method == "sft":
         return None
-    return VllmRollouts(loaded, config) if config.rollouts == "vllm" else rollouts_for(config, place, loaded)
+    if config.rollouts == "transformers":
+        return rollouts_for(config, place, loaded)
+    from entmin.train.vllm_rollouts import VllmRollouts
+
+    return VllmRollouts(loaded, config)
 
 
 def rollouts_for(config: TrainConfig, place: Place, loaded: LoadedModel) -> Rollouts:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from entmin import __version__
+from entmin.jsonl import read_rows
 from entmin.train.config import METHODS, TrainConfig
-from entmin.train.curves import read_rows
 from entmin.train.rewards import reward_summaries
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 from transformers import TrainerCallback
 
+from entmin.jsonl import read_rows
+
 NAMES = (
     "loss",
     "entropy",
@@ -31,17 +33,6 @@ NAMES = (
 
 _PLAIN_EVERY = 15.0
 """Seconds between lines where there is no terminal."""
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a JSONL file; a last line cut short by a kill is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
 
 
 def keep_until(path: Path, step: int) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ from datasets import Dataset
 from transformers import TrainerCallback
 
 from entmin.engine.requests import Completion
+from entmin.jsonl import read_rows
 from entmin.seeds import derive_seed
 from entmin.stats.estimates import avg_at_k, pass_at_k
 from entmin.train.answers import Answers
-from entmin.train.curves import append_row, keep_until, read_rows
+from entmin.train.curves import append_row, keep_until
 from entmin.train.rollouts import Rollouts
 
 

@@ -29,7 +29,7 @@ from entmin.errors import UsageError
 from entmin.train.config import Split, TrainConfig
 from entmin.train.data.named import NAMED
 from entmin.train.rules import WatchSettings
-from entmin.train.shapes import Shape, shape_of
+from entmin.train.sizes import Sizes, sizes_of
 
 _GIB = 1 << 30
 _HEAD_TILE = 1024
@@ -67,8 +67,8 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
     if gpus < 1:
         raise UsageError(f"gpus must be at least 1, not {gpus}")
     split = config.divided(gpus)
-    shape = shape_of(config.model)
-    trained = shape.adapter_parameters(config.lora_rank) if config.lora else shape.parameters
+    sizes = sizes_of(config.model)
+    trained = sizes.adapter_parameters(config.lora_rank) if config.lora else sizes.parameters
     samples = config.batch_size * config.n
     tokens = samples * config.max_tokens
     passes = (0 if config.method == "sft" else 2) + (2 if config.kl else 0) + 6
@@ -76,9 +76,9 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
     steps = config.max_steps or (
         None if prompts is None else max(1, round(config.epochs * prompts / config.batch_size))
     )
-    memory = _memory(config, shape, trained, split)
+    memory = _memory(config, sizes, trained, split)
     return Plan(
-        shape.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * shape.parameters * tokens
+        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.parameters * tokens
     )
 
 
@@ -88,16 +88,16 @@ def _prompts(config: TrainConfig) -> int | None:
     return config.limit or (NAMED[config.data].size if config.data in NAMED else None)
 
 
-def _memory(config: TrainConfig, shape: Shape, trained: int, split: Split) -> dict[str, int]:
+def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> dict[str, int]:
     gpus, rows = split.processes, split.micro * split.accumulate
     context = config.max_prompt_tokens + config.max_tokens
-    everything = shape.parameters
-    unit = max(shape.layer_parameters, shape.vocab * shape.hidden)
+    everything = sizes.parameters
+    unit = max(sizes.layer_parameters, sizes.vocab * sizes.hidden)
     tokens = split.micro * context
-    kept = 5 * shape.hidden + 2 * (shape.heads + shape.kv_heads) * shape.head + 4 * shape.intermediate
-    alive = shape.hidden * shape.layers + kept if config.gradient_checkpointing else kept * shape.layers
+    kept = 5 * sizes.hidden + 2 * (sizes.heads + sizes.kv_heads) * sizes.head + 4 * sizes.intermediate
+    alive = sizes.hidden * sizes.layers + kept if config.gradient_checkpointing else kept * sizes.layers
     here = config.rollouts == "transformers" and config.method != "sft"
-    cache = 4 * shape.layers * shape.kv_heads * shape.head * min(config.rollout_batch, rows) * context
+    cache = 4 * sizes.layers * sizes.kv_heads * sizes.head * min(config.rollout_batch, rows) * context
     return {
         "weights": (2 * everything + 4 * trained if config.lora else 4 * everything) // gpus,
         "gathered layers": 4 * unit if gpus > 1 else 0,
@@ -105,7 +105,7 @@ def _memory(config: TrainConfig, shape: Shape, trained: int, split: Split) -> di
         "optimiser": 8 * trained // gpus,
         "reference": 4 * everything // gpus if config.kl and not config.lora else 0,
         "sampling copy": 2 * everything if here and not config.lora else 0,
-        "head": 12 * min(_HEAD_TILE, tokens) * shape.vocab,
+        "head": 12 * min(_HEAD_TILE, tokens) * sizes.vocab,
         "activations": 2 * tokens * alive,
         "KV cache": cache if here else 0,
     }

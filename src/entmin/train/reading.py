@@ -10,9 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 from entmin.train.config import TrainConfig
-from entmin.train.fields import suggestion
 
 
 def load_config(file: str | Path | None, given: dict[str, Any]) -> TrainConfig:
@@ -25,9 +24,9 @@ def load_config(file: str | Path | None, given: dict[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate({**read, **given})
     except ValidationError as error:
-        raise UsageError(
-            "; ".join(_explain(found, file, read.keys() - given.keys()) for found in error.errors())
-        ) from None
+        # A default that depends on other settings is not made where one of them is wrong, which pydantic lists too.
+        problems = [found for found in error.errors() if found["type"] != "default_factory_not_called"]
+        raise UsageError("; ".join(_explain(found, file, read.keys() - given.keys()) for found in problems)) from None
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def _explain(problem: Any, file: str | Path | None, read: Collection[str]) -> st
     name = ".".join(str(part) for part in problem["loc"])
     where = f"{file}: " if problem["loc"][0] in read else ""
     if problem["type"] == "extra_forbidden":
-        return f"{where}unknown setting {name!r}{suggestion(name, TrainConfig.model_fields)}; see `entmin train --help`"
+        return f"{where}unknown setting {name!r}{closest(name, TrainConfig.model_fields)}; see `entmin train --help`"
     if problem["type"] == "missing":
         return f"setting {name!r} is missing"
     return f"{where}setting {name!r}: {problem['msg'][0].lower()}{problem['msg'][1:]} (given: {problem['input']!r})"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import field_validator
 
-from entmin.errors import UsageError
-from entmin.train.fields import NonNegative, Settings, Share, suggestion
+from entmin.errors import UsageError, closest
+from entmin.train.fields import NonNegative, Settings, Share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ class RewardSettings(Settings):
     def _known_reward(cls, given: str) -> str:
         known = reward_summaries()
         if given not in known:
-            raise UsageError(f"unknown reward {given!r}{suggestion(given, known)}; rewards: {', '.join(known)}")
+            raise UsageError(f"unknown reward {given!r}{closest(given, known)}; rewards: {', '.join(known)}")
         return given
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,8 +77,10 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     place = place_for(config)
     loaded = load_policy(config, place)
     prompts = training_prompts(config, labelled, loaded.tokenizer)
-    if config.push_to_hub and not int(os.environ.get("RANK", "0")):
+    if config.push_to_hub and _is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
+    if prompts.too_long and _is_first():
+        print(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", file=sys.stderr)
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
     _require_whole_weights(trainer)
@@ -161,7 +164,7 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | Non
     """Whether the run may use its output folder; the checkpoint to resume from, if any."""
     record, found = folder / RECORD, checkpoints(folder)
     if not resume:
-        if not int(os.environ.get("RANK", "0")) and {path.name for path in folder.glob("*")} - {REPORT}:
+        if _is_first() and {path.name for path in folder.glob("*")} - {REPORT}:
             raise UsageError(
                 f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
             )
@@ -176,10 +179,15 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | Non
     return found[-1] if found else None
 
 
+def _is_first() -> bool:
+    """Whether this process writes and speaks for all; asked before there is a trainer to know it."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _claim(folder: Path, config: TrainConfig) -> None:
     """Write the settings down; from here on the folder belongs to this run."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not int(os.environ.get("RANK", "0")):
+    if _is_first():
         (folder / RECORD).write_text(config.model_dump_json(indent=2) + "\n")
 
 

@@ -21,9 +21,9 @@ from openai import APIStatusError, AsyncOpenAI, BadRequestError, OpenAI
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from entmin.clients import NO_KEY, explained, said
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, UsageError
-from entmin.evals.clients import NO_KEY, explained, said
 from entmin.methods import Normal
 from entmin.seeds import derive_seed
 from entmin.train.config import TrainConfig

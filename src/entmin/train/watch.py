@@ -18,8 +18,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH, draw
-from entmin.train.curves import read_rows
 from entmin.train.fields import Action
 from entmin.train.rules import RULES, Alarm, RuleEngine, WatchSettings
 

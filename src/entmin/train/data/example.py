@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 Kind = Literal["math", "code", "none"]
 """How an answer is checked, where it is: by the graders for mathematics, by running a program, or not at all."""
@@ -34,18 +33,3 @@ class Example:
             if system_prompt:
                 turns = (("system", system_prompt), *turns)
         return [{"role": role, "content": text} for role, text in turns]
-
-
-class Table(Protocol):
-    """What a reader needs of `datasets.Dataset`."""
-
-    column_names: list[str]
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]: ...
-
-    def __getitem__(self, row: int) -> Mapping[str, Any]: ...
-
-    def select(self, indices: list[int]) -> Table:
-        """The rows of these numbers, in this order."""

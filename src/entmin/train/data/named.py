@@ -15,13 +15,16 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from entmin.errors import EntminError, UsageError
 from entmin.tasks.data import ENVIRONMENT
 from entmin.train.data.columns import Columns, example_of
-from entmin.train.data.example import Example, Kind, Table
+from entmin.train.data.example import Example, Kind
 from entmin.train.data.tables import open_hub, open_local
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 Prompt = Literal["clean", "paper"]
 _MATH: dict[str, tuple[str, str]] = {
@@ -119,7 +122,7 @@ def named_examples(
             yield example
 
 
-def _open(source: Named, hub: str, split: str, data_dir: str | None) -> Table:
+def _open(source: Named, hub: str, split: str, data_dir: str | None) -> Dataset:
     mirror = data_dir or os.environ.get(ENVIRONMENT)
     paths = (
         [Path(mirror) / hub.partition("/")[2] / f"{split}{kind}" for kind in (".parquet", ".jsonl")] if mirror else []

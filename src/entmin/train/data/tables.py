@@ -6,11 +6,13 @@ import csv
 import logging
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from entmin.errors import EntminError, UsageError, first_line
 from entmin.jsonl import json_lines
-from entmin.train.data.example import Table
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 FORMATS = {".jsonl": "json", ".json": "json", ".parquet": "parquet", ".csv": "csv", ".tsv": "csv"}
 
@@ -21,7 +23,7 @@ def is_local(source: str) -> bool:
     return path.exists() or path.suffix in FORMATS or source.startswith((".", "/", "~"))
 
 
-def open_local(source: str, split: str) -> Table:
+def open_local(source: str, split: str) -> Dataset:
     """Open a JSON Lines, JSON, Parquet or CSV file, or a folder that `datasets` can read.
 
     Raises:
@@ -44,7 +46,7 @@ def open_local(source: str, split: str) -> Table:
             table = load_dataset(FORMATS[path.suffix], data_files=str(path), split="train", **_options(path))
     except Exception as error:  # datasets wraps the readers' own errors in several of its own
         raise UsageError(_diagnosis(path, split, error)) from error
-    return _filled(cast(Table, table), source)
+    return _filled(table, source)
 
 
 def _options(path: Path) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def _options(path: Path) -> dict[str, Any]:
     return {"sep": separator, "features": features, "keep_default_na": False}
 
 
-def open_hub(name: str, split: str, config: str | None = None, revision: str | None = None) -> Table:
+def open_hub(name: str, split: str, config: str | None = None, revision: str | None = None) -> Dataset:
     """Open a data set of the Hub, or its copy in the local cache.
 
     Raises:
@@ -76,7 +78,7 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
             f"data set {name!r} could not be loaded from the Hub ({type(error).__name__}: {first_line(error)}); "
             f"{_remedy()}"
         ) from error
-    return _filled(cast(Table, table), name)
+    return _filled(table, name)
 
 
 def _remedy() -> str:
@@ -100,7 +102,7 @@ def _quiet() -> None:
     set_verbosity(logging.CRITICAL)
 
 
-def _filled(table: Table, source: str) -> Table:
+def _filled(table: Dataset, source: str) -> Dataset:
     if not len(table):
         raise UsageError(f"{source} holds no rows; it must hold at least one prompt")
     return table

@@ -15,7 +15,6 @@ Curves, one value per optimiser step, in TRL's metrics under these names:
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -274,9 +273,5 @@ def agreement(keys: Sequence[str | None]) -> float:
 
 def answer_ids(keys: Sequence[str | None]) -> Tensor:
     """``[B]`` integers, equal where answers are equal; -1 without an answer."""
-    digest = [-1 if key is None else _number(key) for key in keys]
-    return torch.tensor(digest, dtype=torch.long)
-
-
-def _number(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest(), "big")
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))} | {None: -1}
+    return torch.tensor([numbers[key] for key in keys], dtype=torch.long)

@@ -13,7 +13,7 @@ from entmin.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Sizes:
     """A decoder with gated feed-forward layers, as Llama, Mistral and Qwen2 are."""
 
     layers: int
@@ -53,25 +53,25 @@ class Shape:
         return self.layers * rank * (qkv + output + 3 * (self.hidden + self.intermediate))
 
 
-_QWEN_7B = Shape(28, 3584, 18944, 28, 4, 152064, qkv_bias=True)
+_QWEN_7B = Sizes(28, 3584, 18944, 28, 4, 152064, qkv_bias=True)
 KNOWN = {
     "Qwen/Qwen2.5-Math-7B": _QWEN_7B,
     "PRIME-RL/Eurus-2-7B-SFT": _QWEN_7B,
     "Qwen/Qwen2.5-7B-Instruct": _QWEN_7B,
-    "meta-llama/Llama-3.1-8B-Instruct": Shape(32, 4096, 14336, 32, 8, 128256),
-    "Qwen/Qwen2.5-0.5B-Instruct": Shape(24, 896, 4864, 14, 2, 151936, tied=True, qkv_bias=True),
-    "smollm2-135m": Shape(30, 576, 1536, 9, 3, 49152, tied=True),
+    "meta-llama/Llama-3.1-8B-Instruct": Sizes(32, 4096, 14336, 32, 8, 128256),
+    "Qwen/Qwen2.5-0.5B-Instruct": Sizes(24, 896, 4864, 14, 2, 151936, tied=True, qkv_bias=True),
+    "smollm2-135m": Sizes(30, 576, 1536, 9, 3, 49152, tied=True),
 }
 """The paper's models, and those of our own experiments."""
 
 
-def shape_of(model: str, config_file: Path | None = None) -> Shape:
+def sizes_of(model: str) -> Sizes:
     """The sizes of a model.
 
     Raises:
         UsageError: they are not known here; the message says how to give them.
     """
-    path = config_file or Path(model) / "config.json"
+    path = Path(model) / "config.json"
     if not path.is_file() and model in ALIASES:
         path = next(cache_dir().glob(f"models/{model}-*/config.json"), path)
     if path.is_file():
@@ -84,10 +84,10 @@ def shape_of(model: str, config_file: Path | None = None) -> Shape:
     )
 
 
-def _read(config: Mapping[str, Any], model: str) -> Shape:
+def _read(config: Mapping[str, Any], model: str) -> Sizes:
     try:
         heads = int(config["num_attention_heads"])
-        return Shape(
+        return Sizes(
             layers=int(config["num_hidden_layers"]),
             hidden=int(config["hidden_size"]),
             intermediate=int(config["intermediate_size"]),
