@@ -44,6 +44,18 @@ def test_eval_and_compare_share_their_runs(entmin_here, tiny_llama):
     assert len(sessions.read_text().splitlines()) == 1
 
 
+def test_one_text_is_one_run_in_eval_and_in_compare_and_arms_may_differ_in_seed_alone(entmin_here, tiny_llama):
+    entmin_here("eval", tiny_llama, *SMALL, "--mode", "em_inf:threshold=0.1:seed=1@0.7")
+    entmin_here("eval", tiny_llama, *SMALL, "--mode", "em_inf", "--threshold", "0.1", "--seed", "1", "--temp", "0.7")
+    arms = "em_inf:threshold=0.1:seed=0@0.7,em_inf:threshold=0.1:seed=1@0.7"
+    done = entmin_here("compare", tiny_llama, *SMALL, "--methods", arms, "--json")
+    document = json.loads(done.stdout)
+    assert [row["label"] for row in document["rows"]] == arms.split(",")
+    assert [settings["seed"] for settings in document["settings"]] == [0, 1]
+    sessions = (entmin_here.folder / "results/tiny-llama/em_inf").glob("*/sessions.jsonl")
+    assert [len(path.read_text().splitlines()) for path in sessions] == [1, 1]
+
+
 def test_several_samples_per_problem_and_two_tasks_options(entmin_here, tiny_llama):
     done = entmin_here(
         "compare", tiny_llama, *SMALL, "--epochs", "3", "--methods", "normal,em_inf@0.5", "-T", "kind=chain_sum"

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
-from entmin.cli.program_options import unsafe_option
-from entmin.cli.specs import take_spec
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 @shared.run_options
 @shared.engine_options
 @shared.server_options
-@unsafe_option
+@shared.unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(
     model: str, task: str, methods: str, against: str | None, with_base: bool, as_json: bool, **options: Any
@@ -70,7 +68,7 @@ def command(
     from entmin.report.compare import compare, correct
     from entmin.report.diversity import diversity
 
-    spec = take_spec(model, Mode(), options)
+    spec = shared.take_spec(model, Mode(), options)
     specs = {label: replace(spec, model=name, mode=mode) for label, (name, mode) in arms.items()}
     runs = _run(infos, specs, Path(options["results"]), quiet=options["quiet"])
     rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])

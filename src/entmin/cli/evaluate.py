@@ -9,8 +9,6 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
-from entmin.cli.program_options import unsafe_option
-from entmin.cli.specs import take_spec
 
 
 @click.command("eval")
@@ -28,7 +26,7 @@ from entmin.cli.specs import take_spec
 @shared.run_options
 @shared.engine_options
 @shared.server_options
-@unsafe_option
+@shared.unsafe_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summaries as JSON on standard output.")
 def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> None:
     """Run one decoding method or strategy of MODEL on benchmarks.
@@ -43,7 +41,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     chosen = shared.take_mode(mode, options)
     from entmin.evals.run import require_data, run_task
 
-    spec = take_spec(model, chosen, options)
+    spec = shared.take_spec(model, chosen, options)
     require_data([spec], infos)
     results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
     if as_json:

@@ -16,6 +16,7 @@ from entmin.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from entmin.evals.engines import EngineChoice
+    from entmin.evals.run import RunSpec
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -94,6 +95,12 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--unsafe-no-sandbox``."""
+    words = "Code benchmarks: run programs WITHOUT a sandbox, with your own rights. Recorded in the log."
+    return click.option("--unsafe-no-sandbox", is_flag=True, help=words)(function)
+
+
 def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Every hyper-parameter of every built-in method, by its published name."""
     return _all(
@@ -152,6 +159,26 @@ def take_settings(options: dict[str, Any]) -> dict[str, Any]:
     names = {name for cls in kinds for name in cls.options()} | {"preset", *DRAWING}
     given.update({name: value for name in names if (value := options.pop(name, None)) is not None})
     return given
+
+
+def take_spec(model: str, mode: Mode, options: dict[str, Any]) -> RunSpec:
+    """A run of `entmin eval` or `entmin compare`; engine and task options are removed from `options`.
+
+    Raises:
+        UsageError: an option that the engine cannot honour.
+    """
+    from entmin.evals.run import RunSpec
+
+    sandbox = {"sandbox": "unsafe-none"} if options.pop("unsafe_no_sandbox") else {}
+    return RunSpec(
+        model,
+        mode,
+        limit=options["limit"],
+        epochs=options["epochs"],
+        max_tokens=options["max_tokens"],
+        task_options=take_task_options(options) | sandbox,
+        engine=take_choice(options),
+    )
 
 
 def take_choice(options: dict[str, Any]) -> EngineChoice:

@@ -7,20 +7,7 @@ from typing import Any
 
 import click
 
-from entmin.cli.options import pairs, take_task_options
-
-UNSAFE = "Code benchmarks: run programs WITHOUT a sandbox, with your own rights. Recorded in the log."
-
-
-def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--unsafe-no-sandbox``."""
-    return click.option("--unsafe-no-sandbox", is_flag=True, help=UNSAFE)(function)
-
-
-def with_sandbox(options: dict[str, Any]) -> dict[str, Any]:
-    """The tasks' options, removed from `options`, with no sandbox where that was asked for."""
-    unsafe = options.pop("unsafe_no_sandbox")
-    return take_task_options(options) | ({"sandbox": "unsafe-none"} if unsafe else {})
+from entmin.cli.options import pairs, unsafe_option
 
 
 def program_options(function: Callable[..., Any]) -> Callable[..., Any]:
