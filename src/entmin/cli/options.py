@@ -15,11 +15,7 @@ from entmin.mode import DRAWING, Mode
 from entmin.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from entmin.evals.choice import EngineChoice
-=======
-    from entmin.evals.engines import EngineChoice
->>>>>>> main
     from entmin.evals.run import RunSpec
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
