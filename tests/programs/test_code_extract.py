@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from entmin.programs.extract import blocks, extract, paper_extract, paper_solution, program_in
+from entmin.programs.extract import blocks, extract, program_in
 from entmin.programs.programs import with_class
+from entmin.programs.published import paper_extract, paper_solution
 from entmin.programs.steps import join_steps, without_imports
 
 F = "def f(x):\n    return x"

@@ -47,7 +47,7 @@ ODD_GOLDS = (
     OddGold("ugphysics", "en/4742", "cross products do not commute: judged by spelling only"),
     OddGold("ugphysics", "en/4746", "cross products do not commute: judged by spelling only"),
 )
-"""Every such gold known, from running the rewritings and corruptions over all data sets at hand."""
+"""Those whose cause is known, from running the rewritings and corruptions over the data sets; the list is not whole."""
 
 
 def odd_golds(task: str) -> dict[str, str]:

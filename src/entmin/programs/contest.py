@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from entmin.problem import Problem
-from entmin.programs.extract import paper_extract, paper_solution, program_in
+from entmin.programs.extract import program_in
 from entmin.programs.judge import Judgement, Rules, judgement
 from entmin.programs.livecodebench import Test, tests_at
 from entmin.programs.programs import gold_of, imports, with_class
+from entmin.programs.published import paper_extract, paper_solution
 from entmin.sandbox import Case, Outcome, Program
 
 _BATCH = 32

@@ -11,7 +11,6 @@ Thinking and the tokens of chat templates are taken off before. Lines are read o
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import logging
 import re
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 
 from entmin.grading import pool
 from entmin.grading.visible import TURN_ENDS, without_thinking
+from entmin.programs.completeness import COMPLETE, is_program, rank_of
 
 MAX_TEXT = 200_000
 """Characters looked at, from the end: a program stands there, and Python's parser is not made for floods."""
@@ -36,13 +36,12 @@ _IMPORT = re.compile(r"(?:from\s+[\w.]+\s+import|import)\s+\w")
 _ATTEMPTS = 60
 _MAX_BLOCKS = 200
 _KINDS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "exit", "quit"}
 _log = logging.getLogger(__name__)
 
 
 def program_in(text: str, wanted: str | None = None) -> str | None:
     """`extract`, in a grading process: a text that outlasts its clock or breaks it has no program."""
-    request = {"do": "program", "prediction": text[-MAX_TEXT:], "wanted": wanted}
+    request = {"do": "call", "name": f"{__name__}:extract", "arguments": [text[-MAX_TEXT:], wanted]}
     reply = pool.shared().ask(request)
     if "failure" in reply:
         _log.warning("no program was found in an answer: %s", ascii(reply["failure"]))
@@ -96,10 +95,6 @@ def _fence(line: str) -> tuple[str, str] | None:
     return marks, (info.split() or [""])[0].strip("{}.").lower()
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
 def _opened_after_words(line: str) -> str | None:
     """The language of a block that opens at the end of a line of prose."""
     head, found, info = line.rstrip().rpartition("```")
@@ -112,31 +107,26 @@ def blocks(text: str) -> Iterator[str]:
     lines: list[str] = []
     for line in text.split("\n"):
         fence = _fence(line)
-        quotes = [count + line.count(mark) for count, mark in zip(quotes, _QUOTES, strict=True)] if lines else [0, 0]
-        if opened and fence and _indent(line) > indent and any(count % 2 for count in quotes):
-            lines.append(line)  # an example in a docstring
-            continue
         if not opened:
             after_words = _opened_after_words(line)
             if fence or after_words:
-                indent = _indent(line)
                 opened, language = fence or ("```", after_words or "")
+                indent, quotes, lines = len(line) - len(line.lstrip()), [0, 0], []
             elif line.startswith("```python ") and line.rstrip().endswith("```"):
                 yield line.rstrip()[10:-3]
-        elif fence and fence[0].startswith(opened) and not fence[1]:
-            if language in _PYTHON:
-                yield "\n".join(lines)
-            opened, lines = "", []
-        elif fence and fence[1] in _PYTHON[1:]:
-            # A second opening fence: the first one was never closed.
-            if language in _PYTHON:
-                yield "\n".join(lines)
-            opened, language, lines = *fence, []
-        elif line.rstrip().endswith(opened) and len(line.strip()) > len(opened) and not fence and language in _PYTHON:
-            yield "\n".join([*lines, line.rstrip()[: -len(opened)]])
-            opened, lines = "", []
-        else:
+            continue
+        quotes = [count + line.count(mark) for count, mark in zip(quotes, _QUOTES, strict=True)]
+        in_docstring = any(count % 2 for count in quotes) and len(line) - len(line.lstrip()) > indent
+        closing = fence is not None and fence[0].startswith(opened) and not fence[1]
+        again = fence is not None and fence[1] in _PYTHON[1:]  # the first one was never closed
+        code_before = not fence and line.rstrip().endswith(opened)
+        if in_docstring or not (closing or again or code_before):
             lines.append(line)
+            continue
+        if language in _PYTHON:
+            yield "\n".join([*lines, line.rstrip()[: -len(opened)]] if code_before else lines)
+        opened, language = fence if fence and again else ("", "")
+        quotes, lines = [0, 0], []
     if opened and language in _PYTHON:
         yield "\n".join(lines)
 
@@ -229,43 +219,15 @@ def _program(found: list[str], raw: list[str], text: str, parses: _Parses) -> st
         code = code if parses(code) is not None else dedented(whole, parses)
         tree = parses(code)
         reached = (
-            _rank(tree)
+            rank_of(tree)
             if tree is not None
             else int(bool(re.search(r"\binput\(|^\s*(?:def|import|from)\s+\w", code, re.M)))
         )
         if reached > rank:
             best, rank = code, reached
-        if rank == _COMPLETE:
+        if rank == COMPLETE:
             break
     return best if rank else _bare(text, None, parses) or best
-
-
-_COMPLETE = 4
-
-
-def _rank(tree: ast.Module) -> int:
-    """4: reads input and lacks nothing; 3: defines or prints and lacks nothing; 2: lacks names; 1: does something."""
-    if not _is_program(tree):
-        return 0
-    nodes = list(ast.walk(tree))
-    loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    stored = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    stored |= {node.name for node in nodes if isinstance(node, _KINDS)} | {
-        n.arg for n in nodes if isinstance(n, ast.arg)
-    }
-    aliases = {
-        (alias.asname or alias.name).split(".")[0]
-        for n in nodes
-        if isinstance(n, ast.Import | ast.ImportFrom)
-        for alias in n.names
-    }
-    handled = {str(node.name) for node in nodes if isinstance(node, ast.ExceptHandler)}
-    missing = loaded - stored - aliases - handled - _BUILTINS
-    reads = "input" in loaded or any(isinstance(n, ast.Attribute) and n.attr in ("stdin", "buffer") for n in nodes)
-    works = reads or "print" in loaded or any(isinstance(node, _KINDS) for node in tree.body)
-    if missing and "*" not in aliases:
-        return 2 if works else 1
-    return _COMPLETE if reads else 3 if works else 1
 
 
 def _with_earlier(earlier: list[str], code: str) -> str:
@@ -283,7 +245,7 @@ def _with_earlier(earlier: list[str], code: str) -> str:
 def _bare(text: str, wanted: str | None, parses: _Parses) -> str | None:
     """A program that stands in the text without a fence."""
     whole = parses(text)
-    if whole is not None and (defines(whole, wanted) if wanted else _is_program(whole)):
+    if whole is not None and (defines(whole, wanted) if wanted else is_program(whole)):
         return text
     lines = text.split("\n")
     starts = [n for n, line in enumerate(lines) if _START.match(line) or (wanted is None and _STATEMENT.match(line))]
@@ -296,42 +258,8 @@ def _bare(text: str, wanted: str | None, parses: _Parses) -> str | None:
             continue
         reached = start + code.count("\n") + 1
         tree = parses(code)
-        if defines(tree, wanted) if wanted else _is_program(tree):
+        if defines(tree, wanted) if wanted else is_program(tree):
             return code
     if starts and wanted and re.search(rf"\bdef\s+{re.escape(wanted)}\b", text):
         return "\n".join(lines[starts[0] :])
     return None
-
-
-def _is_program(tree: ast.Module | None) -> bool:
-    """Whether it does something: a lone name, string or term parses too."""
-    return tree is not None and any(not isinstance(node, ast.Expr) or _is_work(node.value) for node in tree.body)
-
-
-def _is_work(value: ast.expr) -> bool:
-    """A call, but of no single letter: ``O(n)`` is a formula."""
-    return isinstance(value, ast.Call) and not (isinstance(value.func, ast.Name) and len(value.func.id) == 1)
-
-
-def paper_extract(text: str) -> str:
-    """The published rule.
-
-    The last ```python block with ``def``, else the last one, else plain blocks the same way, else what stands before
-    the first fence.
-    """
-    for opening in ("```python\n", "```"):
-        found, position = [], text.find(opening)
-        while position >= 0 and (end := text.find("```", position + len(opening))) >= 0:
-            found.append(text[position + len(opening) : end].removeprefix("\n" if opening == "```" else ""))
-            position = text.find(opening, end + 3)
-        if found:
-            return next((code for code in reversed(found) if "def " in code), found[-1])
-    return text.split("```")[0]
-
-
-def paper_solution(code: str) -> str:
-    """The published remedy for a missing class: everything indented under ``class Solution``."""
-    if "class Solution:" in code:
-        return code
-    bare = code.replace("```python", "").replace("```", "")
-    return "class Solution:\n" + "\n".join("    " + line for line in bare.split("\n"))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from entmin.problem import Problem
-from entmin.programs.extract import dedented, defines, paper_extract, paper_solution, parsed, program_in
+from entmin.programs.extract import dedented, defines, parsed, program_in
+from entmin.programs.published import paper_extract, paper_solution
 from entmin.sandbox import Case, Limits, Program
 
 GRADERS = ("entmin", "paper")
