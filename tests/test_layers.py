@@ -66,8 +66,6 @@ EXCEPTIONS = {
 }
 """Imports (from, to) that the table forbids and that are still there, each with what removes it."""
 CIRCLES = {
-    "entmin.evals.several entmin.evals.solvers": "strategies that ask again use a solver, and a solver names them",
-    "entmin.evals.engines entmin.evals.servers": "the servers are among the engines, and read their choice",
     "entmin.programs.rows entmin.tasks.columns": "to go with tasks.columns",
 }
 """Modules that import each other, each with its reason; nothing is added here."""

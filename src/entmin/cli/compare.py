@@ -102,10 +102,10 @@ def _models(model: str, against: str | None, with_base: bool) -> list[str]:
 def _run(
     infos: list[TaskInfo], specs: dict[str, RunSpec], results: Path, *, quiet: bool
 ) -> dict[str, list[tuple[str, RunResult]]]:
-    from entmin.evals.engines import close_engines
+    from entmin.evals.opened import close_engines
     from entmin.evals.run import require_data, run_task
 
-    require_data(list(specs.values()), infos)
+    tasks = require_data(list(specs.values()), infos)
     runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}
     loaded = None
     for label, spec in specs.items():
@@ -114,7 +114,7 @@ def _run(
             close_engines()
         loaded = spec.model
         for info in infos:
-            runs[info.name].append((label, run_task(spec, info, results, quiet=quiet)))
+            runs[info.name].append((label, run_task(spec, info, results, task=tasks[info.name], quiet=quiet)))
     return runs
 
 

@@ -42,8 +42,8 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     from entmin.evals.run import require_data, run_task
 
     spec = shared.take_spec(model, chosen, options)
-    require_data([spec], infos)
-    results = [run_task(spec, info, Path(options["results"]), quiet=options["quiet"]) for info in infos]
+    tasks, folder, quiet = require_data([spec], infos), Path(options["results"]), options["quiet"]
+    results = [run_task(spec, info, folder, task=tasks[info.name], quiet=quiet) for info in infos]
     if as_json:
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
         return

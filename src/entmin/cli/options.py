@@ -15,7 +15,7 @@ from entmin.mode import DRAWING, Mode
 from entmin.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from entmin.evals.engines import EngineChoice
+    from entmin.evals.choice import EngineChoice
     from entmin.evals.run import RunSpec
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -187,7 +187,7 @@ def take_choice(options: dict[str, Any]) -> EngineChoice:
     Raises:
         UsageError: an option that the engine cannot honour.
     """
-    from entmin.evals.engines import EngineChoice
+    from entmin.evals.choice import EngineChoice
 
     urls = tuple(url.strip() for url in (options.pop("base_url") or "").split(",") if url.strip())
     name = options.pop("engine").strip().lower()

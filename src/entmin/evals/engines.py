@@ -1,111 +1,14 @@
-"""Where answers come from: the in-process engine, or servers that speak OpenAI's protocol.
+"""Where answers come from: the in-process engine, or servers that speak OpenAI's protocol (`entmin.evals.choice`).
 
-A run asks an engine for four things: an Inspect model, what identifies its answers (in the digest: an answer from
-another engine is another run), what must be recorded beside them (versions; they may change between two sessions of one
-run), and the request body that carries a method and its sampling. Heavy imports happen when an engine is opened.
+Heavy imports happen when an engine is opened.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
-
-from entmin.engine.requests import EngineStats
-from entmin.errors import UsageError, closest
+from entmin.errors import UsageError
+from entmin.evals.choice import EngineChoice, RunningEngine
+from entmin.evals.opened import opened
 from entmin.mode import Mode
-from entmin.strategies import Confidence
-
-if TYPE_CHECKING:
-    from inspect_ai.model import Model
-
-ENGINES = {
-    "transformers": "the model in this process",
-    "vllm": "vLLM with entmin's logits processor: started here, or at --base-url",
-    "openai": "any OpenAI-compatible server at --base-url",
-}
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """What the user asked for."""
-
-    name: str = "transformers"
-    base_urls: tuple[str, ...] = ()
-    api_key: str | None = field(default=None, repr=False)
-    options: tuple[tuple[str, Any], ...] = ()
-    """device, dtype, revision, batch_size, threads, vllm_args: those that were given."""
-
-    def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            raise UsageError(
-                f"unknown engine {self.name!r}{closest(self.name, ENGINES)}; engines: {', '.join(ENGINES)}"
-            )
-        if self.name == "transformers" and self.base_urls:
-            raise UsageError("--base-url is for servers: add --engine vllm or --engine openai")
-        if self.name == "openai" and not self.base_urls:
-            raise UsageError("--engine openai needs --base-url, such as --base-url http://127.0.0.1:8000/v1")
-        refused = [name for name, _ in self.options if name in self._refused()]
-        if refused:
-            shown = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
-            raise UsageError(f"{shown}: {self._remedy()}")
-
-    def _refused(self) -> tuple[str, ...]:
-        if self.name == "transformers":
-            return ("vllm_args",)
-        return ("device", "dtype", "revision", "threads", "vllm_args") if self.base_urls else ("device", "threads")
-
-    def _remedy(self) -> str:
-        if self.name == "transformers":
-            return "that is for --engine vllm"
-        if self.base_urls:
-            return "a running server decides that itself; set it where the server is started"
-        return "vLLM is not told that way; choose devices with CUDA_VISIBLE_DEVICES, CPU threads with OMP_NUM_THREADS"
-
-
-class RunningEngine(Protocol):
-    """An engine that is ready for requests."""
-
-    @property
-    def stats(self) -> EngineStats:
-        """Counters since it was opened."""
-
-    @property
-    def notices(self) -> list[str]:
-        """What a user should be told; appended to as it happens."""
-
-    @property
-    def concurrency(self) -> int:
-        """Requests to keep in flight."""
-
-    @property
-    def measures(self) -> frozenset[Confidence]:
-        """Kinds of confidence it can measure."""
-
-    @property
-    def text_prompts(self) -> bool:
-        """Whether it takes a prompt as text, which the published refinement needs."""
-
-    def model(self) -> Model:
-        """Inspect's model."""
-
-    def identity(self) -> dict[str, Any]:
-        """What belongs in a run's digest: engine and weights."""
-
-    def record(self) -> dict[str, Any]:
-        """What a reader must know beside it: versions, addresses, dtype."""
-
-    def body(self, mode: Mode) -> dict[str, Any]:
-        """The ``extra_body`` of requests.
-
-        Raises:
-            UsageError: the engine cannot honour the method or the sampling.
-        """
-
-    def close(self) -> None:
-        """Let go of the model in memory, or of the server started for it."""
-
-
-_running: dict[tuple[str, EngineChoice], RunningEngine] = {}
 
 
 def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
@@ -114,23 +17,13 @@ def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
     Raises:
         EntminError: the model cannot be loaded, or a server cannot be reached or started.
     """
-    key = (model, choice)
-    if key not in _running:
-        if choice.name == "transformers":
-            from entmin.evals.provider import InProcess
+    if choice.name == "transformers":
+        from entmin.evals.provider import InProcess
 
-            _running[key] = InProcess(model, dict(choice.options))
-        else:
-            from entmin.evals.servers import open_servers
+        return opened(("in process", model, choice), lambda: InProcess(model, dict(choice.options)))
+    from entmin.evals.servers import open_servers
 
-            _running[key] = open_servers(model, choice)
-    return _running[key]
-
-
-def close_engines() -> None:
-    """Close all engines of this process: a comparison of several models has one in memory at a time."""
-    while _running:
-        _running.popitem()[1].close()
+    return opened(("servers", model, choice), lambda: open_servers(model, choice))
 
 
 def require(engine: RunningEngine, mode: Mode) -> None:

@@ -1,11 +1,7 @@
-"""Everything a log says, recomputed from its samples: no number is taken from the aggregates the run wrote.
-
-The pure functions behind it, which know nothing of Inspect, are in estimates.py and can be had from here too.
-"""
+"""Everything a log says, recomputed from its samples: no number is taken from the aggregates the run wrote."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -15,10 +11,9 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.scorer import Score
 
 from entmin.errors import EntminError, UsageError
-from entmin.stats.estimates import Answer, Equivalence, Estimate, avg_at_k, by_group, maj_at_k, pass_at_k
+from entmin.evals.scores import correct, deciding, require_readable
+from entmin.stats.estimates import Answer, Equivalence, Runs, avg_at_k, by_group, maj_at_k, pass_at_k
 from entmin.tasks.columns import GROUPS
-
-__all__ = ["Answer", "Equivalence", "Estimate", "avg_at_k", "by_group", "maj_at_k", "pass_at_k", "summarize_log"]
 
 _CUT = ("max_tokens", "model_length")
 
@@ -28,8 +23,8 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
 
     Args:
         log: The log, samples included.
-        scorer: Whose verdicts to use; by default the first rule-based scorer of the log. A judge's verdicts are taken
-            only when asked for by name.
+        scorer: Whose verdicts to use; by default the first rule-based scorer of the log, or its first scorer where
+            none is entmin's. A judge's verdicts are taken only when asked for by name.
         equivalent: When two answers are the same for maj@k; by default the grader of the log's benchmark.
 
     Raises:
@@ -38,7 +33,8 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     samples = sorted(log.samples or [], key=lambda sample: sample.epoch)
     if not samples:
         raise EntminError("the log holds no samples; read it with header_only=False, or run the evaluation again")
-    name = scorer or _rule_scorer(samples)
+    name = scorer or deciding(samples)
+    require_readable(samples, name)
     recorded = log.eval.metadata or {}
     benchmark = str(recorded.get("benchmark", log.eval.task))
     answers: dict[str, list[Answer]] = {}
@@ -51,6 +47,7 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     return {
         "benchmark": benchmark,
         "scorer": name,
+        "other_scorers": sorted({one for sample in samples for one in sample.scores or {}} - {name}),
         "graders": dict(_graders(samples, name)),
         "problems": len(runs),
         "samples": len(samples),
@@ -66,15 +63,15 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     }
 
 
-def verdicts(log: EvalLog, scorer: str | None = None) -> dict[str, list[bool | None]]:
-    """Problem id to the verdicts of its samples, in order of epoch; None is not judged.
+def verdicts(log: EvalLog, scorer: str | None = None) -> Runs:
+    """Problem id to the verdicts of its samples, in order of epoch (`entmin.evals.scores.correct`).
 
     Raises:
         EntminError: the log has no graded samples.
     """
     samples = sorted(log.samples or [], key=lambda sample: sample.epoch)
-    name = scorer or _rule_scorer(samples)
-    judged: dict[str, list[bool | None]] = {}
+    name = scorer or deciding(samples)
+    judged: dict[str, list[bool | float | None]] = {}
     for sample in samples:
         judged.setdefault(str(sample.id), []).append(_answer(sample, name).correct)
     return judged
@@ -90,26 +87,11 @@ def _score(sample: EvalSample, name: str) -> Score | None:
     return (sample.scores or {}).get(name)
 
 
-def _rule_scorer(samples: Sequence[EvalSample]) -> str:
-    for sample in samples:
-        for name, score in (sample.scores or {}).items():
-            if "correct" in (score.metadata or {}) and (score.metadata or {}).get("stage") != "judge":
-                return name
-    raise EntminError("the log has no graded samples; score it with `inspect score`, or name the scorer")
-
-
 def _answer(sample: EvalSample, name: str) -> Answer:
     score = _score(sample, name)
     if score is None:
         return Answer(None, None)
-    return Answer(score.answer, _correct(score))
-
-
-def _correct(score: Score) -> bool | None:
-    known = (score.metadata or {}).get("correct", score.value)
-    if isinstance(known, bool) or known is None:
-        return known
-    return None if not isinstance(known, int | float) or math.isnan(known) else known == 1.0
+    return Answer(score.answer, correct(score))
 
 
 def _graders(samples: Sequence[EvalSample], name: str) -> Counter[str]:
@@ -131,7 +113,7 @@ def _majority(answers: Mapping[str, Sequence[Answer]], k: int, same: Equivalence
 
 def _parts(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     """The rate of right sub-problems, where problems have several: over all of them, as their benchmark counts."""
-    runs: dict[str, list[bool | None]] = {}
+    runs: dict[str, list[bool | float | None]] = {}
     for sample in samples:
         score = _score(sample, name)
         for part, reason in ((score.metadata or {}).get("parts") or {}).items() if score else ():
@@ -145,7 +127,7 @@ def _rounds(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     most = max((len(one) for one in judged), default=0)
     if most < 2 or not all(judged):
         return {}
-    runs: list[dict[str, list[bool | None]]] = [{} for _ in range(most)]
+    runs: list[dict[str, list[bool | float | None]]] = [{} for _ in range(most)]
     for sample, verdicts_ in zip(samples, judged, strict=True):
         for number, run in enumerate(runs):
             run.setdefault(str(sample.id), []).append(verdicts_[min(number, len(verdicts_) - 1)])
@@ -153,7 +135,7 @@ def _rounds(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     return {"rounds": [avg_at_k(run).to_dict() for run in runs], "refinements_stopped_early": stopped}
 
 
-def _round_verdicts(sample: EvalSample, name: str) -> list[bool | None]:
+def _round_verdicts(sample: EvalSample, name: str) -> list[bool | float | None]:
     """One for each round, the last from the sample's own score; empty where rounds were not scored."""
     rounds = (sample.output.metadata or {}).get("rounds") or []
     if not rounds or any("correct" not in one for one in rounds[:-1]):
@@ -161,7 +143,7 @@ def _round_verdicts(sample: EvalSample, name: str) -> list[bool | None]:
     return [*(one["correct"] for one in rounds[:-1]), _answer(sample, name).correct]
 
 
-def _breakdowns(samples: Sequence[EvalSample], runs: Mapping[str, Sequence[bool | None]]) -> dict[str, Any]:
+def _breakdowns(samples: Sequence[EvalSample], runs: Runs) -> dict[str, Any]:
     return {
         key: {group: estimated.to_dict() for group, estimated in by_group(runs, groups).items()}
         for key in GROUPS
@@ -181,7 +163,7 @@ def _shares(samples: Sequence[EvalSample], name: str) -> dict[str, Any]:
     failed = sum(sample.error is not None for sample in samples)
     scored = [score for sample in samples if (score := _score(sample, name)) is not None]
     unanswered = sum(score.answer is None for score in scored)
-    not_judged = sum(_correct(score) is None for score in scored) + len(samples) - len(scored)
+    not_judged = sum(correct(score) is None for score in scored) + len(samples) - len(scored)
     counts = {"truncated": truncated, "unanswered": unanswered, "not_judged": not_judged, "failed": failed}
     reasons = Counter(str((score.metadata or {}).get("reason")) for score in scored)
     # Of programs only: whose tests could not be held apart from them.

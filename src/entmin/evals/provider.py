@@ -8,8 +8,6 @@ top-k or penalties is never used. A setting this engine cannot honour is an erro
 from __future__ import annotations
 
 import asyncio
-import atexit
-import threading
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -32,6 +30,7 @@ from entmin.engine.loading import LoadedModel, load
 from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
 from entmin.engine.requests import Completion, EngineStats, Request
 from entmin.errors import UsageError
+from entmin.evals.opened import any_open, opened
 from entmin.evals.several import BEFORE
 from entmin.mode import Mode
 from entmin.strategies import Confidence
@@ -49,17 +48,6 @@ _UNSUPPORTED = (
 ENGINE_OPTIONS = ("device", "dtype", "revision", "batch_size", "threads")
 _BODY_KEYS = {"vllm_xargs", "min_p"}
 
-_engines: dict[tuple[Any, ...], Engine] = {}
-_lock = threading.Lock()
-
-
-@atexit.register
-def close_engines() -> None:
-    """Stop every shared engine; also at exit, where a thread still inside torch would abort the process."""
-    with _lock:
-        while _engines:
-            _engines.popitem()[1].close()
-
 
 def shared_engine(
     name: str,
@@ -75,17 +63,20 @@ def shared_engine(
     Raises:
         EntminError: the model cannot be loaded.
     """
-    key = (name, device, dtype, revision, batch_size, threads)
-    with _lock:
-        if key not in _engines:
-            loaded = next((e.loaded for k, e in _engines.items() if k[:4] == key[:4]), None)
-            loaded = loaded or load(name, device=device, dtype=dtype, revision=revision)
-            _engines[key] = Engine(loaded, batch_size=batch_size, threads=threads)
-        return _engines[key]
+    weights = ("engine", name, device, dtype, revision)
+
+    def make() -> Engine:
+        alike = any_open(lambda key: isinstance(key, tuple) and key[:5] == weights)
+        loaded = (
+            alike.loaded if isinstance(alike, Engine) else load(name, device=device, dtype=dtype, revision=revision)
+        )
+        return Engine(loaded, batch_size=batch_size, threads=threads)
+
+    return opened((*weights, batch_size, threads), make)
 
 
 class InProcess:
-    """The shared engine as `entmin.evals.engines` wants one."""
+    """The shared engine as `entmin.evals.choice` wants one."""
 
     measures: frozenset[Confidence] = frozenset(("entropy", "logprob", "self_certainty"))
     text_prompts = True
@@ -137,7 +128,7 @@ class InProcess:
 
     def close(self) -> None:
         """Let go of the model; whoever still holds Inspect's model opens it again on use."""
-        close_engines()
+        self.engine.close()
 
 
 class EntminAPI(ModelAPI):

@@ -1,17 +1,19 @@
-"""Run one method on benchmarks: Inspect logs as the record, resumed where an earlier run stopped, and a summary.
+"""Run one mode on any Inspect task: logs as the record, resumed where an earlier run stopped, and a summary.
 
-Inspect's eval sets do the resuming: a finished sample is in the log (or, after ``kill -9``, in Inspect's sample buffer)
-and is not computed again. The folder is named by a digest of every setting, so the same command finds it.
+The folder is named by a digest of every setting and of what the task is (`entmin.tasks.identity`): the same command
+finds it, and an edited file or scorer is another run. How many problems and samples are asked for is no part of it, so
+a run can grow (`entmin.evals.kept`). Inspect's eval sets do the resuming: a finished sample is in the log (or, after
+``kill -9``, in Inspect's sample buffer) and is not computed again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import io
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,17 +23,18 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig
 
-from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, Interrupted, UsageError
-from entmin.evals.cost import mean_cost
-from entmin.evals.engines import EngineChoice, RunningEngine, open_engine, require
-from entmin.evals.metrics import summarize_log
+from entmin.evals import kept
+from entmin.evals.choice import EngineChoice, RunningEngine
+from entmin.evals.engines import open_engine, require
 from entmin.evals.progress import Progress
-from entmin.evals.record import git_revision, hardware, versions
+from entmin.evals.scores import require_scorer
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
+from entmin.evals.summary import SIZE, note_session, write_summary
 from entmin.mode import Mode
 from entmin.strategies import Strategy
+from entmin.tasks.identity import identity
 from entmin.tasks.registry import TaskInfo, make
 
 _RETRIES = 6
@@ -58,24 +61,26 @@ class RunSpec:
         """The mode's seed, 0 where it has none."""
         return self.mode.seed or 0
 
-    def settings(self, info: TaskInfo, identity: dict[str, Any]) -> dict[str, Any]:
-        """The settings that can change an answer, for the record and for the folder's digest.
+    def settings(self, info: TaskInfo, task: Task, engine: dict[str, Any]) -> dict[str, Any]:
+        """The settings that can change an answer or a verdict, for the record and for the folder's digest.
 
         Args:
             info: the benchmark.
-            identity: what the engine's answers depend on (`RunningEngine.identity`).
+            task: its task.
+            engine: what the engine's answers depend on (`RunningEngine.identity`).
         """
         return {
             "model": self.model,
             "task": info.name,
             "task_options": {k: v for k, v in self.task_options.items() if k != "data_dir"},
+            "task_identity": identity(task),
             "method": self.mode.method.to_args(),
             "sampling": dataclasses.asdict(self.mode.sampling),
-            "max_tokens": self.max_tokens or info.max_tokens,
+            "max_tokens": self.max_tokens or task.config.max_tokens or info.max_tokens,
             "limit": self.limit,
             "epochs": self.epochs,
             "seed": self.seed,
-            **identity,
+            **engine,
             **({} if self.mode.strategy is None else {"strategy": strategy_settings(self.mode.strategy)}),
         }
 
@@ -101,21 +106,25 @@ def model_folder(results: Path, model: str) -> Path:
     return results / name
 
 
-def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> None:
-    """Build every task once, so that a missing data set is known before anything is computed.
+def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> dict[str, Task]:
+    """Build every task once, so that what is missing is known before anything is computed.
 
     Args:
         specs: runs that differ in model and mode only.
         infos: the benchmarks.
 
+    Returns:
+        The task of each benchmark, by its name, for `run_task`.
+
     Raises:
-        UsageError: a task has not the options given, or a strategy does not suit it.
+        UsageError: a task has not the options given, has no scorer, or a strategy does not suit it.
         EntminError: data sets are missing; the message names each and how to get it.
     """
-    missing = []
+    missing, built = [], {}
     for info in infos:
         try:
-            task = make(info, **specs[0].task_options)
+            built[info.name] = task = make(info, **specs[0].task_options)
+            require_scorer(task, info.name)
             for spec in specs:
                 solver_for(task, spec.seed, strategy=spec.mode.strategy)
         except UsageError:
@@ -124,10 +133,20 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> None:
             missing.append(f"{info.name}: {error}")
     if missing:
         raise EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
+    return built
 
 
-def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = False) -> RunResult:
-    """Run (or finish, or just read) one method on one benchmark.
+def run_task(
+    spec: RunSpec, info: TaskInfo, results: Path, *, task: Task | None = None, quiet: bool = False
+) -> RunResult:
+    """Run (or finish, or just read) one mode on one benchmark.
+
+    Args:
+        spec: the run.
+        info: the benchmark.
+        results: folder of all results.
+        task: the benchmark's task, where `require_data` has built it already.
+        quiet: no progress display.
 
     Raises:
         UsageError: a wrong task option, or no samples.
@@ -135,28 +154,48 @@ def run_task(spec: RunSpec, info: TaskInfo, results: Path, *, quiet: bool = Fals
     """
     if spec.epochs < 1 or (spec.limit is not None and spec.limit < 1):
         raise UsageError("nothing to run: limit and epochs must be at least 1")
-    task = make(info, **spec.task_options)
-    samples = min(len(task.dataset), spec.limit or len(task.dataset))
-    if not samples:
+    task = copy.copy(task or require_data([spec], [info])[info.name])
+    if not len(task.dataset):
         raise UsageError(f"task {info.name!r} has no samples with these options")
+    request = kept.Request.of(task, spec.limit, spec.epochs)
     engine = open_engine(spec.model, spec.engine)
     require(engine, spec.mode)
-    settings = spec.settings(info, engine.identity())
+    settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
-    kept = _finished_samples(folder / "logs")
+    logs = kept.logs_of(folder / "logs")
+    log = kept.whole(logs, request)
+    if log is None:
+        log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
+    return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
+
+
+def _compute(
+    spec: RunSpec,
+    task: Task,
+    request: kept.Request,
+    folder: Path,
+    engine: RunningEngine,
+    logs: list[EvalLog],
+    max_tokens: int,
+    quiet: bool,
+) -> EvalLog:
+    """Ask what is not answered yet."""
+    left = len(request) - kept.gather(logs, request)
     before = dataclasses.replace(engine.stats)
-    label = f"{spec.mode.name} on {info.name}"
-    with Progress(label, samples * spec.epochs - kept, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
+    label = f"{spec.mode.name} on {task.name}"
+    with Progress(label, left, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
         task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.mode.strategy)
-        log = _evaluate(spec, task, folder / "logs", settings["max_tokens"], engine)
-    _note_session(folder, before, engine)
+        log = _evaluate(spec, task, folder / "logs", max_tokens, engine)
+    note_session(folder, before, engine)
     if log.status != "success":
-        raise _failure(log, label)
-    return RunResult(folder, log, _write_summary(folder, settings, task, log, engine.record()))
+        raise _failure(log, request, label)
+    kept.tidy(kept.logs_of(folder / "logs"), log)
+    return log
 
 
 def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+    deciding = {key: value for key, value in settings.items() if key not in SIZE}
+    digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:10]
     folder = model_folder(results, spec.model) / spec.mode.name / f"{task}-{digest}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -164,22 +203,6 @@ def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -
     except OSError as error:
         raise EntminError(f"cannot write results under {folder}: {error}; free space or choose --results") from error
     return folder
-
-
-def _finished(log: EvalLog) -> int:
-    """Samples that will not be run again; those cut off in mid-answer are in the log too."""
-    return sum(sample.error is None and bool(sample.scores) for sample in log.samples or [])
-
-
-def _finished_samples(logs: Path) -> int:
-    """Samples an earlier run left in the newest log; 0 when there is none or it cannot be read."""
-    found = list_eval_logs(str(logs)) if logs.exists() else []
-    if not found:
-        return 0
-    try:
-        return _finished(read_eval_log(found[0]))
-    except (OSError, ValueError):
-        return 0
 
 
 def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine) -> EvalLog:
@@ -201,6 +224,7 @@ def _eval_set(
         model=engine.model(),
         retry_attempts=0,
         retry_immediate=False,
+        retry_cleanup=False,  # `kept.tidy` removes what a newer log has, and no sample besides
         display="none",
         limit=spec.limit,
         epochs=spec.epochs,
@@ -227,55 +251,8 @@ def _generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> G
     )
 
 
-def _failure(log: EvalLog, label: str) -> EntminError:
-    kept = _finished(log)
+def _failure(log: EvalLog, request: kept.Request, label: str) -> EntminError:
+    done = len(request.of_log(log))
     if log.status == "error" and log.error is not None:
-        return EntminError(f"{label} failed after {kept} samples: {log.error.message}; finished samples are kept")
-    return Interrupted(f"{label} was interrupted; {kept} finished samples are kept, and the same command goes on")
-
-
-def _note_session(folder: Path, before: EngineStats, engine: RunningEngine) -> None:
-    """Append what this session decoded and with what, so that both are known for a run that took several."""
-    after = engine.stats
-    if after.completed == before.completed:
-        return
-    row = {
-        "ended": time.time(),
-        "completed": after.completed - before.completed,
-        "prompt_tokens": after.prompt_tokens - before.prompt_tokens,
-        "generated_tokens": after.generated_tokens - before.generated_tokens,
-        "seconds": after.busy_seconds - before.busy_seconds,
-        "engine": engine.record(),
-        "notices": list(engine.notices),
-    }
-    with (folder / "sessions.jsonl").open("a") as sessions:
-        sessions.write(json.dumps(row) + "\n")
-
-
-def _write_summary(
-    folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, record: dict[str, Any]
-) -> dict[str, Any]:
-    sessions = folder / "sessions.jsonl"
-    rows = [json.loads(line) for line in sessions.read_text().splitlines()] if sessions.exists() else []
-    seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
-    engines = [row["engine"] for row in rows if "engine" in row] or [record]
-    summary = {
-        "settings": settings,
-        "engines": [engine for i, engine in enumerate(engines) if engine not in engines[:i]],
-        "dtype_used": record.get("dtype"),
-        "task": task.metadata,
-        "results": summarize_log(log),
-        "cost_per_answer": dataclasses.asdict(mean_cost(log.samples or [])),
-        "generated_tokens": sum(
-            sample.output.usage.output_tokens for sample in log.samples or [] if sample.output.usage
-        ),
-        "decoding_seconds": seconds,
-        "tokens_per_second": tokens / seconds if seconds else None,
-        "notices": [notice for row in rows for notice in row["notices"]],
-        "versions": versions(),
-        "hardware": hardware(),
-        "git_revision": git_revision(),
-        "log": Path(str(log.location)).name,
-    }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, default=str) + "\n")
-    return summary
+        return EntminError(f"{label} failed after {done} samples: {log.error.message}; finished samples are kept")
+    return Interrupted(f"{label} was interrupted; {done} finished samples are kept, and the same command goes on")

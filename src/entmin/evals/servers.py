@@ -19,8 +19,8 @@ import openai
 
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
+from entmin.evals.choice import EngineChoice
 from entmin.evals.clients import NO_KEY, explained, said
-from entmin.evals.engines import EngineChoice
 from entmin.mode import Mode, Sampling
 from entmin.strategies import Confidence
 
@@ -50,7 +50,7 @@ class Server:
 
 
 class Servers:
-    """One or several servers of one kind with one model, as `entmin.evals.engines` wants an engine."""
+    """One or several servers of one kind with one model, as `entmin.evals.choice` wants an engine."""
 
     def __init__(self, model: str, choice: EngineChoice, urls: tuple[str, ...], key: str | None) -> None:
         """Ask every server what it is.

@@ -25,6 +25,7 @@ from inspect_ai.util import collect
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError, UsageError
 from entmin.evals.cost import total
+from entmin.evals.seeded import seeded_generate
 from entmin.seeds import answer_seed
 from entmin.stats.estimates import elect, group_answers
 from entmin.strategies import BestOfN, Confidence, SelfConsistency, SelfRefinement, Strategy
@@ -129,8 +130,6 @@ def require_equivalence(task: str) -> None:
 
 def _asking(strategy: Strategy, answer: Answerer, inner: Solver | None) -> Solver:
     """The inner solver with `answer` in the place of its `generate`."""
-    from entmin.evals.solvers import seeded_generate
-
     put = inner or seeded_generate()
 
     async def ask(state: TaskState, *args: Any, **config: Any) -> TaskState:

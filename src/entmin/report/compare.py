@@ -14,7 +14,7 @@ from inspect_ai.log import EvalLog, EvalSample
 from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
-from entmin.stats.estimates import Estimate, avg_at_k
+from entmin.stats.estimates import Estimate, Runs, avg_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference
 
 
@@ -80,7 +80,7 @@ def _row(
     task: str,
     label: str,
     result: RunResult,
-    judged: Mapping[str, Sequence[bool | None]],
+    judged: Runs,
     difference: PairedDifference | None,
 ) -> Row:
     summary, log = result.summary, result.log

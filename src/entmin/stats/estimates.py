@@ -19,9 +19,10 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from entmin.stats import beta_binomial
+from entmin.stats.beta_binomial import INTERMEDIATE, NOTICE, interval
 
-Judged = Sequence[bool | None]
+Judged = Sequence[bool | float | None]
+"""Verdicts of a problem's samples: right, wrong, a number between for partly right, None for not judged."""
 Runs = Mapping[str, Judged]
 Equivalence = Callable[[str, str], bool | None]
 
@@ -55,7 +56,7 @@ class Answer:
 
     text: str | None
     """None: nothing was answered; it has no vote."""
-    correct: bool | None
+    correct: bool | float | None
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
@@ -89,21 +90,25 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 def _counts(judged: Judged) -> tuple[int, int]:
     """(samples judged, samples right)."""
-    return sum(verdict is not None for verdict in judged), sum(verdict is True for verdict in judged)
+    return sum(verdict is not None for verdict in judged), sum(verdict == 1 for verdict in judged)
 
 
 def avg_at_k(runs: Runs) -> Estimate:
     """The mean over problems of the share of right samples; with one sample each it is pass@1.
 
-    The interval is Wilson's for one sample per problem and `beta_binomial.interval` for several.
+    The interval is Wilson's for one sample per problem and `beta_binomial.interval` for several. Where some are partly
+    right, it is Student's t over problem means.
     """
+    if any(0 < verdict < 1 for judged in runs.values() for verdict in judged if verdict is not None):
+        known = ([verdict for verdict in judged if verdict is not None] for judged in runs.values())
+        return estimate([fmean(one) for one in known if one])
     counts = [(n, right) for n, right in map(_counts, runs.values()) if n]
     if all(n == 1 for n, _ in counts):
         return estimate([float(right) for _, right in counts])
     mean = fmean(right / n for n, right in counts)
-    low, high = beta_binomial.interval(counts)
+    low, high = interval(counts)
     between = sum(0 < right < n for n, right in counts)
-    notice = beta_binomial.NOTICE if between < beta_binomial.INTERMEDIATE else None
+    notice = NOTICE if between < INTERMEDIATE else None
     # With every sample right, or none, the middle of the posterior leaves out the end of the scale.
     low, high = 0.0 if mean == 0 else min(low, mean), 1.0 if mean == 1 else max(high, mean)
     return Estimate(mean, len(counts), low, high, "beta-binomial", notice)

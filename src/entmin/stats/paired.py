@@ -5,7 +5,8 @@ interval leaves out 0 exactly when p < 0.05. Both are for this comparison alone;
 p-values of a whole report.
 
 1. One judged sample per problem and run: exact McNemar, and the melded interval that belongs to it (melded.py).
-2. Several: the sign-flip test on the differences of problem means, and the interval that inverts it (sign_flip.py).
+2. Several, or partly right ones: the sign-flip test on the differences of problem means, and the interval that
+   inverts it (sign_flip.py).
 """
 
 from __future__ import annotations
@@ -68,11 +69,11 @@ def paired_difference(run: Runs, baseline: Runs, level: float = 0.95) -> PairedD
     pairs = [both for problem in run if (both := _judged_in_both(run[problem], baseline.get(problem, ())))]
     if not pairs:
         return NOTHING
-    changes = [(sum(bool(a) - bool(b) for a, b in both), len(both)) for both in pairs]
+    changes = [(sum(float(a) - float(b) for a, b in both), len(both)) for both in pairs]
     differences = [change / samples for change, samples in changes]
     n, mean = len(pairs), fmean(differences)
     gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
-    if all(samples == 1 for _, samples in changes):
+    if all(samples == 1 and abs(change) in (0, 1) for change, samples in changes):
         low, high = melded(gained, lost, n, level)
         return PairedDifference(mean, low, high, mcnemar(gained, lost), n, gained, lost, level, "mcnemar")
     units = lattice(changes)
@@ -81,7 +82,7 @@ def paired_difference(run: Runs, baseline: Runs, level: float = 0.95) -> PairedD
     return PairedDifference(mean, low, high, p_value, n, gained, lost, level, "sign-flip")
 
 
-def _judged_in_both(run: Judged, baseline: Judged) -> list[tuple[bool, bool]]:
+def _judged_in_both(run: Judged, baseline: Judged) -> list[tuple[float, float]]:
     return [(a, b) for a, b in zip(run, baseline, strict=False) if a is not None and b is not None]
 
 

@@ -22,14 +22,16 @@ _MOST_STEPS = 200_000
 """Steps that the sizes of all differences may come to: memory and time of the convolution."""
 
 
-def lattice(changes: Sequence[tuple[int, int]]) -> list[int]:
+def lattice(changes: Sequence[tuple[float, int]]) -> list[int]:
     """Differences as multiples of one step, from (right answers more than the baseline, samples) of each problem.
 
     The step is 1 / (least common multiple of the samples). Where that is too fine (many samples, of which different
-    numbers were judged), differences are rounded to a coarser step; the test of rounded differences is exact too,
-    because rounding treats both signs alike.
+    numbers were judged) or answers are partly right, differences are rounded; the test of rounded differences is exact
+    too, because rounding treats both signs alike.
     """
-    steps = min(math.lcm(*(samples for _, samples in changes)), max(64, _MOST_STEPS // len(changes)))
+    most = max(64, _MOST_STEPS // len(changes))
+    whole = all(change == int(change) for change, _ in changes)
+    steps = min(math.lcm(*(samples for _, samples in changes)), most) if whole else most
     return [round(change * steps / samples) for change, samples in changes]
 
 

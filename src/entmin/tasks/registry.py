@@ -7,12 +7,14 @@ A third party adds a benchmark through the entry-point group ``entmin.plugins``:
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from entmin.errors import UsageError
 from entmin.plugins import load_plugins
+from entmin.tasks import foreign
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -32,6 +34,8 @@ class TaskInfo:
 
     def load(self) -> Callable[..., Task]:
         """Import the factory (this imports Inspect)."""
+        if foreign.is_foreign(self.factory):
+            return foreign.load(self.factory)
         module, _, function = self.factory.partition(":")
         factory: Callable[..., Task] = getattr(importlib.import_module(module), function)
         return factory
@@ -63,12 +67,17 @@ def groups() -> dict[str, list[str]]:
 def resolve(names: str) -> list[TaskInfo]:
     """Expand a comma list of benchmark and group names, in order and without repeats.
 
+    Inspect tasks of others are named by file (``path/to/file.py@name``) or registry (``package/name``).
+
     Raises:
         UsageError: a name is unknown; the message lists the right ones.
     """
     known, by_group = tasks(), groups()
     chosen: dict[str, TaskInfo] = {}
     for name in (part.strip() for part in names.split(",")):
+        if foreign.is_foreign(name):
+            chosen[name] = TaskInfo(foreign.short(name), name, "an Inspect task")
+            continue
         members = [name] if name in known else by_group.get(name)
         if not members:
             raise UsageError(
@@ -86,8 +95,10 @@ def make(info: TaskInfo, **options: Any) -> Task:
         UsageError: an option the benchmark does not have, or one of the wrong type.
     """
     factory = info.load()
-    known = get_type_hints(factory)
-    known.pop("return", None)
+    hints = get_type_hints(factory)
+    known = {name: hints.get(name, Any) for name in inspect.signature(factory).parameters}
+    if "data_dir" not in known:
+        options.pop("data_dir", None)
     if "sandbox" not in known:
         # A list of tasks shares its options, and only some of them run programs.
         options.pop("sandbox", None)
@@ -101,6 +112,8 @@ def make(info: TaskInfo, **options: Any) -> Task:
 
 def _fits(value: Any, kind: Any) -> bool:
     members = get_args(kind) or (kind,)
+    if kind is Any:
+        return True
     if isinstance(value, bool):
         return bool in members
     return any(isinstance(value, m) for m in members if isinstance(m, type)) or (

@@ -1,0 +1,90 @@
+"""Anybody's Inspect task by its place: ``path/to/file.py@name``, or ``package/name`` as Inspect's registry has it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from entmin.errors import UsageError
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+
+Factory = Callable[..., "Task"]
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a name is of one of the two forms."""
+    return name.partition("@")[0].endswith(".py") or bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name))
+
+
+def short(name: str) -> str:
+    """A name for results and tables: ``file@name`` or ``package__name``."""
+    place, at, task = name.partition("@")
+    return Path(place).stem + at + task if place.endswith(".py") else name.replace("/", "__")
+
+
+def load(name: str) -> Factory:
+    """The function that makes the task. A file is run, as Inspect would run it.
+
+    Raises:
+        UsageError: there is no such file or task; the message lists those there are.
+    """
+    place, _, task = name.partition("@")
+    return _in_file(Path(place), task) if place.endswith(".py") else _installed(name)
+
+
+def _in_file(path: Path, wanted: str) -> Factory:
+    if not path.is_file():
+        raise UsageError(f"task {str(path)!r}: there is no such file")
+    spec = importlib.util.spec_from_file_location(f"entmin_task_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # a stranger's file
+        raise UsageError(f"task file {path} cannot be imported: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent.resolve()))
+    found: dict[str, Factory] = {
+        name: one for name, one in vars(module).items() if _is_task(one) and one.__module__ == spec.name
+    }
+    if not wanted and len(found) == 1:
+        return next(iter(found.values()))
+    if wanted not in found:
+        said = f"has no task {wanted!r}" if wanted else "has several tasks; say which"
+        raise UsageError(f"{path} {said}: {', '.join(f'{path}@{name}' for name in found) or 'it has no @task at all'}")
+    return found[wanted]
+
+
+def _is_task(one: object) -> bool:
+    from inspect_ai._util.registry import is_registry_object, registry_info
+
+    return callable(one) and is_registry_object(one) and registry_info(one).type == "task"
+
+
+def _installed(name: str) -> Factory:
+    from inspect_ai._util.entrypoints import ensure_entry_points
+    from inspect_ai._util.registry import registry_find, registry_lookup
+
+    ensure_entry_points(name.partition("/")[0])
+    found = registry_lookup("task", name)
+    if found is None:
+        package = name.partition("/")[0]
+        known = registry_find(lambda info: info.type == "task" and info.name.startswith(f"{package}/"))
+        there = ", ".join(sorted(registry_name(one) for one in known)) or f"no package {package!r} with Inspect tasks"
+        raise UsageError(f"unknown task {name!r}; installed: {there}")
+    return cast(Factory, found)
+
+
+def registry_name(one: object) -> str:
+    """The name of an object in Inspect's registry."""
+    from inspect_ai._util.registry import registry_info
+
+    return str(registry_info(one).name)
