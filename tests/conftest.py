@@ -1,8 +1,11 @@
-"""Shared fixtures: tiny models on disk, one torch thread, caches away from the user's."""
+"""Shared fixtures: tiny models on disk, one torch thread, no Hub."""
 
 from __future__ import annotations
 
 import os
+
+# Read at the first import. No test asks the Hub, and a failed try would be repeated for long.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import torch

@@ -91,7 +91,7 @@ def _interrupt(entmin, command, how):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_continues_where_it_stopped(entmin, entmin_here, tiny_llama, how):
-    for size in (60, 180, 540):  # a busy machine may look at the log only when a short run is over
+    for size in (30, 90, 270, 540):  # a busy machine may look at the log only when a short run is over
         command = ("eval", tiny_llama, "--limit", str(size), "--max-tokens", "100", "--dtype", "float32")
         command += ("--threads", "1", "--batch-size", "2", "--quiet")
         log_folder, code, errors = _interrupt(entmin, command, how)
