@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-os.environ["HF_HUB_OFFLINE"] = (
-    "1"  # read at the first import; no test asks the Hub, and a failed try is repeated for long
-)
+# Read at the first import. No test asks the Hub, and a failed try would be repeated for long.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import torch
