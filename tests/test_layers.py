@@ -71,7 +71,6 @@ MAY_IMPORT = {
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 """Which rooms a room may import from, anywhere in its text; `entmin` is the package's own file."""
 EXCEPTIONS = {
-    ("grading", "programs"): "the grading process finds programs in texts too, since it alone has a clock",
     ("tasks", "evals"): "a benchmark names its scorer; to go when a task names a judge and the run makes the scorer",
     ("programs", "tasks"): "where data lies is read through tasks.data and tasks.columns; to go with tasks.columns",
     ("programs", "evals"): "the solver of SciCode counts its cost; to go when the solver moves to evals",
