@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import entmin.grading as grading
-from entmin.grading import Gold, gold_for
-from entmin.grading.odd_golds import odd_golds
+from entmin.grading import Gold
 from entmin.grading.rewrites import named_corruptions, named_rewritings
+from entmin.tasks.answers import gold_for
+from entmin.tasks.registry import benchmark
 
 SETS = {
     "math500": ["math500/test.jsonl"],
@@ -60,7 +61,7 @@ def golds(task: str, data: Path | None, every: int) -> Iterator[tuple[str, Gold]
 
 
 def identifier_of(row: dict[str, Any], number: int) -> str:
-    """The id under which `entmin.grading.odd_golds` lists a record."""
+    """The id under which a benchmark lists a record."""
     if "language" in row:
         return f"{row['language'].lower()}/{row['index']}"
     return str(row.get("idx", row.get("id", number)))
@@ -95,7 +96,7 @@ def show(task: str, data: Path | None, options: argparse.Namespace) -> None:
         if a.correct != b.correct:
             different[category.replace("element: ", ""), a.correct, b.correct] += 1
         if a.correct is not expected and options.verbose:
-            odd = odd_golds(task).get(identifier, "not listed as odd")
+            odd = benchmark(task).odd.get(identifier, "not listed as odd")
             print(f"  {task} {identifier} {category} [{a.reason}] {gold.answers} {text[-80:]!r}: {odd}")
     print(f"\n{task}: {count} golds, {len(rows)} answers; left out {dict(skipped)}")
     for name, table in (("entmin", ours), ("paper", theirs)):

@@ -1,7 +1,7 @@
 """Third-party extensions: the one entry-point group ``entmin.plugins``.
 
-Each entry point names a module. Importing it calls `entmin.methods.register_method`,
-`entmin.tasks.registry.register_task` or `entmin.train.rewards.register_reward`.
+Each entry point names a module. Importing it calls `entmin.methods.register_method` or
+`entmin.train.rewards.register_reward`, and every `Benchmark` in it is a task (`entmin.tasks.registry`).
 
 A plugin that cannot be imported is reported as its author's fault and left out; the rest of entmin works.
 """
@@ -12,18 +12,25 @@ import sys
 import traceback
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from entmin.errors import first_line
 
 
 @cache
-def load_plugins() -> None:
-    """Import every installed plugin, once; a warning on standard error names each one that fails."""
+def load_plugins() -> tuple[Any, ...]:
+    """Import every installed plugin, once; a warning on standard error names each one that fails.
+
+    Returns:
+        What the entry points of the others name: modules, as a rule.
+    """
+    found = []
     for plugin in entry_points(group="entmin.plugins"):
         try:
-            plugin.load()
+            found.append(plugin.load())
         except (Exception, SystemExit) as error:
             print(f"warning: {_title(plugin)} could not be loaded and is left out: {_cause(error)}", file=sys.stderr)
+    return tuple(found)
 
 
 def _title(plugin: EntryPoint) -> str:

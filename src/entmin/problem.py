@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+GROUPS = ("level", "subject", "year", "language", "domain")
+"""Sample metadata that results are broken down by, where a benchmark has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

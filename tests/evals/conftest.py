@@ -9,8 +9,8 @@ import pytest
 from inspect_ai.model import Model, ModelOutput, ModelUsage, get_model
 
 import entmin.grading
-from entmin.grading.gold import Gold
-from entmin.tasks.sources import SOURCES, Contents
+from entmin.tasks import answers, registry
+from entmin.tasks.data import Contents
 from entmin.verdict import Verdict
 
 AOPS = "https://artofproblemsolving.com/wiki/index.php/"
@@ -174,15 +174,20 @@ def no_mirror_of_the_environment(monkeypatch):
     monkeypatch.delenv("ENTMIN_DATA", raising=False)
 
 
+def accept(monkeypatch, name, *accepted):
+    """Let every part of a data set hold what is said, and nothing else."""
+    known = registry.benchmark(name)
+    parts = tuple(replace(part, accepted=accepted) for part in known.source.parts)
+    monkeypatch.setitem(registry._found(), name, replace(known, source=replace(known.source, parts=parts)))
+
+
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A mirror folder with a few rows of every data set, which the sources then expect."""
     for name, records in HUB_RECORDS.items():
-        source = SOURCES[name]
-        write_jsonl(tmp_path / source.folder / "test.jsonl", records)
-        parts = tuple(replace(part, accepted=(Contents(len(records)),)) for part in source.parts)
-        monkeypatch.setitem(SOURCES, name, replace(source, parts=parts))
-    physics = SOURCES["ugphysics"]
+        write_jsonl(tmp_path / registry.benchmark(name).source.folder / "test.jsonl", records)
+        accept(monkeypatch, name, Contents(len(records)))
+    physics = registry.benchmark("ugphysics").source
     for part in physics.parts:
         subject, language = part.name.split("/")
         changed = {"subject": subject}
@@ -194,31 +199,23 @@ def mirror(tmp_path, monkeypatch):
         number = physics.parts.index(part) // 2
         records = [record | {"index": 10 * number + i} for i, record in enumerate(records)]
         write_jsonl(tmp_path / "ugphysics" / subject / f"{language}.jsonl", records)
-    parts = tuple(replace(part, accepted=(Contents(2),)) for part in physics.parts)
-    monkeypatch.setitem(SOURCES, "ugphysics", replace(physics, parts=parts))
+    accept(monkeypatch, "ugphysics", Contents(2))
     return tmp_path
-
-
-def _toy_gold(task, raw):
-    if isinstance(raw, dict):
-        raw = raw.get("answers") or raw["final_answer"][0]
-    return Gold("math", (raw.removeprefix("\\boxed{").removesuffix("}"),))
 
 
 def _toy_grade(task, prediction, gold, *, grader="entmin"):
     _, mark, tail = prediction.rpartition("\\boxed{")
     answer = tail.rpartition("}")[0].strip() if mark else None
-    reason = "no-answer" if answer is None else "match" if answer == gold.answers[0] else "wrong"
+    reason = "no-answer" if answer is None else "match" if answer == ", ".join(gold.answers) else "wrong"
     return Verdict(reason == "match", answer, reason, "toy", "0")
 
 
 @pytest.fixture
 def toy_grader(monkeypatch):
     """Exact match on the last box, so that these tests say nothing about the grader."""
+    monkeypatch.setattr(answers, "equivalent", lambda task, a, b: a == b)
     for name, function in {
-        "gold_for": _toy_gold,
         "grade": _toy_grade,
-        "equivalent": lambda task, a, b: a == b,
         "grade_many": lambda rows, **options: (_toy_grade(*row) for row in rows),
     }.items():
         monkeypatch.setattr(entmin.grading, name, function, raising=False)

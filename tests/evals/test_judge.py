@@ -8,8 +8,9 @@ from inspect_ai import score as inspect_score
 from inspect_ai.model import get_model
 
 from entmin.evals.metrics import summarize_log
-from entmin.evals.scorers.judge import ugphysics_judge
-from entmin.tasks.registry import make, tasks
+from entmin.tasks.on_inspect.judge import ugphysics_judge
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import tasks
 
 pytestmark = pytest.mark.usefixtures("toy_grader")
 

@@ -13,7 +13,6 @@ from scipy.stats import binomtest
 
 from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
-from entmin.evals.scorers.graded import graded
 from entmin.grading.gold import Gold
 from entmin.stats.estimates import (
     Answer,
@@ -26,6 +25,7 @@ from entmin.stats.estimates import (
     vote,
     wilson,
 )
+from entmin.tasks.on_inspect.graded import graded
 
 
 def same(a, b):

@@ -2,9 +2,10 @@
 
 import pytest
 
-import entmin.grading as grading
+import entmin.tasks.answers as grading
 from entmin.errors import UsageError
-from entmin.grading import Gold, gold_for
+from entmin.grading import Gold
+from entmin.tasks.answers import gold_for
 
 
 @pytest.mark.parametrize(("task", "raw", "gold"), [

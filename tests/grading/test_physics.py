@@ -3,8 +3,8 @@
 import pytest
 
 from entmin.grading.gold import Gold
-from entmin.grading.golds import gold_for
 from entmin.grading.physics import grade
+from entmin.tasks.answers import gold_for
 
 
 def verdict(answer, golds, types=(), units=()):

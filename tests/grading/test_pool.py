@@ -17,6 +17,7 @@ import entmin.grading as grading
 from entmin.errors import EntminError
 from entmin.grading import Gold, pool
 from entmin.grading.child import CPU_SECONDS
+from entmin.tasks import answers
 
 SLOW_INTEGRAL = r"\int_0^{10^{9}} \sin(x^{x^{x}}) dx"
 
@@ -80,9 +81,9 @@ HOSTILE = {
 def test_hostile_answers_are_wrong_quickly_and_leave_nothing(name, grader, tmp_path):
     answer, gold = HOSTILE[name]
     answer = answer.replace("TRACE", str(trace(tmp_path)))
-    grading.grade("math500", r"\boxed{1}", "1")
+    answers.grade("math500", r"\boxed{1}", "1")
     before = processor_seconds()
-    verdict = grading.grade("math500", rf"The final answer is \boxed{{{answer}}}.", gold, grader=grader)
+    verdict = answers.grade("math500", rf"The final answer is \boxed{{{answer}}}.", gold, grader=grader)
     assert processor_seconds() - before < 5
     assert verdict.correct is not True
     assert not trace(tmp_path).exists()
@@ -92,29 +93,29 @@ def test_hostile_answers_are_wrong_quickly_and_leave_nothing(name, grader, tmp_p
 def test_other_kinds_survive_the_same(task, tmp_path):
     for answer, _ in HOSTILE.values():
         prediction = rf"The final answer is \boxed{{{answer.replace('TRACE', str(trace(tmp_path)))}}}."
-        assert grading.grade(task, prediction, "B" if task == "gpqa_diamond" else "7.5").correct is not True
+        assert answers.grade(task, prediction, "B" if task == "gpqa_diamond" else "7.5").correct is not True
     assert not trace(tmp_path).exists()
 
 
 def test_large_integers_are_compared_exactly():
-    assert grading.grade("math500", rf"\boxed{{{'9' * 5000}}}", "9" * 5000).correct is True
+    assert answers.grade("math500", rf"\boxed{{{'9' * 5000}}}", "9" * 5000).correct is True
 
 
 def test_a_hang_is_a_timeout_not_a_wrong_answer_and_costs_one_worker():
-    grading.grade("math500", r"\boxed{1}", "1")
+    answers.grade("math500", r"\boxed{1}", "1")
     before, alive = processor_seconds(), set(pool.shared().pids())
-    verdict = grading.grade("math500", rf"\boxed{{{SLOW_INTEGRAL}}}", "5")
+    verdict = answers.grade("math500", rf"\boxed{{{SLOW_INTEGRAL}}}", "5")
     assert (verdict.correct, verdict.reason) == (None, "timeout")
     assert processor_seconds() - before < CPU_SECONDS + 1
     assert len(alive - set(pool.shared().pids())) == 1
-    assert grading.grade("math500", r"\boxed{5}", "5").correct is True
+    assert answers.grade("math500", r"\boxed{5}", "5").correct is True
 
 
 def test_a_worker_killed_while_idle_is_replaced():
-    assert grading.grade("math500", r"\boxed{5}", "5").correct is True
+    assert answers.grade("math500", r"\boxed{5}", "5").correct is True
     for pid in pool.shared().pids():
         os.kill(pid, signal.SIGKILL)
-    assert grading.grade("math500", r"\boxed{5}", "5").correct is True
+    assert answers.grade("math500", r"\boxed{5}", "5").correct is True
 
 
 def test_a_broken_installation_is_an_error_not_a_row_of_errors(monkeypatch):
@@ -187,7 +188,7 @@ def test_a_confined_process_can_do_nothing(tmp_path):
 
 def test_workers_end_with_their_parent():
     code = (
-        "import entmin.grading as g\nfrom entmin.grading import pool\nimport os, sys\n"
+        "import entmin.tasks.answers as g\nfrom entmin.grading import pool\nimport os, sys\n"
         "g.grade('math500', '\\\\boxed{1}', '1')\nprint(pool.shared().pids()[0], flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run(
@@ -232,7 +233,7 @@ def test_many_rows_come_in_order_and_are_read_as_needed():
 def test_threads_share_the_pool():
     results: list[bool | None] = []
     threads = [
-        threading.Thread(target=lambda i=i: results.append(grading.grade("math500", rf"\boxed{{{i}}}", str(i)).correct))
+        threading.Thread(target=lambda i=i: results.append(answers.grade("math500", rf"\boxed{{{i}}}", str(i)).correct))
         for i in range(8)
     ]
     for thread in threads:

@@ -7,9 +7,7 @@ import pytest
 from entmin.errors import UsageError
 from entmin.programs.checks import check_programs
 from entmin.programs.judge import Rules, judge
-from entmin.programs.judges import judge_any
-from entmin.programs.prompts import PROFILES, turns
-from entmin.programs.rows import ROWS
+from entmin.tasks.registry import benchmark, judging_of
 
 HUMANEVAL = {
     "task_id": "HumanEval/0",
@@ -42,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def verdict(task, record, completion, **rules):
-    return judge(ROWS[task](record, 0), completion, Rules(task, cpu_seconds=2, **rules)).verdict.reason
+    return judge(benchmark(task).problem(record, 0), completion, Rules(task, cpu_seconds=2, **rules)).verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -102,10 +100,10 @@ def test_leetcode_gives_the_classes_of_its_skeleton():
 
 
 def test_the_check_finds_every_broken_program():
-    report = check_programs(Rules("humaneval"), [ROWS["humaneval"](HUMANEVAL, 0)], {}, 2)
+    report = check_programs(Rules("humaneval"), [benchmark("humaneval").problem(HUMANEVAL, 0)], {}, 2)
     assert report.failures == [] and sum(report.cases.values()) == 8
     own = {"contest-1-place": "class Solution:\n    def place(self, xs, x):\n        return bisect.bisect(xs, x)\n"}
-    rows = [ROWS["leetcode"](record, 0) for record in (LEETCODE, LINKED)]
+    rows = [benchmark("leetcode").problem(record, 0) for record in (LEETCODE, LINKED)]
     report = check_programs(Rules("leetcode"), rows, own, 2)
     assert report.failures == [] and report.without == 1
     wrong = {"contest-1-place": "class Solution:\n    def place(self, xs, x):\n        return 0\n"}
@@ -122,32 +120,33 @@ def test_rules_are_checked():
 
 
 def test_prompts_of_the_paper():
-    row = ROWS["humaneval"](HUMANEVAL, 0)
-    [system, user] = turns("paper", "humaneval", row)
+    row = benchmark("humaneval").problem(HUMANEVAL, 0)
+    [system, user] = benchmark("humaneval").profile("paper").turns(row)
     assert system == ("system", "Please reason step by step, and put your final answer within \\\\boxed{}.\n")
     assert "Write a Python function `half(x: int) -> int` to solve" in user[1]
     assert user[1].endswith("```python\nYour code\n```\nat the end.")
-    [system, user] = turns("paper", "leetcode", ROWS["leetcode"](LEETCODE, 0))
+    [system, user] = benchmark("leetcode").profile("paper").turns(benchmark("leetcode").problem(LEETCODE, 0))
     assert (
         system[1].startswith("\nWhen tackling")
         and "[PIVOT]" in system[1]
         and user[1].startswith(LEETCODE["prompt_sft"])
     )
-    [_, user] = turns("paper", "mbpp", ROWS["mbpp"](MBPP, 0))
+    [_, user] = benchmark("mbpp").profile("paper").turns(benchmark("mbpp").problem(MBPP, 0))
     assert "`area(r)`" in user[1] and ">>> assert math.isclose(area(1), math.pi)\n\n Let's coding" in user[1]
 
 
 def test_prompts_of_clean_are_one_user_turn():
     for task, record in (("humaneval", HUMANEVAL), ("mbpp", MBPP), ("leetcode", LEETCODE)):
-        [(role, text)] = turns("clean", task, ROWS[task](record, 0))
+        [(role, text)] = benchmark(task).profile("clean").turns(benchmark(task).problem(record, 0))
         assert role == "user" and "{" not in text.replace("{ ", "")
-    assert {name: profile.version for name, profile in PROFILES.items()} == {"paper": 1, "clean": 1}
 
 
 @pytest.mark.parametrize(
     "code", ["def half(x):\n    return '\ud800'", "\ud800", "def half(x):\n    return x // 2  # \udfff"]
 )
 def test_half_of_a_surrogate_pair_loses_nothing(code):
-    judged = judge_any(ROWS["humaneval"](HUMANEVAL, 0), f"```python\n{code}\n```", Rules("humaneval", cpu_seconds=2))
+    known = benchmark("humaneval")
+    rules, answer = Rules("humaneval", cpu_seconds=2), f"```python\n{code}\n```"
+    judged = judging_of(known)(known.problem(HUMANEVAL, 0), answer, rules)
     assert judged.verdict.correct is False
     json.dumps(judged.to_dict(), ensure_ascii=False).encode()

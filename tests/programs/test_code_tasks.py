@@ -4,30 +4,27 @@ import json
 
 import pytest
 from inspect_ai import eval as run_inspect
+from tests.evals.conftest import accept
 from tests.programs.test_code_programs import HUMANEVAL, LEETCODE, LINKED, MBPP
 
 from entmin.errors import EntminError
 from entmin.evals.metrics import summarize_log
-from entmin.programs import problems as loading
-from entmin.programs.sources import CODE_SOURCES
 from entmin.sandbox import sandbox as opening
-from entmin.tasks.registry import groups, make, tasks
-from entmin.tasks.sources import Contents
+from entmin.tasks import registry
+from entmin.tasks.data import Contents
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import groups, tasks
 
 RECORDS = {"humaneval": [HUMANEVAL], "mbpp": [MBPP], "leetcode": [LEETCODE, LINKED]}
 
 
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
-    from dataclasses import replace
-
     for name, records in RECORDS.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "test.jsonl").write_text("\n".join(json.dumps(record) for record in records))
-        source = CODE_SOURCES[name]
-        parts = tuple(replace(part, accepted=(Contents(len(records)),)) for part in source.parts)
-        monkeypatch.setitem(CODE_SOURCES, name, replace(source, parts=parts))
-    loading._problems.cache_clear()
+        accept(monkeypatch, name, Contents(len(records)))
+    registry._problems.cache_clear()
     return tmp_path
 
 

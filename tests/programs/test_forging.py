@@ -3,13 +3,13 @@
 import json
 
 import pytest
+from entmin.programs.rows import ROWS
 from tests.programs.test_code_programs import HUMANEVAL, LEETCODE, MBPP
 from tests.programs.test_scicode import PROBLEM, STEPS
 
 from entmin.programs.contest import judge_tests
 from entmin.programs.judge import Rules, judge
 from entmin.programs.livecodebench import Test
-from entmin.programs.rows import ROWS
 from entmin.programs.steps import join_steps, judge_scicode
 
 pytestmark = pytest.mark.usefixtures("sandbox")

@@ -12,9 +12,10 @@ from entmin.errors import EntminError, UsageError
 from entmin.programs import livecodebench
 from entmin.programs.contest import judge_livecodebench, same_output
 from entmin.programs.judge import Rules
-from entmin.programs.livecodebench import load_release, private_tests
-from entmin.programs.prompts import turns
-from entmin.tasks.registry import make, tasks
+from entmin.programs.livecodebench import private_tests
+from entmin.tasks.livecodebench import LIVECODEBENCH
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import tasks
 
 
 def packed(tests) -> str:
@@ -44,6 +45,15 @@ def record(name, date, *, functional=False, private=None, platform="atcoder", di
         "private_test_cases": packed(hidden) if private is None else private,
         "metadata": json.dumps({"func_name": "add"} if functional else {}),
     }
+
+
+def load_release(folder, release="release_v2", **window):
+    found = LIVECODEBENCH.load(folder, release=release, **window)
+    return found.problems, found.record
+
+
+def turns(prompt, problem):
+    return LIVECODEBENCH.profile(prompt).turns(problem)
 
 
 @pytest.fixture
@@ -181,8 +191,8 @@ def test_the_task_carries_release_window_and_groups(release):
 
 def test_prompts(release):
     rows, _ = load_release(str(release))
-    [(_, system), (_, user)] = turns("paper", "livecodebench", rows[1])
+    [(_, system), (_, user)] = turns("paper", rows[1])
     assert system.startswith("\\nWhen tackling") and "\n" not in system
     assert user.startswith("### Question:\nAdd them.\n\n### Format: You will use the following starter code")
-    [(_, text)] = turns("clean", "livecodebench", rows[0])
+    [(_, text)] = turns("clean", rows[0])
     assert "standard input" in text

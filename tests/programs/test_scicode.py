@@ -9,11 +9,13 @@ from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.solvers import solver_for
 from entmin.programs.judge import Rules
-from entmin.programs.rows import ROWS
-from entmin.programs.scicode import load_scicode, recording, supplied, targets_for
+from entmin.programs.scicode import recording, supplied, targets_for
 from entmin.programs.steps import join_steps, judge_scicode, split_steps
-from entmin.programs.stepwise import step_turns
-from entmin.tasks.registry import make, tasks
+from entmin.tasks.benchmark import Benchmark
+from entmin.tasks.data import Loaded
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import tasks
+from entmin.tasks.scicode import SCICODE, problem, step_turns
 
 pytest.importorskip("h5py", reason="SciCode needs the extra: pip install 'entmin[code]'")
 
@@ -54,7 +56,7 @@ PROBLEM = {
 @pytest.fixture
 def row(tmp_path, monkeypatch):
     monkeypatch.setenv("ENTMIN_CACHE", str(tmp_path))
-    found = ROWS["scicode"](PROBLEM, 0)
+    found = problem(PROBLEM, 0)
     found.gold["targets"] = "reference"
     return found
 
@@ -143,7 +145,7 @@ def test_the_three_supplied_steps():
     assert sorted(supplied()) == ["13.6", "62.1", "76.3"]
     assert "class Maxwell" in supplied()["13.6"] and "class EnlargedBlock" in supplied()["62.1"]
     steps = [dict(STEPS[0], step_number="13.6", test_cases=[]), dict(STEPS[1], step_number="13.7")]
-    row = ROWS["scicode"](PROBLEM | {"problem_id": "13", "sub_steps": steps}, 0)
+    row = problem(PROBLEM | {"problem_id": "13", "sub_steps": steps}, 0)
     codes = split_steps(row, "```python\ndef total(x): pass\n```")
     assert codes == {"13.6": supplied()["13.6"], "13.7": "def total(x): pass"}
 
@@ -161,7 +163,7 @@ def test_prompts_feed_back_earlier_steps(row):
 
 def test_a_copy_without_backgrounds_says_so():
     steps = [{key: value for key, value in step.items() if key != "step_background"} for step in STEPS]
-    row = ROWS["scicode"](PROBLEM | {"sub_steps": steps}, 0)
+    row = problem(PROBLEM | {"sub_steps": steps}, 0)
     with pytest.raises(UsageError, match="background=false"):
         step_turns(row, "1.1", {}, "paper", True)
 
@@ -169,19 +171,19 @@ def test_a_copy_without_backgrounds_says_so():
 def test_targets_that_are_not_the_published_ones_are_refused(tmp_path, monkeypatch):
     fake = tmp_path / "test_data.h5"
     fake.write_bytes(b"x")
-    monkeypatch.setattr("entmin.programs.scicode._loaded", lambda *_: ([], {}))
+    monkeypatch.setattr(Benchmark, "parts", lambda *_: Loaded((), {}))
     with pytest.raises(EntminError, match="checksum"):
-        load_scicode(None, "test", str(fake))
+        SCICODE.load(str(tmp_path), targets=str(fake))
     with pytest.raises(EntminError, match="no file of targets"):
-        load_scicode(None, "test", str(tmp_path / "none.h5"))
+        SCICODE.load(str(tmp_path), targets=str(tmp_path / "none.h5"))
     with pytest.raises(UsageError, match="unknown split"):
-        load_scicode(None, "train")
+        SCICODE.load(None, split="train")
 
 
 @pytest.mark.usefixtures("sandbox")
 def test_the_task_asks_every_step_and_reports_both_rates(dev, mock_model, tmp_path):
     task = make(tasks()["scicode"], split="dev", data_dir=str(dev))
-    assert task.metadata["solver"] == "own" and task.metadata["split"] == "dev"
+    assert task.metadata["solver"] == "entmin.evals.stepwise:stepwise" and task.metadata["split"] == "dev"
     seen = []
     task.solver = solver_for(task, 7, seen.append)
     blocks = [f"```python\n{step['ground_truth_code']}\n```" for step in STEPS]

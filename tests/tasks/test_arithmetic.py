@@ -3,7 +3,8 @@ import pytest
 from entmin.errors import UsageError
 from entmin.grading import integer
 from entmin.grading.gold import Gold
-from entmin.tasks.arithmetic import arithmetic, make_problems
+from entmin.tasks.arithmetic import ARITHMETIC, make_problems
+from entmin.tasks.on_inspect.task import make
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_problems_are_seeded_right_and_a_prefix_of_a_larger_set():
 
 
 def test_the_trivial_baseline_is_the_share_of_the_commonest_answer():
-    task = arithmetic(size=100)
+    task = make(ARITHMETIC, size=100)
     answers = [sample.target for sample in task.dataset]
     trivial = task.metadata["trivial"]
     assert trivial["share"] == max(answers.count(a) for a in answers) / 100
@@ -52,8 +53,8 @@ def test_the_trivial_baseline_is_the_share_of_the_commonest_answer():
 
 def test_wrong_options_name_the_right_ones():
     with pytest.raises(UsageError, match="clean"):
-        arithmetic(prompt="fancy")
+        make(ARITHMETIC, prompt="fancy")
     with pytest.raises(UsageError, match="chain_sum"):
-        arithmetic(kind="calculus")
+        make(ARITHMETIC, kind="calculus")
     with pytest.raises(UsageError, match="size"):
-        arithmetic(size=0)
+        make(ARITHMETIC, size=0)

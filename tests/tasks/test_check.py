@@ -3,6 +3,7 @@
 import json
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -11,23 +12,23 @@ import entmin.grading
 from entmin.cli.check import check as command
 from entmin.errors import EntminError, UsageError
 from entmin.grading.gold import Gold
+from entmin.tasks import registry
 from entmin.tasks.checks import check, written
 from entmin.verdict import Verdict
 
 
 @pytest.fixture
 def toy_rewrites(toy_grader, monkeypatch):
-    """One rewriting and one corruption of each gold, and a list of odd golds that the test may fill."""
+    """One rewriting and one corruption of each gold."""
     rewrites = types.ModuleType("entmin.grading.rewrites")
     rewrites.named_rewritings = lambda gold: [("said", f"Clearly \\boxed{{{gold.answers[0]}}}")]
     rewrites.named_corruptions = lambda gold: ([("tenfold", f"Clearly \\boxed{{{gold.answers[0]}0}}")], [])
-    odd = types.ModuleType("entmin.grading.odd_golds")
-    odd.listed = {}
-    odd.odd_golds = lambda task: {name: why for (listed, name), why in odd.listed.items() if listed == task}
-    for module in (rewrites, odd):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(entmin.grading, module.__name__.rpartition(".")[2], module, raising=False)
-    return odd
+    monkeypatch.setitem(sys.modules, rewrites.__name__, rewrites)
+    monkeypatch.setattr(entmin.grading, "rewrites", rewrites, raising=False)
+
+
+def list_as_odd(monkeypatch, name, odd):
+    monkeypatch.setitem(registry._found(), name, replace(registry.benchmark(name), odd=odd))
 
 
 def no_odd(name):
@@ -58,7 +59,7 @@ def test_a_failure_is_printed_and_exits_with_1_unless_it_is_listed(toy_rewrites,
     result = run("gsm8k", "--data-dir", str(mirror))
     assert result.exit_code == 1
     assert "FAIL 0 rewriting (slip): expected right, got wrong (wrong); gold '1400'" in result.output
-    toy_rewrites.listed["gsm8k", "0"] = "the data set is wrong"
+    list_as_odd(monkeypatch, "gsm8k", {"0": "the data set is wrong"})
     result = run("gsm8k", "--data-dir", str(mirror), "--json")
     assert result.exit_code == 0
     [report] = json.loads(result.output)["reports"]
@@ -93,7 +94,7 @@ def test_physics_problems_are_listed_by_language_and_number(toy_rewrites, mirror
     monkeypatch.setattr(sys.modules["entmin.grading.rewrites"], "named_rewritings", lambda gold: [("slip", "?")])
     arguments = ("ugphysics", "--data-dir", str(mirror), "-T", "subjects=AtomicPhysics", "-T", "language=all")
     assert run(*arguments).exit_code == 1
-    toy_rewrites.listed.update({("ugphysics", f"{language}/{i}"): "odd" for language in ("en", "zh") for i in (0, 1)})
+    list_as_odd(monkeypatch, "ugphysics", {f"{language}/{i}": "odd" for language in ("en", "zh") for i in (0, 1)})
     result = run(*arguments)
     assert result.exit_code == 0
     assert "listed as odd 4, failing 0" in result.output

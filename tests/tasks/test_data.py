@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.evals.conftest import accept as expect
 
 from entmin.errors import EntminError, UsageError
-from entmin.tasks.columns import answer_types, last_box, plain_integer, row_of
-from entmin.tasks.data import content_hash, load
-from entmin.tasks.sources import SOURCES, Contents
+from entmin.tasks import registry
+from entmin.tasks.data import Contents, content_hash, problem_of
+from entmin.tasks.records import last_box, plain_integer
+from entmin.tasks.ugphysics import answer_types
 
 
 def write(path: Path, records: list) -> None:
@@ -17,14 +19,17 @@ def write(path: Path, records: list) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-def expect(monkeypatch, name, *accepted):
-    source = SOURCES[name]
-    parts = tuple(replace(part, accepted=accepted) for part in source.parts)
-    monkeypatch.setitem(SOURCES, name, replace(source, parts=parts))
+def load(name, data_dir=None, parts=None):
+    known = registry.benchmark(name)
+    return known.parts(data_dir, parts) if known.source else known.load(data_dir)
+
+
+def row_of(name, record, number):
+    return problem_of(name, registry.benchmark(name).problem, record, number)
 
 
 def test_contest_problems_are_named_by_their_url_since_ids_restart(mirror):
-    rows = load("amc", str(mirror)).rows
+    rows = load("amc", str(mirror)).problems
     assert [(row.id, row.gold, row.year, row.subject) for row in rows] == [
         ("2022-12A-1", "142", "2022", "AMC 12A"),
         ("2022-12B-2", "-4", "2022", "AMC 12B"),
@@ -33,12 +38,12 @@ def test_contest_problems_are_named_by_their_url_since_ids_restart(mirror):
 
 
 def test_leading_zeros_and_years_of_aime(mirror):
-    rows = load("aime", str(mirror)).rows
+    rows = load("aime", str(mirror)).problems
     assert [(row.id, row.gold, row.year) for row in rows] == [("2022-I-3", "33", "2022"), ("2024-II-15", "116", "2024")]
 
 
 def test_a_degree_sign_in_aime25_is_no_part_of_the_integer(mirror):
-    row = load("aime25", str(mirror)).rows[17]
+    row = load("aime25", str(mirror)).problems[17]
     assert (row.id, row.gold) == ("2025-II-3", "336")
 
 
@@ -49,7 +54,7 @@ def test_aime25_in_the_two_files_of_its_contests(mirror):
     one.unlink()
     for name, half in (("aime2025-I.jsonl", records[:15]), ("aime2025-II.jsonl", records[15:])):
         write(one.with_name(name), [{"question": r["problem"], "answer": r["answer"]} for r in half])
-    assert load("aime25", str(mirror)).sha256 == whole.sha256
+    assert load("aime25", str(mirror)).record["sha256"] == whole.record["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_minerva_answers_come_from_the_column_or_the_last_box():
 
 
 def test_the_context_of_an_olympiad_problem_is_part_of_the_question(mirror):
-    first, second = load("olympiadbench", str(mirror)).rows
+    first, second = load("olympiadbench", str(mirror)).problems
     assert first.question == "Which $x$?"
     assert second.question == "Let $AB = 1$.\n\nHow long is it?"
     assert second.gold == {
@@ -101,21 +106,21 @@ def test_the_context_of_an_olympiad_problem_is_part_of_the_question(mirror):
 
 
 def test_gsm8k_gold_stands_after_the_mark_without_commas(mirror):
-    assert load("gsm8k", str(mirror)).rows[0].gold == "1400"
+    assert load("gsm8k", str(mirror)).problems[0].gold == "1400"
 
 
 def test_letters_go_by_position_where_labels_are_digits(mirror):
-    assert [row.gold for row in load("arc_challenge", str(mirror)).rows] == ["C", "C"]
+    assert [row.gold for row in load("arc_challenge", str(mirror)).problems] == ["C", "C"]
 
 
 def test_mmlu_pro_has_up_to_ten_options(mirror):
-    first, second = load("mmlu_pro", str(mirror)).rows
+    first, second = load("mmlu_pro", str(mirror)).problems
     assert (len(first.options), first.gold, first.subject) == (10, "I", "law")
     assert (len(second.options), second.gold) == (3, "C")
 
 
 def test_gpqa_texts_are_stripped(mirror):
-    row = load("gpqa_diamond", str(mirror)).rows[0]
+    row = load("gpqa_diamond", str(mirror)).problems[0]
     assert (row.question, row.options[0], row.gold, row.subject) == ("Which one?", "right", "A", "Physics")
 
 
@@ -136,7 +141,7 @@ def test_declared_types_are_read_out_of_dirty_columns(dirty, codes):
 
 
 def test_a_physics_row_keeps_what_its_record_declares(mirror):
-    one, two = load("ugphysics", str(mirror), ["Solid-StatePhysics/zh"]).rows
+    one, two = load("ugphysics", str(mirror), ["Solid-StatePhysics/zh"]).problems
     assert one.gold["answers"] == "\\boxed{4.88 \\times 10^{23}}"
     assert (two.gold["answer_type"], two.extra["answer_types"], two.extra["multiple"]) == ("EX, EX", ["EX", "EX"], True)
     assert one.extra["language"] == "zh"
@@ -144,7 +149,7 @@ def test_a_physics_row_keeps_what_its_record_declares(mirror):
 
 def test_the_environment_names_the_mirror_too(mirror, monkeypatch):
     monkeypatch.setenv("ENTMIN_DATA", str(mirror))
-    assert load("gsm8k").origin == "mirror"
+    assert load("gsm8k").record["origin"] == "mirror"
 
 
 def test_a_missing_file_names_the_options(tmp_path):
@@ -161,9 +166,9 @@ def test_a_missing_row_is_an_error(mirror, monkeypatch):
 
 def test_a_changed_answer_is_an_error_where_the_hash_is_known(mirror, monkeypatch):
     known = load("math500", str(mirror))
-    assert known.verified == "count"
-    expect(monkeypatch, "math500", Contents(3, known.sha256, of="mirror"), Contents(3, of="hub"))
-    assert load("math500", str(mirror)).verified == "hash"
+    assert known.record["verified"] == "count"
+    expect(monkeypatch, "math500", Contents(3, known.record["sha256"], of="mirror"), Contents(3, of="hub"))
+    assert load("math500", str(mirror)).record["verified"] == "hash"
     path = mirror / "math500" / "test.jsonl"
     path.write_text(path.read_text().replace('"answer": "2"', '"answer": "3"', 1))
     with pytest.raises(EntminError, match="not the expected data set"):
@@ -171,10 +176,10 @@ def test_a_changed_answer_is_an_error_where_the_hash_is_known(mirror, monkeypatc
 
 
 def test_columns_that_nobody_reads_may_change(mirror):
-    before = load("math500", str(mirror)).sha256
+    before = load("math500", str(mirror)).record["sha256"]
     path = mirror / "math500" / "test.jsonl"
     path.write_text(path.read_text().replace("It is", "Clearly it is"))
-    assert load("math500", str(mirror)).sha256 == before
+    assert load("math500", str(mirror)).record["sha256"] == before
 
 
 def test_a_row_twice_is_an_error(mirror, monkeypatch):
@@ -202,7 +207,7 @@ def test_a_broken_line_is_named(mirror):
 
 
 def test_unknown_sets_and_parts_are_refused():
-    with pytest.raises(UsageError, match="known: math500"):
+    with pytest.raises(UsageError, match="known: arithmetic, math500"):
         load("math5000")
     with pytest.raises(UsageError, match="Alchemy/en"):
         load("ugphysics", None, ["Alchemy/en"])
@@ -218,22 +223,24 @@ def test_the_hub_copy_is_read_by_pinned_revision(mirror, monkeypatch):
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
     data = load("gsm8k")
     assert asked == [("openai/gsm8k", "main", "test", "cc7b047b6e5bb11b4f1af84efc572db110a51b3c")]
-    assert data.record()["revision"] == asked[0][3]
-    assert (data.origin, data.sha256) == ("hub", load("gsm8k", str(mirror)).sha256)
+    assert data.record["revision"] == asked[0][3]
+    assert (data.record["origin"], data.record["sha256"]) == ("hub", load("gsm8k", str(mirror)).record["sha256"])
 
 
 def test_datasets_itself_reads_a_copy_into_the_same_rows(mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("math500", "arc_challenge", "mmlu_pro", "gpqa_diamond", "amc"):
-        source = SOURCES[name]
+        known = registry.benchmark(name)
+        source = known.source
         folder = mirror / source.folder
         split = source.parts[0].split
         local = tmp_path / "hub" / name
         local.mkdir(parents=True)
         (local / f"{split}.jsonl").write_bytes((folder / "test.jsonl").read_bytes())
         parts = tuple(replace(part, config=None) for part in source.parts)
-        monkeypatch.setitem(SOURCES, name, replace(source, hub=str(local), revision=None, parts=parts))
-        assert load(name).sha256 == load(name, str(mirror)).sha256
+        moved = replace(source, hub=str(local), revision=None, parts=parts)
+        monkeypatch.setitem(registry._found(), name, replace(known, source=moved))
+        assert load(name).record["sha256"] == load(name, str(mirror)).record["sha256"]
 
 
 def test_a_failure_of_the_hub_says_what_to_do(monkeypatch):
@@ -248,6 +255,6 @@ def test_a_failure_of_the_hub_says_what_to_do(monkeypatch):
 
 
 def test_the_hash_depends_on_order_questions_and_answers(mirror):
-    rows = load("math500", str(mirror)).rows
+    rows = load("math500", str(mirror)).problems
     assert content_hash(rows) != content_hash(rows[::-1])
     assert content_hash(rows) != content_hash([replace(rows[0], question="?"), *rows[1:]])

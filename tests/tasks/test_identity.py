@@ -12,9 +12,10 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessageUser
 from inspect_ai.scorer import match
 
-from entmin.evals.scorers.graded import graded
 from entmin.tasks.identity import identity
-from entmin.tasks.registry import make, tasks
+from entmin.tasks.on_inspect.graded import graded
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import tasks
 
 OWN = """
 from inspect_ai import Task

@@ -4,14 +4,52 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.problem import Problem
-from entmin.tasks.columns import row_of
-from entmin.tasks.prompts import PROFILES, declared_units, turns
+from entmin.tasks.prompts import CHOICE, MATH, SEVERAL
+from entmin.tasks.registry import benchmark, tasks
+from entmin.tasks.ugphysics import UGPHYSICS
+from entmin.tasks.ugphysics_prompts import declared_units
 
 # A changed string must come with a new version: this table is the reminder.
 PINNED = {
-    "paper": (1, "7e1eae90c3d112e2"),
-    "clean": (1, "af63b1475be5c3e2"),
+    "arithmetic direct": (2, "1c69bdbb"),
+    "arithmetic clean": (2, "85442839"),
+    "math500 clean": (2, "daa7f96a"),
+    "math500 paper": (2, "e677d516"),
+    "amc clean": (2, "daa7f96a"),
+    "amc paper": (2, "e677d516"),
+    "aime clean": (2, "daa7f96a"),
+    "aime paper": (2, "e677d516"),
+    "aime24 clean": (2, "daa7f96a"),
+    "aime24 paper": (2, "e677d516"),
+    "aime25 clean": (2, "daa7f96a"),
+    "aime25 paper": (2, "e677d516"),
+    "minerva_math clean": (2, "538beba0"),
+    "minerva_math paper": (2, "e677d516"),
+    "olympiadbench clean": (2, "538beba0"),
+    "olympiadbench paper": (2, "e677d516"),
+    "gsm8k clean": (2, "daa7f96a"),
+    "gsm8k paper": (2, "e677d516"),
+    "ugphysics clean": (2, "62f0a9a7"),
+    "ugphysics paper": (2, "2059f8d0"),
+    "gpqa_diamond clean": (2, "70f39b78"),
+    "mmlu_pro clean": (2, "70f39b78"),
+    "arc_challenge clean": (2, "70f39b78"),
+    "humaneval clean": (2, "f33f6896"),
+    "humaneval paper": (2, "623452d8"),
+    "mbpp clean": (2, "34fc2178"),
+    "mbpp paper": (2, "6bbb31b2"),
+    "leetcode clean": (2, "a52a3757"),
+    "leetcode paper": (2, "4eb7cc7a"),
+    "livecodebench clean": (2, "13c7d0d8"),
+    "livecodebench paper": (2, "f0687caa"),
+    "scicode clean": (2, "364726a5"),
+    "scicode paper": (2, "a225e8a9"),
 }
+FAMILIES = {"math": MATH, "several": SEVERAL, "choice": CHOICE, "ugphysics": UGPHYSICS.prompts}
+
+
+def turns(name, family, problem):
+    return FAMILIES[family][name].turns(problem)
 
 
 def physics(language="en", **changed):
@@ -26,12 +64,16 @@ def physics(language="en", **changed):
         "language": language.upper(),
         "level": "",
     }
-    return row_of("ugphysics", record | changed, 0)
+    return UGPHYSICS.problem(record | changed, 0)
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_version_pins_every_string(name):
-    assert (PROFILES[name].version, PROFILES[name].sha256[:16]) == PINNED[name]
+def test_a_version_pins_every_string():
+    found = {}
+    for name, one in tasks().items():
+        for profile, prompt in one.prompts.items():
+            recorded = prompt.record(profile)
+            found[f"{name} {profile}"] = (recorded["prompt_version"], recorded["prompt_sha256"][:8])
+    assert found == PINNED
 
 
 def test_the_published_system_prompt_has_two_backslashes():
@@ -133,5 +175,7 @@ def test_units_are_read_out_of_dirty_columns(column, units):
 
 
 def test_an_unknown_profile_names_the_known_ones():
-    with pytest.raises(UsageError, match="paper, clean"):
-        turns("fancy", "math", Problem("1", "Q", "2"))
+    with pytest.raises(UsageError, match=r"did you mean 'clean'.*profiles: clean, paper"):
+        benchmark("math500").profile("claen")
+    with pytest.raises(UsageError, match="use prompt=clean"):
+        benchmark("gpqa_diamond").profile("paper")

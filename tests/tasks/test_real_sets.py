@@ -8,13 +8,15 @@ from inspect_ai import eval as inspect_eval
 
 from entmin.grading.gold import Gold
 from entmin.tasks.checks import written
-from entmin.tasks.data import load
-from entmin.tasks.registry import make, tasks
-from entmin.tasks.sources import SOURCES
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import tasks
 
 # Read before the autouse fixture of conftest takes it out of the environment.
 MIRROR = os.environ.get("ENTMIN_DATA")
 pytestmark = pytest.mark.skipif(MIRROR is None, reason="ENTMIN_DATA names no mirror of the real data sets")
+
+
+SOURCES = {name: one.source for name, one in tasks().items() if getattr(one, "source", None) and one.judge != "program"}
 
 
 def there(name):
@@ -32,10 +34,10 @@ NAMES = [
 @pytest.mark.parametrize("name", [name for name in NAMES if name.values[0] != "ugphysics"])
 def test_a_set_has_its_rows_and_its_hash(name):
     [part] = SOURCES[name].parts
-    data = load(name, MIRROR)
+    data = tasks()[name].parts(MIRROR)
     known = {contents.sha256 for contents in part.accepted} - {None}
-    assert data.verified == ("hash" if known else "count")
-    assert len(data.rows) in {contents.rows for contents in part.accepted}
+    assert data.record["verified"] == ("hash" if known else "count")
+    assert len(data.problems) in {contents.rows for contents in part.accepted}
 
 
 def test_physics_has_its_rows_and_hashes_and_a_type_for_every_problem():
@@ -43,9 +45,9 @@ def test_physics_has_its_rows_and_hashes_and_a_type_for_every_problem():
     parts = [part for part in SOURCES["ugphysics"].parts if (root / part.files[0][0]).is_file()]
     if not parts:
         pytest.skip("not in the mirror")
-    data = load("ugphysics", MIRROR, [part.name for part in parts])
-    assert all(row.extra["answer_types"] for row in data.rows)
-    assert len(data.rows) == sum(part.accepted[0].rows for part in parts)
+    data = tasks()["ugphysics"].parts(MIRROR, [part.name for part in parts])
+    assert all(row.extra["answer_types"] for row in data.problems)
+    assert len(data.problems) == sum(part.accepted[0].rows for part in parts)
 
 
 @pytest.mark.parametrize("prompt", ["clean", "paper"])

@@ -5,7 +5,8 @@ from inspect_ai import eval as inspect_eval
 
 from entmin.errors import UsageError
 from entmin.evals.metrics import summarize_log
-from entmin.tasks.registry import groups, make, resolve, tasks
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import groups, resolve, tasks
 from entmin.tasks.ugphysics import parts_of
 
 NAMES = [name for name, info in tasks().items() if name != "arithmetic" and "code" not in info.groups]

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entmin.errors import EntminError
-from entmin.tasks.sources import SOURCES
+from entmin.tasks.data import at_hand
+from entmin.tasks.registry import benchmark
 from entmin.train.data import load_prompts
-from entmin.train.data.evalsets import _at_hand, evaluation_problems
+from entmin.train.data.evalsets import evaluation_problems
 from entmin.train.data.overlap import Overlap, squeezed, words
 from tests.train.test_prompts import lines
 
@@ -109,7 +110,7 @@ def test_the_local_cache_counts_as_at_hand(tmp_path, monkeypatch):
 
     monkeypatch.delenv("ENTMIN_DATA", raising=False)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
-    source = SOURCES["olympiadbench"]
-    assert not _at_hand(source, source.parts[0], None)
+    source = benchmark("olympiadbench").source
+    assert not at_hand(source, source.parts[0], None)
     (tmp_path / "Hothan___olympiad_bench").mkdir()
-    assert _at_hand(source, source.parts[0], None)
+    assert at_hand(source, source.parts[0], None)

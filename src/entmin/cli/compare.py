@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.task_options import judge_option, take_tasks
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from entmin.evals.run import RunResult, RunSpec
     from entmin.report.compare import Row
     from entmin.report.diversity import Spread
-    from entmin.tasks.registry import TaskInfo
+    from entmin.tasks.registry import Named
 
 
 @click.command("compare")
 @click.argument("model")
-@click.option("--task", default="arithmetic", show_default=True, help="Task or group names, separated by commas.")
+@click.option("--task", default="arithmetic", show_default=True, help="Benchmarks, groups or files, comma list.")
+@judge_option
 @click.option(
     "--methods",
     default=DEFAULT_ARMS,
@@ -55,9 +57,7 @@ def command(
 
     With several samples per problem (--samples) pass@k stands beside pass@1, so that lost diversity shows.
     """
-    from entmin.tasks.registry import resolve
-
-    infos = resolve(task)
+    infos = take_tasks(task, options.pop("judge"))
     models = _models(model, against, with_base)
     if len(models) > 1 and _is_default("methods"):
         methods = "normal"
@@ -100,7 +100,7 @@ def _models(model: str, against: str | None, with_base: bool) -> list[str]:
 
 
 def _run(
-    infos: list[TaskInfo], specs: dict[str, RunSpec], results: Path, *, quiet: bool
+    infos: list[Named], specs: dict[str, RunSpec], results: Path, *, quiet: bool
 ) -> dict[str, list[tuple[str, RunResult]]]:
     from entmin.evals.opened import close_engines
     from entmin.evals.run import require_data, run_task

@@ -9,11 +9,13 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.task_options import judge_option, take_tasks
 
 
 @click.command("eval")
 @click.argument("model")
-@click.option("--task", default="arithmetic", show_default=True, help="Task or group names, separated by commas.")
+@click.option("--task", default="arithmetic", show_default=True, help="Benchmarks, groups or files, comma list.")
+@judge_option
 @click.option(
     "--mode",
     default="normal",
@@ -35,9 +37,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     results/MODEL/MODE/TASK-DIGEST/: Inspect logs, settings.json and summary.json. The same command continues where an
     interrupted one stopped.
     """
-    from entmin.tasks.registry import resolve
-
-    infos = resolve(task)
+    infos = take_tasks(task, options.pop("judge"))
     chosen = shared.take_mode(mode, options)
     from entmin.evals.run import require_data, run_task
 

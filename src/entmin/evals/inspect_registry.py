@@ -9,9 +9,11 @@ from __future__ import annotations
 from inspect_ai.model import modelapi
 from inspect_ai.util import sandboxenv
 
-from entmin.evals.scorers.graded import graded  # noqa: F401 - found here by `inspect score`
-from entmin.evals.scorers.judge import ugphysics_judge  # noqa: F401
 from entmin.evals.several import best_of_n, self_consistency, self_refinement  # noqa: F401 - found by ``--solver``
+from entmin.tasks.benchmark import Benchmark
+from entmin.tasks.on_inspect.graded import graded  # noqa: F401 - found here by `inspect score`
+from entmin.tasks.on_inspect.judge import ugphysics_judge  # noqa: F401
+from entmin.tasks.on_inspect.task import factory
 from entmin.tasks.registry import tasks as _tasks
 
 
@@ -40,4 +42,5 @@ def bubblewrap() -> type:
 
 
 for _info in _tasks().values():
-    globals()[_info.name] = _info.load()
+    if isinstance(_info, Benchmark):
+        globals()[_info.name] = factory(_info)

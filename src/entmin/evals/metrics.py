@@ -12,8 +12,8 @@ from inspect_ai.scorer import Score
 
 from entmin.errors import EntminError, UsageError
 from entmin.evals.scores import correct, deciding, require_readable
+from entmin.problem import GROUPS
 from entmin.stats.estimates import Answer, Equivalence, Runs, avg_at_k, by_group, maj_at_k, pass_at_k
-from entmin.tasks.columns import GROUPS
 
 _CUT = ("max_tokens", "model_length")
 
@@ -41,7 +41,7 @@ def summarize_log(log: EvalLog, scorer: str | None = None, equivalent: Equivalen
     for sample in samples:
         answers.setdefault(str(sample.id), []).append(_answer(sample, name))
     runs = {problem: [answer.correct for answer in given] for problem, given in answers.items()}
-    same = equivalent or partial(_equivalent, benchmark)
+    same = equivalent or partial(_equivalent, str(recorded.get("rules", benchmark)))
     k = min(len(judged) for judged in runs.values())
     powers = [2**i for i in range(k.bit_length())]
     return {
@@ -78,7 +78,7 @@ def verdicts(log: EvalLog, scorer: str | None = None) -> Runs:
 
 
 def _equivalent(benchmark: str, one: str, other: str) -> bool | None:
-    from entmin.grading import equivalent
+    from entmin.tasks.answers import equivalent
 
     return equivalent(benchmark, one, other)
 

@@ -35,7 +35,8 @@ from entmin.evals.summary import SIZE, note_session, write_summary
 from entmin.mode import Mode
 from entmin.strategies import Strategy
 from entmin.tasks.identity import identity
-from entmin.tasks.registry import TaskInfo, make
+from entmin.tasks.on_inspect.task import make
+from entmin.tasks.registry import Named
 
 _RETRIES = 6
 """Of a request that a server turned down for the moment; Inspect's own default is to try forever."""
@@ -61,7 +62,7 @@ class RunSpec:
         """The mode's seed, 0 where it has none."""
         return self.mode.seed or 0
 
-    def settings(self, info: TaskInfo, task: Task, engine: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, info: Named, task: Task, engine: dict[str, Any]) -> dict[str, Any]:
         """The settings that can change an answer or a verdict, for the record and for the folder's digest.
 
         Args:
@@ -106,7 +107,7 @@ def model_folder(results: Path, model: str) -> Path:
     return results / name
 
 
-def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> dict[str, Task]:
+def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, Task]:
     """Build every task once, so that what is missing is known before anything is computed.
 
     Args:
@@ -136,9 +137,7 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[TaskInfo]) -> dict[st
     return built
 
 
-def run_task(
-    spec: RunSpec, info: TaskInfo, results: Path, *, task: Task | None = None, quiet: bool = False
-) -> RunResult:
+def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = None, quiet: bool = False) -> RunResult:
     """Run (or finish, or just read) one mode on one benchmark.
 
     Args:

@@ -117,10 +117,10 @@ def require_equivalence(task: str) -> None:
     Raises:
         UsageError: there is no equivalence; the message names what works instead.
     """
-    from entmin.grading import answer_kind
+    from entmin.tasks.answers import judge_of
 
     try:
-        answer_kind(task)
+        judge_of(task)
     except UsageError:
         raise UsageError(
             f"self_consistency cannot vote on {task}: nothing says when two of its answers are the same; "
@@ -210,13 +210,13 @@ def _weight(output: ModelOutput, strategy: SelfConsistency) -> float:
 
 
 def _read_all(task: str, completions: list[str]) -> list[str | None]:
-    from entmin.grading import answer_in
+    from entmin.tasks.answers import answer_in
 
     return [answer_in(task, completion) for completion in completions]
 
 
 def _group(task: str, answers: list[str | None]) -> list[list[int]]:
-    from entmin.grading import equivalent
+    from entmin.tasks.answers import equivalent
 
     return group_answers(answers, partial(equivalent, task))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 from inspect_ai import Task
@@ -13,14 +13,11 @@ from entmin.evals.seeded import seeded_generate
 from entmin.evals.several import solver_of
 from entmin.strategies import Strategy
 
-_OWN = {"scicode": "entmin.programs.stepwise:stepwise"}
-"""Solvers of tasks that ask several times, by benchmark; they take the run's seed, `on_done` and their own options."""
-
 
 def solver_for(
     task: Task, run_seed: int, on_done: Callable[[TaskState], None] | None = None, strategy: Strategy | None = None
 ) -> Solver:
-    """The solver of a task, seeded: that of its metadata where it says ``solver: own``, else its solver as it is.
+    """The solver of a task, seeded: the one its metadata names (``module:function``), else its solver as it is.
 
     Args:
         task: the task.
@@ -32,14 +29,13 @@ def solver_for(
         UsageError: the strategy does not suit the task.
     """
     metadata: dict[str, Any] = task.metadata or {}
-    own = metadata.get("solver") == "own"
+    own = "solver" in metadata
     inner = _own_solver(metadata, run_seed, on_done) if own else seeded_generate(run_seed, on_done, task.solver)
     if strategy is None:
         return inner
-    return solver_of(strategy, str(metadata.get("benchmark", task.name)), inner, in_parts=own)
+    return solver_of(strategy, str(metadata.get("rules", task.name)), inner, in_parts=own)
 
 
 def _own_solver(metadata: dict[str, Any], run_seed: int, on_done: Callable[[TaskState], None] | None) -> Solver:
-    module, _, name = _OWN[metadata["benchmark"]].partition(":")
-    own: Callable[..., Solver] = getattr(importlib.import_module(module), name)
+    own: Callable[..., Solver] = resolve_name(metadata["solver"])
     return own(run_seed=run_seed, on_done=on_done, **metadata.get("solver_options", {}))

@@ -10,13 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from entmin.grading.api import GRADERS, answer_in, answer_kind, equivalent, grade, grade_many
+    from entmin.grading.api import GRADERS, answer_in, equivalent, grade, grade_many
     from entmin.grading.gold import Gold
-    from entmin.grading.golds import gold_for
 
-__all__ = ["GRADERS", "Gold", "answer_in", "answer_kind", "equivalent", "gold_for", "grade", "grade_many"]
+__all__ = ["GRADERS", "Gold", "answer_in", "equivalent", "grade", "grade_many"]
 
-_HOMES = {"Gold": "entmin.grading.gold", "gold_for": "entmin.grading.golds"}
+_HOMES = {"Gold": "entmin.grading.gold"}
 
 
 def __getattr__(name: str) -> Any:

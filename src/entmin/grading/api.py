@@ -7,13 +7,11 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, UsageError, closest
 from entmin.grading import pool
 from entmin.grading.extract import MAX_TEXT
 from entmin.grading.gold import Gold
-from entmin.grading.golds import gold_for
 from entmin.verdict import Verdict
 
 GRADERS: dict[str, str] = {
@@ -28,7 +26,7 @@ _AHEAD = 8
 
 def _check(grader: str) -> None:
     if grader not in GRADERS:
-        raise UsageError(f"unknown grader {grader!r}; there are {', '.join(GRADERS)}")
+        raise UsageError(f"unknown grader {grader!r}{closest(grader, list(GRADERS))}; there are {', '.join(GRADERS)}")
 
 
 def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
@@ -47,20 +45,20 @@ def _ask(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
     return Verdict(reply["correct"], reply["answer"], reply["reason"], reply["grader"], reply["grader_version"])
 
 
-def grade(task: str, prediction: str, gold: str | Gold | dict[str, Any], *, grader: str = "entmin") -> Verdict:
+def grade(rules: str, prediction: str, gold: Gold, *, grader: str = "entmin") -> Verdict:
     """Judge one model answer; blocks until the verdict is there.
 
     Args:
-        task: Benchmark name; it decides how a plain gold string is read.
+        rules: The benchmark or judge whose rules apply where the gold does not say it.
         prediction: The model's whole answer.
-        gold: As the data set writes it, or a `Gold`.
+        gold: The right answer; `entmin.tasks.answers` has the same call for golds as data sets write them.
         grader: ``entmin`` or ``paper``.
 
     Raises:
-        UsageError: the task or grader is unknown, or the gold malformed.
+        UsageError: the grader is unknown.
     """
     _check(grader)
-    return _ask(task, prediction, gold_for(task, gold), grader)
+    return _ask(rules, prediction, gold, grader)
 
 
 def grade_many(
@@ -83,24 +81,21 @@ def grade_many(
                 future.cancel()
 
 
-def answer_kind(task: str) -> str:
-    """The kind of a benchmark's answers, which says how they are read and compared.
+def equivalent(kind: str, a: str, b: str) -> bool | None:
+    """Whether two answers to one problem are the same answer, for majority votes; None when that was not decided.
 
-    Raises:
-        UsageError: its answers have no reading, as those of code benchmarks.
+    Args:
+        kind: The judge that says so: math, choice, exact, physics or integer.
+        a: One model answer.
+        b: The other.
     """
-    return gold_for(task, "1").kind if task != "ugphysics" else "physics"
-
-
-def equivalent(task: str, a: str, b: str) -> bool | None:
-    """Whether two answers to one problem are the same answer, for majority votes; None when that was not decided."""
-    request = {"do": "equivalent", "kind": answer_kind(task), "a": a[-MAX_TEXT:], "b": b[-MAX_TEXT:]}
+    request = {"do": "equivalent", "kind": kind, "a": a[-MAX_TEXT:], "b": b[-MAX_TEXT:]}
     reply = pool.shared().ask(request)
     return None if "failure" in reply else bool(reply["equal"])
 
 
-def answer_in(task: str, prediction: str) -> str | None:
+def answer_in(kind: str, prediction: str) -> str | None:
     """The answer that a model's text states, found without looking at any gold; None where there is none."""
-    request = {"do": "read", "task": task, "kind": answer_kind(task), "prediction": prediction[-MAX_TEXT:]}
+    request = {"do": "read", "kind": kind, "prediction": prediction[-MAX_TEXT:]}
     answer = pool.shared().ask(request).get("answer")
     return None if answer is None else str(answer)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from entmin.errors import UsageError
 
-Kind = Literal["integer", "math", "physics", "choice"]
+Kind = Literal["integer", "math", "physics", "choice", "exact"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 from typing import Any
 
-from entmin.grading import choice, integer, mathematics, physics
+from entmin.grading import choice, exact, integer, mathematics, physics
 from entmin.grading.extract import extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER
@@ -22,7 +22,9 @@ def judge(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
         return choice.grade(prediction, gold)
     if gold.kind == "physics":
         return physics.grade(prediction, gold)
-    if gold.kind == "integer" and task == "arithmetic":
+    if gold.kind == "exact":
+        return exact.grade(prediction, gold)
+    if gold.kind == "integer" and task in ("arithmetic", "integer"):
         return integer.grade(prediction, gold)
     return mathematics.grade(prediction, gold)
 
@@ -31,15 +33,17 @@ def equivalent(kind: str, a: str, b: str) -> bool:
     """Whether two predictions give the same answer under the rules of a kind."""
     if kind == "choice":
         return choice.equivalent(a, b)
+    if kind == "exact":
+        return exact.equivalent(a, b)
     return physics.equivalent(a, b) if kind == "physics" else mathematics.equivalent(a, b)
 
 
-def answer_of(task: str, kind: str, prediction: str) -> str | None:
+def answer_of(kind: str, prediction: str) -> str | None:
     """The answer that a prediction states, as the verdicts of `judge` show it; None where there is none."""
     if kind == "choice":
         chosen = choice.find(prediction)
         return "".join(sorted(chosen[1])) or None if chosen else None
-    if kind == "integer" and task == "arithmetic":
+    if kind == "integer":
         return integer.extract(prediction)
     found = extract(prediction)
     return found.answer[:MAX_ANSWER] if found else None
@@ -55,7 +59,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     if request["do"] == "equivalent":
         return {"equal": equivalent(request["kind"], request["a"], request["b"])}
     if request["do"] == "read":
-        return {"answer": _printable(answer_of(request["task"], request["kind"], request["prediction"]))}
+        return {"answer": _printable(answer_of(request["kind"], request["prediction"]))}
     if request["do"] == "call":
         # Another room's reader of model text, which wants this process's clock and confinement.
         return {"answer": pkgutil.resolve_name(request["name"])(*request["arguments"])}

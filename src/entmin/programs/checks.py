@@ -11,16 +11,17 @@ outermost call, so that recursion still ends.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from entmin.problem import Problem
-from entmin.programs.judge import Judgement, Rules
-from entmin.programs.judges import judge_any
+from entmin.programs.judge import Judgement, Rules, judge
+from entmin.programs.programs import gold_of
 from entmin.programs.steps import function_of, join_steps, split_steps
 
+Judging = Callable[[Problem, str, Rules], Judgement]
 _BREAK = """
 
 def _broken(function):
@@ -177,8 +178,18 @@ def known_programs(rows: Iterable[Problem], own: Mapping[str, str]) -> Iterator[
         yield row, own.get(row.id) or whole
 
 
-def check_programs(rules: Rules, rows: Iterable[Problem], own: Mapping[str, str], workers: int) -> CodeReport:
-    """Judge every known answer and collect what comes out otherwise."""
+def check_programs(
+    rules: Rules, rows: Iterable[Problem], own: Mapping[str, str], workers: int, judging: Judging = judge
+) -> CodeReport:
+    """Judge every known answer and collect what comes out otherwise.
+
+    Args:
+        rules: How answers are judged.
+        rows: The problems.
+        own: Problem id to a right program of ours.
+        workers: Programs at a time.
+        judging: What judges one answer.
+    """
     report = CodeReport(rules.task)
     cases: list[CodeCase] = []
     for row, code in known_programs(rows, own):
@@ -186,9 +197,9 @@ def check_programs(rules: Rules, rows: Iterable[Problem], own: Mapping[str, str]
         if code is None:
             report.without += 1
         else:
-            cases += step_cases(row, code) if rules.task == "scicode" else cases_of(row, code)
+            cases += step_cases(row, code) if "steps" in gold_of(row) else cases_of(row, code)
     with ThreadPoolExecutor(workers) as threads:
-        for case, judged in zip(cases, threads.map(lambda case: _judge(case, rules), cases), strict=True):
+        for case, judged in zip(cases, threads.map(lambda case: _judge(case, rules, judging), cases), strict=True):
             report.cases[case.kind] += 1
             report.in_process += judged.in_process
             if judged.verdict.reason != case.expected:
@@ -196,9 +207,9 @@ def check_programs(rules: Rules, rows: Iterable[Problem], own: Mapping[str, str]
     return report
 
 
-def _judge(case: CodeCase, rules: Rules) -> Judgement:
+def _judge(case: CodeCase, rules: Rules, judging: Judging) -> Judgement:
     # A loop needs no full limit to be seen as one.
-    return judge_any(case.row, case.prediction, replace(rules, cpu_seconds=1) if case.kind == "looping" else rules)
+    return judging(case.row, case.prediction, replace(rules, cpu_seconds=1) if case.kind == "looping" else rules)
 
 
 def _failure(case: CodeCase, judged: Judgement) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Rules:
 
     def limits(self) -> Limits:
         """The limits of one case."""
-        limits = LIMITS[self.task]
+        limits = LIMITS.get(self.task, LIMITS["program"])
         if self.cpu_seconds is None:
             return limits
         wall = max(limits.wall_seconds, 4.0 * self.cpu_seconds)
@@ -98,7 +98,7 @@ def judge(row: Problem, completion: str, rules: Rules) -> Judgement:
     Raises:
         EntminError: the sandbox failed.
     """
-    prepared = ASSEMBLIES[rules.task](row, completion, rules.grader)
+    prepared = ASSEMBLIES.get(rules.task, programs.asserts)(row, completion, rules.grader)
     if prepared is None:
         return Judgement(rules.verdict(False, None, "no-code"))
     outcome = rules.open().run(prepared.program, rules.limits())[0]

@@ -36,6 +36,7 @@ LIMITS: dict[str, Limits] = {
     "mbpp": Limits(cpu_seconds=5, wall_seconds=30),
     "leetcode": Limits(cpu_seconds=10, wall_seconds=60),
     "livecodebench": Limits(cpu_seconds=6, wall_seconds=40),
+    "program": Limits(cpu_seconds=10, wall_seconds=60),
     "scicode": Limits(cpu_seconds=300, wall_seconds=900, memory_mib=4096),
 }
 """The published limits (3, 3, 10, 6 and 300 s), as processor time; 3 s are short for a slow core, so they are 5."""
@@ -106,6 +107,18 @@ def mbpp(row: Problem, completion: str, grader: str) -> Prepared | None:
     case = Case(tests="\n".join(gold["tests"]))
     program = Program("asserts", answer, (case,), setup, preload=packages, packages=packages, entries=(gold["entry"],))
     return Prepared(program, answer)
+
+
+def asserts(row: Problem, completion: str, grader: str) -> Prepared | None:
+    """The answer, then the problem's tests: of benchmarks that have no form of their own, and of files of problems."""
+    gold = gold_of(row)
+    answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
+    if not answer:
+        return None
+    packages = ("numpy",) if _NUMPY.search(answer + gold["test"]) else ()
+    entries = (gold["entry"],) if gold["entry"] else ()
+    case = Case(tests=gold["test"])
+    return Prepared(Program("asserts", answer, (case,), preload=packages, packages=packages, entries=entries), answer)
 
 
 def leetcode(row: Problem, completion: str, grader: str) -> Prepared | None:

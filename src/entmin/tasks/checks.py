@@ -3,7 +3,7 @@
 Three kinds of known answers are made from each gold: the gold written as a model would write it and simple rewritings
 of it, which must be right, and corruptions of it, which must be wrong. A case fails when the verdict is another one or
 there is none. Golds that cannot pass, because the data set wrote them badly, are listed with a reason in
-`entmin.grading.odd_golds`; they are counted and reported, not forgotten.
+`Benchmark.odd`; they are counted and reported, not forgotten.
 """
 
 from __future__ import annotations
@@ -48,6 +48,17 @@ class Failure:
     listed: str | None
     """Why this is known and accepted; None for a failure that counts."""
 
+    def line(self) -> str:
+        """What the command prints of it."""
+        case, verdict = self.case, self.verdict
+        expected = "right" if case.right else "wrong"
+        got = {True: "right", False: "wrong", None: "not judged"}[verdict.correct]
+        gold = ", ".join(case.gold.answers)
+        return (
+            f"  FAIL {case.id} {case.kind} ({case.form}): expected {expected}, got {got} ({verdict.reason}); "
+            f"gold {gold[:100]!r}, prediction {case.prediction[-120:]!r}, read as {(verdict.answer or '')[:80]!r}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {
@@ -84,6 +95,20 @@ class Report:
         """How often each rewriting or corruption failed, the most frequent first."""
         return dict(Counter(failure.case.form for failure in self.unlisted).most_common())
 
+    def lines(self, show: int) -> Iterator[str]:
+        """What the command prints, with at most `show` failures."""
+        yield f"{self.task}: {self.problems} problems"
+        wanted = {"gold": "right", "rewriting": "right", "corruption": "wrong"}
+        for kind, count in self.cases.items():
+            yield f"  {kind + 's':<12} {count - self.failed(kind):>6} of {count:>6} {wanted[kind]}"
+        if self.failures:
+            yield f"  listed as odd {len(self.failures) - len(self.unlisted)}, failing {len(self.unlisted)}"
+        if len(self.forms()) > 1:
+            yield "  failing by form: " + ", ".join(f"{form} {count}" for form, count in self.forms().items())
+        yield from (failure.line() for failure in self.unlisted[:show])
+        if len(self.unlisted) > show:
+            yield f"  ... and {len(self.unlisted) - show} more; --show or --json gives them"
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         return {
@@ -104,28 +129,35 @@ def written(gold: Gold) -> str:
 
 def cases_of(name: str, gold: Gold) -> Iterator[Case]:
     """All known answers that one gold gives."""
+    from entmin.grading import exact
     from entmin.grading.rewrites import named_corruptions, named_rewritings
 
     yield Case(name, "gold", "as a model writes it", written(gold), gold)
-    for form, text in named_rewritings(gold):
+    for form, text in exact.rewritings(gold) if gold.kind == "exact" else named_rewritings(gold):
         yield Case(name, "rewriting", form, text, gold)
-    made, _ = named_corruptions(gold)
-    for form, text in made:
+    for form, text in exact.corruptions(gold) if gold.kind == "exact" else named_corruptions(gold)[0]:
         yield Case(name, "corruption", form, text, gold)
 
 
-def check(task: str, problems: Iterable[Problem], grading: Grading, odd: Callable[[str], str | None]) -> Report:
+def check(
+    name: str,
+    problems: Iterable[Problem],
+    grading: Grading,
+    odd: Callable[[str], str | None],
+    rules: str | None = None,
+) -> Report:
     """Grade every known answer of `problems` and collect what comes out otherwise.
 
     Args:
-        task: The benchmark.
+        name: The benchmark.
         problems: (id, gold) of each.
         grading: The grader: rows of (task, prediction, gold) to verdicts in order.
         odd: From an id to the reason why its gold may fail, None where it may not.
+        rules: The name that graders know the benchmark by; None is its own.
     """
-    report = Report(task)
+    report = Report(name)
     cases, asked = tee(_counted(problems, report))
-    verdicts = grading((task, case.prediction, case.gold) for case in asked)
+    verdicts = grading((rules or name, case.prediction, case.gold) for case in asked)
     for case, verdict in zip(cases, verdicts, strict=True):
         report.cases[case.kind] += 1
         if verdict.correct is not case.right:

@@ -1,7 +1,7 @@
 """Loading a data set: from a mirror folder where one is given, else from the Hub at its pinned revision.
 
 There is no silent way from one to the other, and no loading of a changed set: the row count and, where it is known,
-the hash of the content must be the expected ones (sources.py), because another set is another number.
+the hash of the content must be the expected ones, because another set is another number.
 """
 
 from __future__ import annotations
@@ -10,132 +10,203 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from entmin.errors import EntminError, UsageError
+from entmin.errors import EntminError, UsageError, closest
 from entmin.jsonl import json_lines
 from entmin.problem import Problem
-from entmin.programs.sources import CODE_SOURCES
-from entmin.tasks.columns import Record, row_of
-from entmin.tasks.sources import SOURCES, Origin, Part, Source
 
 ENVIRONMENT = "ENTMIN_DATA"
+Record = Mapping[str, Any]
+Convert = Callable[[Record, int], Problem]
+"""From record number n (from 0) of a data set to its problem."""
+Copy = Literal["hub", "mirror"]
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """What an accepted copy holds."""
+
+    rows: int
+    sha256: str | None = None
+    """`content_hash`; None: not known, so that only the row count is checked."""
+    of: Copy | None = None
+    """The kind of copy this describes; None for both."""
+
+
+def contents(rows: int, sha256: str) -> tuple[Contents, ...]:
+    """A copy whose hash was computed from a mirror; the Hub may write the same rows in another way."""
+    return Contents(rows, sha256, of="mirror"), Contents(rows, of="hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One table of a data set: a Hub configuration and split, or the same rows in mirror files."""
+
+    accepted: tuple[Contents, ...]
+    split: str
+    config: str | None = None
+    name: str = ""
+    """Distinguishes the parts of one set, such as ``SemiconductorPhysics/en``; empty where there is only one."""
+    files: tuple[tuple[str, ...], ...] = (("test.jsonl",),)
+    """Alternative mirror layouts; the files of the first complete one are concatenated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a data set is. A revision is a full commit hash; None where no commit is known to us."""
+
+    hub: str
+    folder: str
+    """Folder of the set inside a mirror."""
+    licence: str
+    """As the Hub card states it; ``none stated`` where it does not."""
+    parts: tuple[Part, ...]
+    revision: str | None = None
+    gated: bool = False
+
+
+@dataclass(frozen=True)
 class Loaded:
-    """A data set, checked, with what a log must say about it."""
+    """Problems, checked, with what a log must say about them."""
 
-    source: Source
-    origin: Origin
-    rows: tuple[Problem, ...]
-    sha256: str
-    """`content_hash` of the rows."""
-    verified: Literal["hash", "count"]
-    """What the check could compare: ``count`` where no hash of this copy is known."""
+    problems: tuple[Problem, ...]
+    record: Mapping[str, Any]
+    """What the log says of the data: its name, where it came from, how many rows, their hash, how it was verified."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What else the log says of the task, such as the window of dates that was asked for."""
 
-    def record(self) -> dict[str, Any]:
-        """The JSON form for task metadata."""
-        return {
-            "name": self.source.name,
-            "hub": self.source.hub,
-            "revision": self.source.revision if self.origin == "hub" else None,
-            "origin": self.origin,
-            "rows": len(self.rows),
-            "sha256": self.sha256,
-            "verified": self.verified,
-            "licence": self.source.licence,
-        }
+    @cached_property
+    def by_id(self) -> dict[str, Problem]:
+        """Id to problem."""
+        return {problem.id: problem for problem in self.problems}
 
 
-def content_hash(rows: Iterable[Problem]) -> str:
+def content_hash(problems: Iterable[Problem]) -> str:
     """SHA-256 over the canonical (id, question, answer) of each row, in order; options count as part of the question.
 
     Columns that no prompt or grader reads (solutions, urls) may differ between copies of the same set.
     """
     digest = hashlib.sha256()
-    for row in rows:
-        canonical = [row.id, row.question, row.gold, *row.options]
+    for row in problems:
+        own = [] if row.system is None else [row.system]
+        canonical = [row.id, row.question, row.gold, *row.options, *own]
         digest.update(json.dumps(canonical, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n")
     return digest.hexdigest()
 
 
-def load(name: str, data_dir: str | None = None, parts: Sequence[str] | None = None) -> Loaded:
-    """Load the data set `name`, or only the named `parts` of it, from `data_dir`/``ENTMIN_DATA`` or else the Hub.
+def load(
+    name: str, source: Source, convert: Convert, data_dir: str | None, parts: Sequence[str] | None = None
+) -> Loaded:
+    """Load a data set, or only the named `parts` of it, from `data_dir`/``ENTMIN_DATA`` or else the Hub.
 
     Raises:
-        UsageError: there is no such data set or part.
+        UsageError: there is no such part.
         EntminError: it is missing, cannot be fetched, or is not the set it should be; the message says what to do.
     """
-    known = SOURCES | CODE_SOURCES
-    if name not in known:
-        raise UsageError(f"unknown data set {name!r}; known: {', '.join(known)}")
-    source = known[name]
     mirror = data_dir or os.environ.get(ENVIRONMENT)
-    origin: Origin = "mirror" if mirror else "hub"
-    rows: list[Problem] = []
+    copy: Copy = "mirror" if mirror else "hub"
+    problems: list[Problem] = []
     by_hash = True
-    for part in _chosen(source, parts):
-        records = _mirror_records(source, part, Path(mirror)) if mirror else _hub_records(source, part)
-        found = [row_of(name, record, number) for number, record in enumerate(records)]
-        by_hash = (check_contents(source, part, origin, found) == "hash") and by_hash
-        rows += found
-    _check_ids(name, rows)
-    return Loaded(source, origin, tuple(rows), content_hash(rows), "hash" if by_hash else "count")
+    for part in _chosen(name, source, parts):
+        records = _mirror_records(name, source, part, Path(mirror)) if mirror else _hub_records(name, source, part)
+        found = [problem_of(name, convert, record, number) for number, record in enumerate(records)]
+        by_hash = _check(name, source, part, copy, found) and by_hash
+        problems += found
+    _check_ids(name, problems)
+    record = {
+        "name": name,
+        "hub": source.hub,
+        "revision": source.revision if copy == "hub" else None,
+        "origin": copy,
+        "rows": len(problems),
+        "sha256": content_hash(problems),
+        "verified": "hash" if by_hash else "count",
+        "licence": source.licence,
+    }
+    return Loaded(tuple(problems), record)
 
 
-def _chosen(source: Source, names: Sequence[str] | None) -> list[Part]:
+def problem_of(name: str, convert: Convert, record: Record, number: int) -> Problem:
+    """The problem of record `number` (from 0) of the data set `name`.
+
+    Raises:
+        EntminError: a column is missing or holds what this set cannot hold.
+    """
+    try:
+        return convert(record, number)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise EntminError(
+            f"{name}: record {number} does not have the expected columns ({type(error).__name__}: {error}); "
+            f"it has {', '.join(record)}"
+        ) from error
+
+
+def _chosen(name: str, source: Source, names: Sequence[str] | None) -> list[Part]:
     by_name = {part.name: part for part in source.parts}
-    unknown = [name for name in names or () if name not in by_name]
+    unknown = [one for one in names or () if one not in by_name]
     if unknown:
-        raise UsageError(f"{source.name} has no part {', '.join(unknown)}; its parts: {', '.join(by_name)}")
-    return [by_name[name] for name in names] if names is not None else list(source.parts)
+        near = closest(unknown[0], list(by_name))
+        raise UsageError(f"{name} has no part {', '.join(unknown)}{near}; its parts: {', '.join(by_name)}")
+    return [by_name[one] for one in names] if names is not None else list(source.parts)
 
 
-def check_contents(source: Source, part: Part, origin: Origin, rows: Sequence[Problem]) -> Literal["hash", "count"]:
+def _check(name: str, source: Source, part: Part, copy: Copy, problems: Sequence[Problem]) -> bool:
     """Compare one part with what it should hold.
 
     Returns:
-        What could be compared: the content's hash, or only the count where no hash of this copy is known.
+        Whether its hash could be compared, and not the count alone because no hash of this copy is known.
 
     Raises:
         EntminError: the copy is another one.
     """
-    digest = content_hash(rows)
-    if digest in {contents.sha256 for contents in part.accepted}:
-        return "hash"
-    relevant = [contents for contents in part.accepted if contents.of in (None, origin)]
-    if any(contents.sha256 is None and contents.rows == len(rows) for contents in relevant):
-        return "count"
+    digest = content_hash(problems)
+    if digest in {known.sha256 for known in part.accepted}:
+        return True
+    relevant = [known for known in part.accepted if known.of in (None, copy)]
+    if any(known.sha256 is None and known.rows == len(problems) for known in relevant):
+        return False
     expected = " or ".join(
-        f"{contents.rows} rows" + (f" with hash {contents.sha256[:16]}…" if contents.sha256 else "")
-        for contents in relevant
+        f"{known.rows} rows" + (f" with hash {known.sha256[:16]}…" if known.sha256 else "") for known in relevant
     )
-    where = " ".join(filter(None, (source.name, part.name)))
+    where = " ".join(filter(None, (name, part.name)))
     raise EntminError(
-        f"{where}: this {origin} copy is not the expected data set: {len(rows)} rows with hash {digest[:16]}…, "
+        f"{where}: this {copy} copy is not the expected data set: {len(problems)} rows with hash {digest[:16]}…, "
         f"expected {expected}. Numbers from another set are not comparable; {_remedy(source, part)}"
     )
 
 
-def _check_ids(name: str, rows: Sequence[Problem]) -> None:
-    twice = [one for one, count in Counter(row.id for row in rows).items() if count > 1]
+def _check_ids(name: str, problems: Sequence[Problem]) -> None:
+    twice = [one for one, count in Counter(problem.id for problem in problems).items() if count > 1]
     if twice:
         raise EntminError(f"{name}: the id {twice[0]!r} occurs more than once; is the file a concatenation of copies?")
 
 
-def _mirror_records(source: Source, part: Part, mirror: Path) -> list[Record]:
+def at_hand(source: Source, part: Part, mirror: str | None) -> bool:
+    """Whether a part lies in the mirror folder or, where there is none, in the cache of `datasets`."""
+    if mirror:
+        folder = Path(mirror) / source.folder
+        return any(all((folder / name).is_file() for name in names) for names in part.files)
+    from datasets import config
+    from datasets.naming import camelcase_to_snakecase
+
+    owner, _, repository = source.hub.partition("/")
+    return (Path(config.HF_DATASETS_CACHE) / f"{owner}___{camelcase_to_snakecase(repository)}").is_dir()
+
+
+def _mirror_records(name: str, source: Source, part: Part, mirror: Path) -> list[Record]:
     folder = mirror / source.folder
     for names in part.files:
-        paths = [folder / name for name in names]
+        paths = [folder / file for file in names]
         if all(path.is_file() for path in paths):
             return [record for path in paths for record in _json_lines(path)]
-    wanted = " or ".join(" and ".join(f"{source.folder}/{name}" for name in names) for names in part.files)
+    wanted = " or ".join(" and ".join(f"{source.folder}/{file}" for file in names) for names in part.files)
     raise EntminError(
-        f"{source.name}: the mirror folder {mirror} has no {wanted}; put it there (see docs/benchmarks.md), "
+        f"{name}: the mirror folder {mirror} has no {wanted}; put it there (see docs/benchmarks.md), "
         f"or leave out --data-dir and {ENVIRONMENT} to load {source.hub} from the Hub"
     )
 
@@ -147,16 +218,15 @@ def _json_lines(path: Path) -> Iterable[Record]:
         raise EntminError(f"{error}; copy the file again") from error
 
 
-def _hub_records(source: Source, part: Part) -> list[Record]:
+def _hub_records(name: str, source: Source, part: Part) -> list[Record]:
     # Imported here: `datasets` takes seconds, and a mirror needs none of it.
     from datasets import load_dataset
 
     try:
-        table = load_dataset(source.hub, part.config, split=part.split, revision=source.revision)
-        return list(table)
+        return list(load_dataset(source.hub, part.config, split=part.split, revision=source.revision))
     except Exception as error:  # the Hub's border: network, terms, cache and format errors share no base class
         raise EntminError(
-            f"{source.name}: {source.hub} could not be loaded from the Hub ({type(error).__name__}: {error}); "
+            f"{name}: {source.hub} could not be loaded from the Hub ({type(error).__name__}: {error}); "
             f"{_remedy(source, part)}"
         ) from error
 

@@ -1,31 +1,93 @@
-"""HumanEval: 164 functions to complete from their docstring."""
+r'''HumanEval: 164 functions to complete from their docstring.
+
+Problem HumanEval/53 as the ``clean`` prompt puts it, and one of its tests::
+
+    Complete this Python function:
+
+    ```python
+
+
+    def add(x: int, y: int):
+        """Add two numbers x and y
+        >>> add(2, 3)
+        5
+        >>> add(5, 7)
+        12
+        """
+    ```
+
+    Reason briefly if you need to, then give the complete function, with its imports, in one ```python block.
+
+    gold: assert candidate(2, 3) == 5
+'''
 
 from __future__ import annotations
 
-from inspect_ai import Task, task
+from entmin.problem import Problem
+from entmin.tasks.benchmark import Benchmark
+from entmin.tasks.code_prompts import PAPER_SYSTEM, PAPER_TAIL, signature
+from entmin.tasks.data import Part, Record, Source, contents
+from entmin.tasks.prompts import Profile, Strings, Turns, fill
 
-from entmin.programs.judge import Rules
-from entmin.tasks.programs import code_benchmark
+
+def problem(record: Record, number: int) -> Problem:
+    """The reference program is the prompt with the canonical body."""
+    prompt, entry = str(record["prompt"]), str(record["entry_point"])
+    gold = {
+        "prompt": prompt,
+        "test": str(record["test"]),
+        "entry": entry,
+        "reference": prompt + str(record["canonical_solution"]),
+    }
+    return Problem(str(record["task_id"]), prompt, gold)
 
 
-@task
-def humaneval(
-    prompt: str = "clean",
-    data_dir: str | None = None,
-    grader: str = "entmin",
-    seed: int = 0,
-    sandbox: str = "bubblewrap",
-    cpu_seconds: int | None = None,
-) -> Task:
-    """HumanEval: 164 functions to complete from their docstring.
+def _clean(problem: Problem, strings: Strings) -> Turns:
+    # Not stripped: the function's indentation counts.
+    return [("user", fill(strings["user"], question=problem.question))]
 
-    Args:
-        prompt: Prompt profile.
-        data_dir: Mirror folder.
-        grader: ``entmin``, or ``paper`` for the published extraction and program.
-        seed: Unused; every benchmark takes it.
-        sandbox: ``bubblewrap``, ``docker`` or ``unsafe-none``.
-        cpu_seconds: Processor seconds a program may use; by default the benchmark's own limit.
-    """
-    rules = Rules("humaneval", grader, sandbox, cpu_seconds)
-    return code_benchmark(rules, prompt=prompt, data_dir=data_dir, seed=seed)
+
+def _published(problem: Problem, strings: Strings) -> Turns:
+    assert isinstance(problem.gold, dict)
+    shown = signature(problem.question, str(problem.gold["entry"]))
+    text = fill(strings["user"], signature=shown, question=problem.question)
+    return [("system", strings["system"]), ("user", text + strings["tail"])]
+
+
+_CLEAN = {
+    "user": (
+        "Complete this Python function:\n\n```python\n{question}```\n\n"
+        "Reason briefly if you need to, then give the complete function, with its imports, in one ```python block."
+    ),
+}
+_PAPER = {
+    "system": PAPER_SYSTEM,
+    "user": (
+        "Write Python code to solve the task.\nWrite a Python function `{signature}` to solve the following problem: "
+        "Present code in ```python```\n```python\n{question}\n```\n"
+    ),
+    "tail": PAPER_TAIL,
+}
+
+HUMANEVAL = Benchmark(
+    name="humaneval",
+    summary="HumanEval: 164 functions to complete, run in a sandbox",
+    groups=("code", "all"),
+    place=200,
+    source=Source(
+        hub="openai/openai_humaneval",
+        revision="7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544",
+        folder="humaneval",
+        licence="mit",
+        parts=(
+            Part(
+                contents(164, "2acc671c3bb5b3151af6ec902ebf6b49e9c33cfd1d04e72bb5eb5797893eb04a"),
+                "test",
+                config="openai_humaneval",
+            ),
+        ),
+    ),
+    problem=problem,
+    prompts={"clean": Profile(2, _CLEAN, _clean), "paper": Profile(2, _PAPER, _published)},
+    judge="program",
+)

@@ -14,14 +14,15 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspect_ai import Task
-from inspect_ai._util.registry import is_registry_object, registry_info, registry_params
-from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessage
-from inspect_ai.scorer import Scorer
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+    from inspect_ai.dataset import Sample
+    from inspect_ai.model import ChatMessage
+    from inspect_ai.scorer import Scorer
 
 _PROMPT = ("prompt", "prompt_version", "prompt_sha256")
 
@@ -86,13 +87,15 @@ def _plain(value: Any) -> Any:
 
 
 def _scorer(scorer: Scorer, kinds: set[str]) -> dict[str, Any]:
+    from inspect_ai._util.registry import is_registry_object, registry_info, registry_params
+
     if not is_registry_object(scorer):
         return {"name": getattr(scorer, "__qualname__", type(scorer).__qualname__), "version": _source(scorer)}
     info = registry_info(scorer)
     options = {name: value for name, value in registry_params(scorer).items() if name != "data_dir"}
     stated = info.metadata.get("version")
     if info.name == "entmin/graded":
-        from entmin.evals.scorers.graded import versions
+        from entmin.tasks.on_inspect.graded import versions
 
         stated = versions(kinds, str(options.get("grader", "entmin")))
     return {

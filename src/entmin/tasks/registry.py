@@ -1,157 +1,205 @@
-"""The benchmarks by name: one line each, importable without torch or Inspect.
+"""The benchmarks by name, found and not listed; importable without torch or Inspect.
 
-A third party adds a benchmark through the entry-point group ``entmin.plugins``: a module whose import calls
-`register_task`.
+Every `Benchmark` (or `InspectTask`) at the top of a module of this package is found, and those of the modules that the
+entry-point group ``entmin.plugins`` names.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+import json
+import pkgutil
+from collections.abc import Mapping
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, get_args
 
-from entmin.errors import UsageError
+import entmin.tasks as package
+from entmin.errors import UsageError, closest
 from entmin.plugins import load_plugins
-from entmin.tasks import foreign
+from entmin.tasks import files, foreign
+from entmin.tasks.benchmark import Benchmark, InspectTask
+from entmin.tasks.data import Loaded
+from entmin.tasks.tables import SUFFIXES
 
 if TYPE_CHECKING:
-    from inspect_ai import Task
+    from collections.abc import Callable
+
+    from entmin.problem import Problem
+    from entmin.programs.judge import Judgement, Rules
+
+    Judging = Callable[[Problem, str, Rules], Judgement]
+
+Named = Benchmark | InspectTask
 
 
-@dataclass(frozen=True, slots=True)
-class TaskInfo:
-    """A benchmark that can be named on the command line."""
-
-    name: str
-    factory: str
-    """``module:function``; the function returns an `inspect_ai.Task` and takes keyword options only."""
-    summary: str
-    groups: tuple[str, ...] = ()
-    max_tokens: int = 4096
-    """Length limit of an answer where the user sets none; 4096 is the paper's."""
-
-    def load(self) -> Callable[..., Task]:
-        """Import the factory (this imports Inspect)."""
-        if foreign.is_foreign(self.factory):
-            return foreign.load(self.factory)
-        module, _, function = self.factory.partition(":")
-        factory: Callable[..., Task] = getattr(importlib.import_module(module), function)
-        return factory
+def tasks() -> dict[str, Named]:
+    """All known benchmarks by name, plugins included, in their places."""
+    return dict(_found())
 
 
-_TASKS: dict[str, TaskInfo] = {}
-
-
-def register_task(info: TaskInfo) -> None:
-    """Make a benchmark known by its name."""
-    _TASKS[info.name] = info
-
-
-def tasks() -> dict[str, TaskInfo]:
-    """All known benchmarks by name, plugins included."""
-    load_plugins()
-    return dict(_TASKS)
+@cache
+def _found() -> dict[str, Named]:
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(package.__path__)
+        if not info.ispkg
+    ]
+    found: dict[str, Named] = {}
+    for source in (*modules, *load_plugins()):
+        for one in vars(source).values() if isinstance(source, ModuleType) else (source,):
+            if isinstance(one, Benchmark | InspectTask) and found.setdefault(one.name, one) is not one:
+                where = getattr(source, "__name__", source)
+                raise UsageError(f"two tasks are called {one.name!r}, one of them in {where}; uninstall or rename one")
+    return {one.name: one for one in sorted(found.values(), key=lambda one: (one.place, one.name))}
 
 
 def groups() -> dict[str, list[str]]:
     """Group name to the benchmarks in it."""
     found: dict[str, list[str]] = {}
-    for info in tasks().values():
+    for info in _found().values():
         for group in info.groups:
             found.setdefault(group, []).append(info.name)
     return found
 
 
-def resolve(names: str) -> list[TaskInfo]:
-    """Expand a comma list of benchmark and group names, in order and without repeats.
+def is_gated(name: str) -> bool:
+    """Whether the authors of a set ask that its problems be kept out of files that may be published."""
+    found = _found().get(name)
+    return isinstance(found, Benchmark) and found.source is not None and found.source.gated
 
-    Inspect tasks of others are named by file (``path/to/file.py@name``) or registry (``package/name``).
+
+def benchmark(name: str) -> Benchmark:
+    """The benchmark of a name.
 
     Raises:
-        UsageError: a name is unknown; the message lists the right ones.
+        UsageError: there is none.
     """
-    known, by_group = tasks(), groups()
-    chosen: dict[str, TaskInfo] = {}
-    for name in (part.strip() for part in names.split(",")):
-        if foreign.is_foreign(name):
-            chosen[name] = TaskInfo(foreign.short(name), name, "an Inspect task")
-            continue
-        members = [name] if name in known else by_group.get(name)
-        if not members:
-            raise UsageError(
-                f"unknown task {name!r}; tasks: {', '.join(known)}"
-                + (f"; groups: {', '.join(by_group)}" if by_group else "")
-            )
-        chosen.update((member, known[member]) for member in members)
+    found = _found().get(name)
+    if not isinstance(found, Benchmark):
+        known = [one.name for one in _found().values() if isinstance(one, Benchmark)]
+        raise UsageError(f"unknown benchmark {name!r}{closest(name, known)}; known: {', '.join(known)}")
+    return found
+
+
+def resolve(names: str, judge: str | None = None) -> list[Named]:
+    """Expand a comma list of benchmarks, groups and files of problems, in order and without repeats.
+
+    Args:
+        names: names, files (``problems.jsonl``) and Inspect tasks of
+            others (``module:function``, and what `entmin.tasks.foreign` reads). The
+            name of a benchmark or group means that, whatever lies in the folder; ``./gsm8k.jsonl`` is a file.
+        judge: who judges the answers to files.
+
+    Raises:
+        UsageError: a name is unknown (the message has the nearest and lists the others), a file cannot be read, or
+            `judge` is given without any file or missing for one.
+    """
+    known, by_group = _found(), groups()
+    chosen: dict[str, Named] = {}
+    for name in _parts(names, {*known, *by_group}):
+        if name in known or name in by_group:
+            chosen.update((member, known[member]) for member in ([name] if name in known else by_group[name]))
+        elif foreign.is_foreign(name) and Path(name).suffix.lower() not in SUFFIXES:
+            chosen[name] = InspectTask(name=foreign.short(name), factory=name)
+        elif files.names_a_file(name):
+            made = files.benchmark(Path(name).expanduser(), judge, taken=chosen)
+            chosen[made.name] = made
+        elif ":" in name:
+            chosen[name] = InspectTask(name=name, factory=name)
+        else:
+            raise UsageError(_unknown(name, list(known), list(by_group)))
+    if judge is not None and not any(map(_is_file, chosen.values())):
+        one = next(iter(chosen.values()))
+        own = f"the {one.judge} judge" if isinstance(one, Benchmark) else "a scorer of its own"
+        raise UsageError(f"--judge is for files of problems; {one.name} has {own}, which belongs to the benchmark")
     return list(chosen.values())
 
 
-def make(info: TaskInfo, **options: Any) -> Task:
-    """Build the Inspect task of a benchmark.
+def _is_file(one: Named) -> bool:
+    return isinstance(one, Benchmark) and one.name not in _found()
+
+
+def _parts(names: str, known: set[str]) -> list[str]:
+    """The parts of a comma list; a path may have commas, so the longest run of parts that is a file is one."""
+    pieces = names.split(",")
+    found: list[str] = []
+    while pieces:
+        lengths = range(len(pieces), 1, -1) if pieces[0].strip() not in known else range(0)
+        length = next((n for n in lengths if Path(",".join(pieces[:n]).strip()).expanduser().is_file()), 1)
+        found.append(",".join(pieces[:length]).strip())
+        del pieces[:length]
+    return found
+
+
+def _unknown(name: str, known: list[str], by_group: list[str]) -> str:
+    return (
+        f"unknown task {name!r}{closest(name, [*known, *by_group])}; tasks: {', '.join(known)}; "
+        f"groups: {', '.join(by_group)}; or a file of problems ({', '.join(SUFFIXES)})"
+    )
+
+
+def checked(info: Named, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a task.
 
     Raises:
         UsageError: an option the benchmark does not have, or one of the wrong type.
     """
-    factory = info.load()
-    hints = get_type_hints(factory)
-    known = {name: hints.get(name, Any) for name in inspect.signature(factory).parameters}
+    known, given = info.options(), dict(options)
     if "data_dir" not in known:
-        options.pop("data_dir", None)
+        given.pop("data_dir", None)
     if "sandbox" not in known:
         # A list of tasks shares its options, and only some of them run programs.
-        options.pop("sandbox", None)
-    for name, value in options.items():
+        given.pop("sandbox", None)
+    for name, value in given.items():
         if name not in known:
-            raise UsageError(f"task {info.name!r} has no option {name!r}; options: {', '.join(known)}")
-        if not _fits(value, known[name]):
-            raise UsageError(f"task {info.name!r}: {name} must be {_spelt(known[name])}, not {value!r}")
-    return factory(**options)
+            near = closest(name, list(known))
+            raise UsageError(f"task {info.name!r} has no option {name}{near}; options: {', '.join(known)}")
+        kind, _ = known[name]
+        if not _fits(value, kind):
+            raise UsageError(f"task {info.name!r}: {name} must be {_spelt(kind)}, not {value!r}")
+    return given
 
 
 def _fits(value: Any, kind: Any) -> bool:
     members = get_args(kind) or (kind,)
-    if kind is Any:
-        return True
-    if isinstance(value, bool):
-        return bool in members
+    if kind is Any or isinstance(value, bool):
+        return kind is Any or bool in members
     return any(isinstance(value, m) for m in members if isinstance(m, type)) or (
         float in members and isinstance(value, int)
     )
 
 
 def _spelt(kind: Any) -> str:
-    return " or ".join(m.__name__ for m in get_args(kind) or (kind,) if m is not type(None))
+    return " or ".join(getattr(m, "__name__", str(m)) for m in get_args(kind) or (kind,) if m is not type(None))
 
 
-register_task(
-    TaskInfo(
-        "arithmetic",
-        "entmin.tasks.arithmetic:arithmetic",
-        "procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
-        max_tokens=128,
-    )
-)
+def rules_of(info: Benchmark, options: Mapping[str, Any]) -> Rules:
+    """How the programs of a code benchmark are judged, with options that `checked` has passed."""
+    from entmin.programs.judge import Rules
 
-_ALL = "all"
-for _name, _module, _summary, *_groups in (
-    ("math500", "competition", "MATH-500: 500 competition problems, 7 subjects, 5 levels", "math", _ALL),
-    ("amc", "competition", "AMC 12 2022-2023: 83 problems with integer answers", "math", _ALL),
-    ("aime", "competition", "AIME 2022-2024: 90 problems, each year reported apart", "math", _ALL),
-    ("aime24", "competition", "AIME 2024: 30 problems", _ALL),
-    ("aime25", "competition", "AIME 2025: 30 problems", _ALL),
-    ("minerva_math", "minerva_olympiad", "Minerva (OCWCourses): 272 undergraduate problems", "qwen", "math", _ALL),
-    ("olympiadbench", "minerva_olympiad", "OlympiadBench: 674 text-only English problems", "qwen", "math", _ALL),
-    ("gsm8k", "gsm8k", "GSM8K: 1,319 grade-school word problems", _ALL),
-    ("ugphysics", "ugphysics", "UGPhysics: 5,520 physics problems, 13 subjects, en and zh", "science", _ALL),
-    ("gpqa_diamond", "choice", "GPQA-Diamond: 198 graduate questions, multiple choice (gated)", "science", _ALL),
-    ("mmlu_pro", "choice", "MMLU-Pro: 12,032 questions, up to ten options", "science", _ALL),
-    ("arc_challenge", "choice", "ARC-Challenge: 1,172 grade-school science questions", "science", _ALL),
-    ("humaneval", "humaneval", "HumanEval: 164 functions to complete, run in a sandbox", "code", _ALL),
-    ("mbpp", "mbpp", "MBPP, sanitised: 399 (Hub: 257) small functions, run in a sandbox", "code", _ALL),
-    ("leetcode", "leetcode", "LeetCode contests: 180 problems, by difficulty, run in a sandbox", "code", _ALL),
-    ("livecodebench", "livecodebench", "LiveCodeBench by release and date window, run in a sandbox", "code", _ALL),
-    ("scicode", "scicode", "SciCode: 65 scientific problems in 288 steps, run in a sandbox", "code", _ALL),
-):
-    register_task(TaskInfo(_name, f"entmin.tasks.{_module}:{_name}", _summary, tuple(_groups)))
+    given = {name: options[name] for name in ("grader", "sandbox", "cpu_seconds") if name in options}
+    return Rules(info.rules or info.name, **given)
+
+
+def judging_of(info: Benchmark) -> Judging:
+    """What judges the programs of a code benchmark; a failure of one answer is that answer's verdict."""
+    from entmin.programs.judge import guarded, judge
+
+    own = info.judging or judge
+    return lambda problem, completion, rules: guarded(partial(own, problem, completion, rules), rules)
+
+
+def problems(name: str, data_dir: str | None = None, options: Mapping[str, Any] | None = None) -> Loaded:
+    """The problems of a benchmark, loaded once for its task, its scorer and its solver.
+
+    Raises:
+        EntminError: the data is missing or another one.
+    """
+    return _problems(name, data_dir, json.dumps(dict(options or {}), sort_keys=True))
+
+
+@cache
+def _problems(name: str, data_dir: str | None, options: str) -> Loaded:
+    return benchmark(name).load(data_dir, **json.loads(options))

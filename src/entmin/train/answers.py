@@ -13,10 +13,10 @@ from entmin.errors import UsageError
 from entmin.grading import integer
 from entmin.grading.api import answer_in, equivalent, grade_many
 from entmin.grading.gold import Gold
-from entmin.grading.golds import gold_for
+from entmin.tasks import golds
 from entmin.train import programs
 
-MATH_TASK = "math500"
+MATH_TASK = "math"
 """The benchmark whose rules for reading a gold apply to mathematics of any source."""
 
 
@@ -61,7 +61,7 @@ class Answers:
             return programs.verdicts(texts, answers)
         if self._kind != "math":
             raise UsageError("these prompts have no answers that can be verified; use em-ft or em-rl, or other prompts")
-        known = [(MATH_TASK, t, gold_for(MATH_TASK, g)) for t, g in zip(texts, answers, strict=True) if g is not None]
+        known = [(MATH_TASK, t, golds.math(g)) for t, g in zip(texts, answers, strict=True) if g is not None]
         judged = iter(grade_many(known))
         return [None if gold is None else next(judged).correct for gold in answers]
 

@@ -13,6 +13,7 @@ from datasets import Dataset
 
 from entmin.errors import UsageError
 from entmin.tasks.arithmetic import PROMPTS, make_problems
+from entmin.tasks.prompts import fill
 
 TRAIN_SEED, HELD_OUT_SEED, BENCHMARK_SEED = 1_000_003, 2_000_003, 0
 BENCHMARK_SIZE = HELD_OUT_SIZE = 500
@@ -47,7 +48,7 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
     shape = (str(chosen["kind"]), int(chosen["terms"]), int(chosen["digits"]))
     rows = []
     for question, answer in _problems(shape, count, split, seed):
-        text = PROMPTS[chosen["prompt"]].format(question=question)
+        text = fill(PROMPTS[chosen["prompt"]], question=question)
         rows.append({"prompt": [{"role": "user", "content": text}], "answer": answer})
     return Dataset.from_list(
         [{**row, "source": "arithmetic", "id": f"arithmetic-{split}-{i}", "kind": "math"} for i, row in enumerate(rows)]

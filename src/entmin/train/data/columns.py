@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entmin.errors import EntminError, UsageError
-from entmin.tasks.columns import last_box
+from entmin.tasks.records import last_box
 from entmin.train.data.example import Example, Kind
 
 PROMPT_COLUMNS = ("prompt", "messages", "problem", "question", "instruction")

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from entmin.errors import EntminError, UsageError
-from entmin.programs.problems import problems
-from entmin.programs.sources import CODE_SOURCES
-from entmin.tasks.data import ENVIRONMENT, load
-from entmin.tasks.registry import resolve
-from entmin.tasks.sources import SOURCES, Part, Source
+from entmin.tasks.benchmark import Benchmark
+from entmin.tasks.data import ENVIRONMENT, at_hand
+from entmin.tasks.registry import resolve, tasks
 
 AT_HAND = "at-hand"
 """Every evaluation set that can be read without the network."""
@@ -46,7 +44,7 @@ def evaluation_problems(names: Sequence[str], data_dir: str | None = None) -> Ev
     asked = {info.name for name in names if name != AT_HAND for info in resolve(name)}
     for name in sorted(asked):
         found.problems[name] = _problems(name, mirror, _parts(found, name, mirror))
-    for name in sorted({_ARITHMETIC, _LIVE, *SOURCES, *CODE_SOURCES} - asked if AT_HAND in names else ()):
+    for name in sorted(_readable().keys() - asked if AT_HAND in names else ()):
         parts = _parts(found, name, mirror)
         if parts is None and not _whole_at_hand(name, mirror):
             found.missing[name] = "not in the mirror folder" if mirror else "not in the local cache"
@@ -64,36 +62,21 @@ def _whole_at_hand(name: str, mirror: str | None) -> bool:
 
 def _parts(found: EvaluationProblems, name: str, mirror: str | None) -> list[str] | None:
     """The parts of a set that are at hand, those that are not being noted; None where none is."""
-    source = (SOURCES | CODE_SOURCES).get(name)
-    here = [part.name for part in source.parts if _at_hand(source, part, mirror)] if source else []
+    source = _readable()[name].source if name in _readable() else None
+    here = [part.name for part in source.parts if at_hand(source, part, mirror)] if source else []
     if source and here and len(here) < len(source.parts):
         rest = ", ".join(part.name for part in source.parts if part.name not in here)
         found.missing[name] = f"these parts are not at hand: {rest}"
     return here or None
 
 
-def _at_hand(source: Source, part: Part, mirror: str | None) -> bool:
-    """Whether a part lies in the mirror folder or, where there is none, in the cache of `datasets`."""
-    if mirror:
-        folder = Path(mirror) / source.folder
-        return any(all((folder / name).is_file() for name in names) for names in part.files)
-    from datasets import config
-    from datasets.naming import camelcase_to_snakecase
-
-    owner, _, repository = source.hub.partition("/")
-    return (Path(config.HF_DATASETS_CACHE) / f"{owner}___{camelcase_to_snakecase(repository)}").is_dir()
+def _readable() -> dict[str, Benchmark]:
+    return {one.name: one for one in tasks().values() if isinstance(one, Benchmark)}
 
 
 def _problems(name: str, mirror: str | None, parts: Sequence[str] | None) -> list[tuple[str, str]]:
-    if name == _ARITHMETIC:
-        from entmin.tasks.arithmetic import make_problems
-
-        made = make_problems("basic_arithmetic", size=500, seed=0, terms=2, digits=2)
-        return [(str(number), question) for number, (question, _) in enumerate(made)]
-    if name == _LIVE:
-        rows = list(problems(name, mirror).rows.values())
-    elif name in SOURCES or name in CODE_SOURCES:
-        rows = list(load(name, mirror, parts).rows)
-    else:
+    if name not in _readable():
         raise UsageError(f"cannot compare prompts with {name!r}: its problems are known to its own task only")
-    return [(row.id, row.question) for row in rows]
+    found = _readable()[name]
+    loaded = found.load(mirror) if found.source is None else found.parts(mirror, parts)
+    return [(problem.id, problem.question) for problem in loaded.problems]

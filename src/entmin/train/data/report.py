@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from entmin.tasks.sources import SOURCES
+from entmin.tasks.registry import is_gated
 from entmin.train.data.overlap import Match
 
 _EXAMPLES = 5
@@ -45,7 +45,7 @@ class Report:
             shown = self.examples.setdefault(match.task, [])
             if len(shown) < _EXAMPLES:
                 # The authors of gated sets ask that their problems be kept out of files that may be published.
-                hidden = match.task in SOURCES and SOURCES[match.task].gated
+                hidden = is_gated(match.task)
                 text = None if hidden else question[:_SHOWN]
                 words = None if hidden else match.words
                 shown.append({"prompt": identifier, "problem": match.problem, "shared_words": words, "text": text})

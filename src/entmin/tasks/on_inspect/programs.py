@@ -6,6 +6,7 @@ Programs run in sandboxes, several at a time, in threads, so the event loop keep
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -13,11 +14,12 @@ import anyio
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from entmin.evals.scorers.verdicts import score_of
-from entmin.programs.judge import VERSION, Judgement, Rules
-from entmin.programs.judges import judge_any
-from entmin.programs.problems import problems
+from entmin.problem import Problem
+from entmin.programs.judge import VERSION, Judgement, Rules, guarded, judge
+from entmin.tasks.on_inspect.graded import score_of
+from entmin.tasks.registry import benchmark, judging_of, problems
 
+Judging = Callable[[Problem, str, Rules], Judgement]
 NAME = "programs"
 """Under which its scores stand in a log."""
 
@@ -50,8 +52,8 @@ def programs(
     rules = Rules(task, grader, sandbox, cpu_seconds)
 
     async def score(state: TaskState, target: Target) -> Score:
-        row = problems(task, data_dir, source).rows[str(state.sample_id)]
-        work = partial(judge_any, row, state.output.completion, rules)
+        problem, judging = _problem(state, task, data_dir, source)
+        work = partial(judging, problem, state.output.completion, rules)
         judged: Judgement = await anyio.to_thread.run_sync(work, limiter=_limiter())
         score = score_of(judged.verdict, state)
         reason = score.explanation or ""
@@ -60,3 +62,18 @@ def programs(
         return score
 
     return score
+
+
+def _problem(
+    state: TaskState, task: str, data_dir: str | None, source: dict[str, Any] | None
+) -> tuple[Problem, Judging]:
+    """The problem of a sample and what judges it: from the sample, where its tests stand there, else from the data."""
+    tests = state.metadata.get("gold")
+    if tests is not None:
+        return Problem(str(state.sample_id), state.input_text, tests), _guarded
+    found = problems(task, data_dir, source).by_id[str(state.sample_id)]
+    return found, judging_of(benchmark(task))
+
+
+def _guarded(problem: Problem, completion: str, rules: Rules) -> Judgement:
+    return guarded(partial(judge, problem, completion, rules), rules)

@@ -6,15 +6,16 @@ nobody could judge scores NaN, which Inspect leaves out of its metrics; `entmin.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 import anyio
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from entmin.evals.scorers.verdicts import score_of
-from entmin.grading import choice, integer, mathematics, physics
+from entmin.grading import choice, exact, integer, mathematics, physics
 from entmin.grading.gold import Gold
 from entmin.grading.published import rules
 from entmin.verdict import Verdict
@@ -37,7 +38,12 @@ def versions(kinds: Iterable[str], grader: str) -> dict[str, str]:
     """The version of the rules that judge each of the given kinds of gold."""
     if grader == "paper":
         return {"paper": rules.VERSION}
-    own = {"choice": choice.VERSION, "physics": physics.VERSION, "integer": f"{integer.VERSION}/{mathematics.VERSION}"}
+    own = {
+        "choice": choice.VERSION,
+        "exact": exact.VERSION,
+        "physics": physics.VERSION,
+        "integer": f"{integer.VERSION}/{mathematics.VERSION}",
+    }
     return {kind: own.get(kind, mathematics.VERSION) for kind in sorted(kinds)}
 
 
@@ -46,4 +52,23 @@ async def verdict_of(task: str, state: TaskState, grader: str) -> Verdict:
     from entmin.grading import grade
 
     gold = Gold.from_dict(state.metadata["gold"])
+    if gold.kind == "integer" and task == "arithmetic":
+        # A bounded search for digits needs no process of its own, so the demonstration starts at once.
+        return integer.grade(state.output.completion, gold)
     return await anyio.to_thread.run_sync(partial(grade, task, state.output.completion, gold, grader=grader))
+
+
+def score_of(verdict: Verdict, state: TaskState) -> Score:
+    """Score 1.0, 0.0 or NaN (not judged), with the verdict in `Score.metadata`.
+
+    An answer that hit the token limit before stating a result is reported as ``truncated``, not as ``no-answer``.
+    """
+    truncated = state.output.stop_reason in ("max_tokens", "model_length")
+    if truncated and verdict.reason in ("no-answer", "no-code"):
+        verdict = replace(verdict, reason="truncated")
+    return Score(
+        value=math.nan if verdict.correct is None else float(verdict.correct),
+        answer=verdict.answer,
+        explanation=verdict.reason,
+        metadata=verdict.to_dict() | {"truncated": truncated},
+    )

@@ -22,9 +22,9 @@ from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError
 
-from entmin.evals.scorers.graded import NAME as RULES
-from entmin.evals.scorers.graded import verdict_of
 from entmin.grading.gold import Gold
+from entmin.tasks.on_inspect.graded import NAME as RULES
+from entmin.tasks.on_inspect.graded import verdict_of
 
 NAME = "ugphysics_judge"
 VERSION = "1"

@@ -1,0 +1,53 @@
+r"""ARC-Challenge, test split: 1,172 grade-school science questions with three to five options.
+
+Question Mercury_7175875 as the ``clean`` prompt puts it with seed 0, and its gold::
+
+    An astronomer observes that a planet rotates faster after a meteorite impact. Which is the most likely effect of
+    this increase in rotation?
+
+    A. Planetary density will decrease.
+    B. Planetary years will become longer.
+    C. Planetary days will become shorter.
+    D. Planetary gravity will become stronger.
+
+    Reason step by step, and put the letter of the right option within \boxed{}.
+
+    gold: C
+"""
+
+from __future__ import annotations
+
+from entmin.problem import Problem, letter
+from entmin.tasks import golds, records
+from entmin.tasks.benchmark import Benchmark
+from entmin.tasks.choice import load_shuffled
+from entmin.tasks.data import Contents, Part, Record, Source
+from entmin.tasks.prompts import CHOICE
+
+
+def problem(record: Record, number: int) -> Problem:
+    """Some rows label their options 1..4 instead of A..D, so letters go by position."""
+    labels = [str(label) for label in record["choices"]["label"]]
+    options = tuple(str(text).strip() for text in record["choices"]["text"])
+    gold = letter(labels.index(records.text(record, "answerKey")))
+    return Problem(records.text(record, "id"), records.verbatim(record, "question"), gold, options=options)
+
+
+ARC_CHALLENGE = Benchmark(
+    name="arc_challenge",
+    summary="ARC-Challenge: 1,172 grade-school science questions",
+    groups=("science", "all"),
+    place=120,
+    source=Source(
+        hub="allenai/ai2_arc",
+        revision="210d026faf9955653af8916fad021475a3f00453",
+        folder="arc_challenge",
+        licence="cc-by-sa-4.0",
+        parts=(Part((Contents(1172),), "test", config="ARC-Challenge"),),
+    ),
+    problem=problem,
+    loader=load_shuffled,
+    prompts=CHOICE,
+    judge="choice",
+    gold=golds.choice,
+)
