@@ -1,8 +1,12 @@
+import io
 import math
+from dataclasses import replace
+
+from rich.console import Console
 
 from entmin.evals.cost import Cost
 from entmin.report.compare import Row
-from entmin.report.table import detail_lines, verdict_lines
+from entmin.report.table import detail_lines, render, verdict_lines
 from entmin.stats.estimates import avg_at_k, pass_at_k
 from entmin.stats.paired import paired_difference
 
@@ -37,3 +41,42 @@ def test_details_name_groups_pass_at_k_and_what_was_not_judged():
     text = "\n".join(detail_lines("t", results))
     for words in ("pass@2 50.0", "maj@2 50.0", "by level: 1 100.0", "(n=1)", "3 answers could not be judged"):
         assert words in text
+
+
+def table_of(rows, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    for table in render(rows, "model: paired comparison"):
+        console.print(table)
+    return console.export_text()
+
+
+def test_the_comparison_fits_eighty_columns_and_no_number_is_cut_at_sixty():
+    rows = [
+        replace(row(12, 1, 0.004), label="normal", difference=None),
+        replace(
+            row(12, 1, 0.004), label="em_inf:threshold=0.1:n_grad_steps=5", entropy_before=1.25, entropy_after=0.5,
+            tokens_per_second=1234.0,
+        ),
+    ]  # fmt: skip
+    wide = table_of(rows, 200)
+    numbers = {word for line in wide.splitlines() for word in line.split() if any(c.isdigit() for c in word)}
+    for width in (80, 60):
+        shown = table_of(rows, width)
+        assert max(map(len, shown.splitlines())) <= width
+        assert "…" not in shown
+        assert {word for word in numbers if "em_inf" not in word} <= set(shown.split())
+
+
+def test_eval_has_a_table_of_its_own():
+    text = table_of([replace(row(4, 2, math.nan), difference=None)], 80)
+    assert "baseline" not in text
+    assert "p (Holm)" not in text
+    assert "40" in text.split()
+
+
+def test_a_verdict_that_holds_alone_but_not_in_its_family_says_both_and_what_was_not_seen():
+    lines = verdict_lines([row(12, 2, 0.08)])
+    assert "alone p = 0.013" in lines[0]
+    assert "could not have seen less than" in lines[1]
+    in_doubt = verdict_lines([replace(row(4, 2, 0.7), not_judged=3, worst=(-0.2, 0.3))])
+    assert any("3 of its answers were not judged" in line and "-20.0 to +30.0" in line for line in in_doubt)

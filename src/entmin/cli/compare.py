@@ -65,14 +65,15 @@ def command(
     model = models[0]
     if options["limit"] is None and task == "arithmetic":
         options["limit"] = 128
-    from entmin.report.compare import compare, correct
-    from entmin.report.diversity import diversity
+    from entmin.report.compare import compare
+    from entmin.report.diversity import corrected_together, diversity
 
     spec = shared.take_spec(model, Mode(), options)
     specs = {label: replace(spec, model=name, mode=mode) for label, (name, mode) in arms.items()}
     runs = _run(infos, specs, Path(options["results"]), quiet=options["quiet"])
-    rows = correct([row for info in infos for row in compare(info.name, runs[info.name])])
+    found = [row for info in infos for row in compare(info.name, runs[info.name])]
     spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
+    rows, spread = corrected_together(found, spread)
     folder = _write(model, Path(options["results"]), rows, spread, runs)
     if as_json:
         click.echo((folder / "comparison.json").read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
 from entmin.stats.estimates import Estimate, Runs, avg_at_k
-from entmin.stats.paired import PairedDifference, holm, paired_difference
+from entmin.stats.paired import PairedDifference, holm, paired_difference, worst_case
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,14 @@ class Row:
     not_judged: int
     """Samples the grader could not judge; they are in no estimate."""
     log: str
+    worst: tuple[float, float] | None = None
+    """Outer bounds of the difference where answers were not judged: all of them against this arm, all for it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; NaN becomes None."""
         plain = asdict(self) | {"accuracy": self.accuracy.to_dict()}
+        if self.difference is not None:
+            plain["difference"]["detectable"] = self.difference.detectable
         cleaned: dict[str, Any] = without_nan(plain)
         return cleaned
 
@@ -64,14 +68,20 @@ def compare(task: str, runs: Sequence[tuple[str, RunResult]]) -> list[Row]:
     rows = []
     for i, (label, result) in enumerate(runs):
         difference = paired_difference(judged[i], judged[0]) if i else None
-        rows.append(_row(task, label, result, judged[i], difference))
+        row = _row(task, label, result, judged[i], difference)
+        rows.append(replace(row, worst=_worst(judged[i], judged[0]) if i else None))
     return correct(rows)
+
+
+def _worst(run: Runs, baseline: Runs) -> tuple[float, float] | None:
+    if all(verdict is not None for judged in (*run.values(), *baseline.values()) for verdict in judged):
+        return None
+    against, favour = worst_case(run, baseline)
+    return against.low, favour.high
 
 
 def correct(rows: Sequence[Row]) -> list[Row]:
     """The same rows with p-values corrected over all of them (Holm)."""
-    from dataclasses import replace
-
     adjusted = holm([math.nan if row.difference is None else row.difference.p_value for row in rows])
     return [replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True)]
 

@@ -3,7 +3,7 @@
 Sharpening can raise pass@1 and lower pass@k, because the samples of a problem become copies of one another. For each
 arm with several samples per problem: both estimates with intervals, and the paired difference of each to the first arm.
 k is the number of samples; a problem passes when any of its samples is right, and one with a sample that could not be
-judged is left out. p-values are corrected over this table (Holm).
+judged is left out. p-values are corrected with those of the whole report (Holm).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 from entmin.evals.metrics import verdicts
-from entmin.report.compare import without_nan
+from entmin.report.compare import Row, without_nan
 from entmin.stats.estimates import Estimate, Runs, avg_at_k, pass_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference
 
@@ -60,6 +60,18 @@ def diversity(runs: Mapping[str, Sequence[tuple[str, EvalLog]]]) -> list[Spread]
         replace(row, one_p_holm=one, any_p_holm=other)
         for row, one, other in zip(rows, adjusted[::2], adjusted[1::2], strict=True)
     ]
+
+
+def corrected_together(rows: Sequence[Row], spread: Sequence[Spread]) -> tuple[list[Row], list[Spread]]:
+    """Both tables of a report with p-values of one family (Holm); a difference of pass@1 is in both and counts once."""
+    adjusted = holm([*(_p(row.difference) for row in rows), *(_p(one.any_difference) for one in spread)])
+    first = [replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=False)]
+    known = {(row.task, row.label): row.p_holm for row in first}
+    second = [
+        replace(one, one_p_holm=known[one.task, one.label], any_p_holm=p)
+        for one, p in zip(spread, adjusted[len(rows) :], strict=True)
+    ]
+    return first, second
 
 
 def _p(difference: PairedDifference | None) -> float:

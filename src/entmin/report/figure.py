@@ -8,6 +8,9 @@ from typing import Any
 
 from entmin.report.compare import Row
 
+_BETTER, _WORSE = "#1f6fb4", "#9a5b1f"
+"""Colours that a colour-blind reader tells apart and that do not alarm."""
+
 
 def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     """Write a PNG with three panels, arms from top to bottom."""
@@ -29,6 +32,7 @@ def draw(rows: Sequence[Row], path: Path, title: str) -> None:
     for axis in (left, middle, right):
         axis.grid(axis="x", alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
+        axis.ticklabel_format(axis="x", useOffset=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -41,17 +45,18 @@ def _accuracy(axis: Any, rows: Sequence[Row], places: list[int]) -> None:
             axis.plot([100 * low, 100 * high], [y, y], color="C0", lw=2)
         axis.plot(100 * row.accuracy.value, y, "o", color="C0")
     axis.set_xlabel("accuracy, % (95 % interval)")
-    axis.set_xlim(left=0)
+    axis.set_xlim(0, min(100, 1.05 * max(axis.get_xlim()[1], 1)))
 
 
 def _differences(axis: Any, rows: Sequence[Row], places: list[int]) -> None:
     axis.axvline(0, color="0.5", lw=1)
     for row, y in zip(rows, places, strict=True):
         if row.difference is not None:
-            d, colour = row.difference, "C3" if row.p_holm < 0.05 else "0.4"
+            d = row.difference
+            colour = "0.45" if not row.p_holm < 0.05 else _BETTER if d.difference > 0 else _WORSE
             axis.plot([100 * d.low, 100 * d.high], [y, y], color=colour, lw=2)
             axis.plot(100 * d.difference, y, "o", color=colour)
-    axis.set_xlabel("paired difference, points (red: p < 0.05)")
+    axis.set_xlabel(f"points against {rows[0].label} (blue better, brown worse)")
 
 
 def _entropies(axis: Any, rows: Sequence[Row], places: list[int]) -> None:

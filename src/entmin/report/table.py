@@ -10,36 +10,32 @@ from rich import box
 from rich.table import Table
 
 from entmin.report.compare import Row
+from entmin.stats.paired import PairedDifference
 
 
-def render(rows: Sequence[Row], title: str) -> Table:
-    """The rich table of a comparison, one row per arm and task."""
-    many = len({row.task for row in rows}) > 1
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    if many:
-        table.add_column("task")
-    for name in ("method", "T"):
-        table.add_column(name, no_wrap=True)
+def render(rows: Sequence[Row], title: str) -> list[Table]:
+    """The tables of a comparison, each at most 80 columns wide where labels are short.
+
+    What was found comes first: accuracy, difference, p. What it took comes second: problems, tokens, entropy, speed.
+    """
+    labels = [f"{row.task}: {row.label}" if len({one.task for one in rows}) > 1 else row.label for row in rows]
+    several = any(row.difference is not None for row in rows)
+    found = ["accuracy % [95 %]", *(["difference [95 %]", "p (Holm)"] if several else ["n"])]
     spent = _spent_columns(rows)
-    for name in (
-        "accuracy % [95 %]",
-        "n",
-        "difference [95 %]",
-        "p (Holm)",
-        "won/lost",
-        *spent,
-        "entropy",
-        "tok/s",
-        "cut %",
-        "no answer %",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    previous = None
-    for row in rows:
-        if many and previous not in (None, row.task):
-            table.add_section()
-        table.add_row(*([row.task] if many else []), *_cells(row, spent))
-        previous = row.task
+    took = [*(["n", "won/lost"] if several else []), *spent, "entropy", "tok/s", "cut %", "none %"]
+    return [
+        _table(labels, [_found(row, several) for row in rows], found, title),
+        _table(labels, [_took(row, spent, several) for row in rows], took, ""),
+    ]
+
+
+def _table(labels: Sequence[str], cells: Sequence[Sequence[str]], heads: Sequence[str], title: str) -> Table:
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("method", overflow="fold", min_width=6)
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for label, one in zip(labels, cells, strict=True):
+        table.add_row(label, *one)
     return table
 
 
@@ -49,19 +45,27 @@ def _spent_columns(rows: Sequence[Row]) -> list[str]:
     return ["calls", "tokens in", "tokens out"] if several else ["tokens"]
 
 
-def _cells(row: Row, spent: Sequence[str]) -> list[str]:
+def _size(row: Row) -> str:
+    return f"{row.accuracy.n}" if row.samples == row.problems else f"{row.accuracy.n}x{row.samples // row.problems}"
+
+
+def _found(row: Row, several: bool) -> list[str]:
     accuracy, d = row.accuracy, row.difference
+    shown = f"{_percent(accuracy.value)} [{_percent(accuracy.low)}, {_percent(accuracy.high)}]"
+    if not several:
+        return [shown, _size(row)]
+    if d is None:
+        return [shown, "baseline", ""]
+    return [shown, f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", _p(row.p_holm)]
+
+
+def _took(row: Row, spent: Sequence[str], several: bool) -> list[str]:
+    d = row.difference
     cost = {"calls": f"{row.cost.calls:.3g}", "tokens in": f"{row.cost.input_tokens:.0f}"}
     return [
-        row.label,
-        f"{row.temperature:g}",
-        f"{_percent(accuracy.value)} [{_percent(accuracy.low)}, {_percent(accuracy.high)}]",
-        f"{accuracy.n}" if row.samples == row.problems else f"{accuracy.n}x{row.samples // row.problems}",
-        "baseline" if d is None else f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]",
-        "" if d is None else _p(row.p_holm),
-        "" if d is None else f"{d.gained}/{d.lost}",
+        *([_size(row), "" if d is None else f"{d.gained}/{d.lost}"] if several else []),
         *(cost.get(name, f"{row.cost.output_tokens:.0f}") for name in spent),
-        "–" if row.entropy_before is None else f"{row.entropy_before:.2f} → {row.entropy_after:.2f}",
+        "–" if row.entropy_before is None else f"{row.entropy_before:.2f}→{row.entropy_after:.2f}",
         "" if row.tokens_per_second is None else f"{row.tokens_per_second:.0f}",
         f"{100 * row.truncated:.0f}",
         f"{100 * row.unanswered:.0f}",
@@ -81,7 +85,7 @@ def _p_words(value: float) -> str:
 
 
 def verdict_lines(rows: Sequence[Row]) -> list[str]:
-    """One honest sentence per arm and task: better, worse, or not shown either way."""
+    """One honest sentence per arm and task: better, worse, or not shown either way; and what could not be seen."""
     lines = []
     for row in rows:
         if row.difference is None or math.isnan(row.p_holm):
@@ -91,11 +95,30 @@ def verdict_lines(rows: Sequence[Row]) -> list[str]:
             word = "better" if d.difference > 0 else "worse"
             lines.append(f"{row.label} is {word} than the baseline on {row.task} (n = {d.n}, {_p_words(row.p_holm)}).")
         else:
+            alone = f"; alone {_p_words(d.p_value)}, which the other comparisons weaken" if d.p_value < 0.05 else ""
             lines.append(
-                f"{row.label}: no difference shown on {row.task} (n = {d.n}, {_p_words(row.p_holm)}); "
+                f"{row.label}: no difference shown on {row.task} (n = {d.n}, {_p_words(row.p_holm)}{alone}); "
                 f"it may be anything from {100 * d.low:+.1f} to {100 * d.high:+.1f} points."
             )
+        lines.append(_power(d, shown=row.p_holm < 0.05))
+        if row.worst is not None:
+            low, high = row.worst
+            lines.append(
+                f"  {row.not_judged} of its answers were not judged: with all of those in doubt against it and for it, "
+                f"from {100 * low:+.1f} to {100 * high:+.1f} points."
+            )
+    if lines:
+        lines.append("Intervals have 95 % each; p-values are corrected for all comparisons of this report (Holm).")
     return lines
+
+
+def _power(d: PairedDifference, *, shown: bool) -> str:
+    if math.isnan(d.detectable):
+        return "  So few problems show a difference of no size with 80 % power."
+    points = f"{100 * d.detectable:.1f} points"
+    if shown:
+        return f"  Such a run finds a difference of {points} in 80 % of cases."
+    return f"  This run could not have seen less than {points} (80 % power)."
 
 
 def trivial_line(task: str, trivial: dict[str, Any]) -> str:
@@ -104,11 +127,12 @@ def trivial_line(task: str, trivial: dict[str, Any]) -> str:
 
 
 def print_rows(rows: Sequence[Row], title: str) -> None:
-    """Print the table to standard output, never narrower than it needs."""
+    """Print the tables to standard output; elsewhere than on a terminal they are as wide as they need."""
     from rich.console import Console
 
     console = Console()
-    console.print(render(rows, title)) if console.is_terminal else Console(width=200).print(render(rows, title))
+    for table in render(rows, title):
+        (console if console.is_terminal else Console(width=200)).print(table)
 
 
 def detail_lines(task: str, results: dict[str, Any]) -> list[str]:
