@@ -12,6 +12,7 @@ Without them one process does both, and what it reports of itself is as good as 
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import select
@@ -78,12 +79,14 @@ class Watch:
 
 
 def collect(pid: int, events: int, output: int, spec: Spec) -> tuple[bytes, bytes, str | None]:
-    """Read both pipes until they close, the process ends, or a limit is met; returns (event, output, killed)."""
+    """Read both pipes until what is awaited closes, the process ends, or a limit is met: (event, output, killed)."""
     limits, watch = spec["limits"], Watch(spec)
     taken = {events: bytearray(), output: bytearray()}
     most, deadline = limits["output_mib"] << 20, time.monotonic() + limits["wall_seconds"]
     opened, over, killed = {events, output}, False, None
-    while opened:
+    # A judge that has ended has said everything; the solver that holds the output is not waited for.
+    awaited = {events} if spec["entries"] else set(opened)
+    while opened & awaited:
         ready, _, _ = select.select(list(opened), [], [], 0.02 if over else _TICK)
         for descriptor in ready:
             chunk = os.read(descriptor, _CHUNK)
@@ -221,6 +224,7 @@ def main() -> None:
             __import__(name)
         except ImportError:
             pass  # only a head start: a program that needs it says so itself
+    gc.freeze()  # or the collector would write to every page that the cases share with us, and so copy it
     tell({"ready": True})
     for index in range(spec["count"]):
         tell(run(spec, frame(), index))
