@@ -68,6 +68,8 @@ MAY_IMPORT = {
     }
     | PLAIN,
 }
+MAY_IMPORT["settle"] = MAY_IMPORT["evals"] | {"evals", "report"}
+MAY_IMPORT["reproduce"] = {"evals", "mode", "stats", "tasks"} | PLAIN
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 """Which rooms a room may import from, anywhere in its text; `entmin` is the package's own file."""
 EXCEPTIONS = {
@@ -80,7 +82,7 @@ LIBRARIES = {
     "accelerate": ["train/"],
     "click": ["cli/"],
     "datasets": ["tasks/", "train/"],
-    "inspect_ai": ["evals/", "tasks/", "report/", "sandbox/provider.py"],
+    "inspect_ai": ["evals/", "tasks/", "report/", "settle/", "sandbox/provider.py"],
     "llama_cpp": ["hosts/llama_cpp.py"],
     "math_verify": ["grading/"],
     "matplotlib": ["report/"],
@@ -88,7 +90,7 @@ LIBRARIES = {
     "openai": ["clients.py", "evals/", "train/"],
     "peft": ["engine/adapters.py", "train/"],
     "reasoning_gym": ["tasks/"],
-    "scipy": ["stats/", "programs/scicode_inside.py", "sandbox/inside/"],
+    "scipy": ["stats/", "reproduce/agreement.py", "programs/scicode_inside.py", "sandbox/inside/"],
     "starlette": ["serve/"],
     "sympy": ["grading/"],
     "transformers": ["engine/", "hosts/transformers.py", "train/"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     default=DEFAULT_ARMS,
     show_default=True,
     help="Arms, separated by commas; the first is the baseline. Each is a mode as in `entmin eval`: "
-    "em_inf:threshold=0.1+self_consistency:n=8@0.7. Sampling options are for what an arm leaves open.",
+    "em_inf:threshold=0.1+self_consistency:n=8@0.7. Sampling options are for what an arm leaves open. "
+    "normal:match=em_inf is plain decoding at the temperature that has em_inf's entropy.",
 )
 @click.option(
     "--against",
@@ -53,7 +55,8 @@ def command(
 
     Every method sees the same problems, seeds and temperature, so differences are paired: per problem, with a 95 %
     interval and a p-value corrected for the number of comparisons (Holm). Without --limit the `arithmetic` task runs
-    on 128 problems. The table, comparison.json and comparison.png go to results/MODEL/compare/.
+    on 128 problems. The table, comparison.json, comparison.png and a page for each task go to
+    results/MODEL/compare/.
 
     With several samples per problem (--samples) pass@k stands beside pass@1, so that lost diversity shows.
     """
@@ -61,20 +64,23 @@ def command(
     models = _models(model, against, with_base)
     if len(models) > 1 and _is_default("methods"):
         methods = "normal"
-    arms = of_models(models, parse_arms(methods, shared.take_settings(options)))
     model = models[0]
     if options["limit"] is None and task == "arithmetic":
         options["limit"] = 128
+    settings, spec = shared.take_settings(options), shared.take_spec(model, Mode(), options)
+    results = Path(options["results"])
+    methods = _matched(methods, settings, spec, infos, results)
+    arms = of_models(models, parse_arms(methods, settings))
     from entmin.report.compare import compare
     from entmin.report.diversity import corrected_together, diversity
 
-    spec = shared.take_spec(model, Mode(), options)
     specs = {label: replace(spec, model=name, mode=mode) for label, (name, mode) in arms.items()}
-    runs = _run(infos, specs, Path(options["results"]), quiet=options["quiet"])
+    runs = _run(infos, specs, results, quiet=options["quiet"])
     found = [row for info in infos for row in compare(info.name, runs[info.name])]
     spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
     rows, spread = corrected_together(found, spread)
-    folder = _write(model, Path(options["results"]), rows, spread, runs)
+    folder = _write(model, results, rows, spread, runs)
+    _write_pages(model, folder, rows, runs)
     if as_json:
         click.echo((folder / "comparison.json").read_text())
     else:
@@ -82,6 +88,26 @@ def command(
     for notice in {notice for arm in runs.values() for _, r in arm for notice in r.summary["notices"]}:
         click.echo(f"note: {notice}", err=True)
     click.echo(f"written to {folder}", err=True)
+
+
+def _matched(text: str, settings: dict[str, Any], spec: RunSpec, infos: list[Named], results: Path) -> str:
+    """The arms with temperatures in place of matches; each match is told."""
+    from entmin.settle.arms import comparison_pilot, has_match, with_matches, without_matches
+
+    if not has_match(text):
+        return text
+    if len(infos) > 1:
+        raise UsageError("a match is made on one task: name one, or compare the tasks one by one")
+
+    def told(line: str) -> None:
+        click.echo(line, err=True)
+
+    spec = replace(spec, mode=Mode(seed=settings.get("seed")))
+    pilot = cache(lambda: comparison_pilot(spec, infos[0], results, told))
+    found, said = with_matches(text, parse_arms(without_matches(text), settings), pilot)
+    for line in said:
+        told(line)
+    return found
 
 
 def _is_default(name: str) -> bool:
@@ -138,6 +164,19 @@ def _write(
     write_json(folder / "comparison.json", rows, {"model": model, **about})
     draw(rows, folder / "comparison.png", f"{model} on {', '.join(runs)}, n = {rows[0].problems} problems")
     return folder
+
+
+def _write_pages(model: str, folder: Path, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+    """One page for each task: ``report.html``, or ``report-TASK.html`` where there are several."""
+    from entmin.report.page import write
+    from entmin.report.page.comparison import comparison_page
+    from entmin.report.table import verdict_lines
+
+    for task, arms in runs.items():
+        own = [row for row in rows if row.task == task]
+        about = {"model": model, **{f"version of {k}": v for k, v in arms[0][1].summary["versions"].items()}}
+        page = comparison_page(f"{model} on {task}", own, verdict_lines(own), arms, about)
+        write(page, folder / ("report.html" if len(runs) == 1 else f"report-{task}.html"))
 
 
 def _print(model: str, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]) -> None:

@@ -8,6 +8,7 @@ top-k or penalties is never used. A setting this engine cannot honour is an erro
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -31,12 +32,15 @@ from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
 from entmin.engine.requests import Completion, EngineStats, Request
 from entmin.errors import UsageError
 from entmin.evals.opened import any_open, opened
+from entmin.evals.seeded import TOKENS
 from entmin.evals.several import BEFORE
 from entmin.mode import Mode
 from entmin.strategies import Confidence
 from entmin.wire import requested
 
 DEFAULT_MAX_TOKENS = 512
+_ALTERNATIVES = 5
+"""Likeliest tokens kept of each recorded step."""
 _UNSUPPORTED = (
     "frequency_penalty",
     "presence_penalty",
@@ -165,12 +169,17 @@ class EntminAPI(ModelAPI):
         text = None if before is None else before + chat_text(self.engine.loaded, as_turns(input))
         if text is not None:
             request = replace(request, prompt=encode_chat_text(self.engine.loaded, text))
+        if (input[-1].metadata or {}).get(TOKENS):
+            request = replace(request, token_entropies=True, confidence=True, alternatives=_ALTERNATIVES)
         futures = [
             self.engine.submit(replace(request, seed=request.seed + choice))
             for choice in range(config.num_choices or 1)
         ]
         completions = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
-        return _output(self.model_name, completions, {} if text is None else {"prompt": text})
+        extra = {} if text is None else {"prompt": text}
+        if request.token_entropies:
+            extra["tokens"] = token_record(self.engine.loaded, completions[0])
+        return _output(self.model_name, completions, extra)
 
     def max_connections(self) -> int:
         """Enough requests in flight to keep the batch full."""
@@ -206,6 +215,23 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
         stop=tuple(config.stop_seqs or ()),
         confidence=bool(config.logprobs),
     )
+
+
+def token_record(loaded: LoadedModel, done: Completion) -> list[list[Any]]:
+    """[text, entropy before, entropy after, [[alternative, probability], ...]] of each token; entropies in nats.
+
+    The texts join to the whole answer: a token that ends inside a character has none, and the next has all of it.
+    """
+    rows: list[list[Any]] = []
+    shown = ""
+    for i, (before, after, sure) in enumerate(zip(done.before, done.after, done.confidence, strict=True), 1):
+        now = loaded.tokenizer.decode(done.tokens[:i], skip_special_tokens=True)
+        text = "" if now.endswith("\ufffd") and i < len(done.tokens) else now[len(shown) :]
+        shown += text
+        pairs = zip(sure.likeliest, sure.log_probabilities, strict=True)
+        top = [[loaded.tokenizer.decode([one]), round(math.exp(p), 4)] for one, p in pairs]
+        rows.append([text, round(before, 3), round(after, 3), top])
+    return rows
 
 
 def as_turns(messages: list[ChatMessage]) -> list[dict[str, str]]:

@@ -38,6 +38,8 @@ from entmin.tasks.identity import identity
 from entmin.tasks.on_inspect.task import make
 from entmin.tasks.registry import Named
 
+RECORDED = 50
+"""Problems of a run whose first answer keeps its tokens with their entropies and alternatives, for the report page."""
 _RETRIES = 6
 """Of a request that a server turned down for the moment; Inspect's own default is to try forever."""
 
@@ -183,7 +185,8 @@ def _compute(
     before = dataclasses.replace(engine.stats)
     label = f"{spec.mode.name} on {task.name}"
     with Progress(label, left, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
-        task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.mode.strategy)
+        record = frozenset(request.problems[:RECORDED])
+        task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.mode.strategy, record)
         log = _evaluate(spec, task, folder / "logs", max_tokens, engine)
     note_session(folder, before, engine)
     if log.status != "success":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pkgutil import resolve_name
 from typing import Any
 
@@ -15,7 +15,11 @@ from entmin.strategies import Strategy
 
 
 def solver_for(
-    task: Task, run_seed: int, on_done: Callable[[TaskState], None] | None = None, strategy: Strategy | None = None
+    task: Task,
+    run_seed: int,
+    on_done: Callable[[TaskState], None] | None = None,
+    strategy: Strategy | None = None,
+    record: Collection[str] = (),
 ) -> Solver:
     """The solver of a task, seeded: the one its metadata names (``module:function``), else its solver as it is.
 
@@ -23,14 +27,16 @@ def solver_for(
         task: the task.
         run_seed: the run's seed.
         on_done: called with the state after each answer.
-        strategy: asks several times for each answer.
+        strategy: asks several times for each answer; their tokens are not recorded.
+        record: ids of the problems whose first sample keeps its tokens.
 
     Raises:
         UsageError: the strategy does not suit the task.
     """
     metadata: dict[str, Any] = task.metadata or {}
     own = "solver" in metadata
-    inner = _own_solver(metadata, run_seed, on_done) if own else seeded_generate(run_seed, on_done, task.solver)
+    kept = record if strategy is None else ()
+    inner = _own_solver(metadata, run_seed, on_done) if own else seeded_generate(run_seed, on_done, task.solver, kept)
     if strategy is None:
         return inner
     return solver_of(strategy, str(metadata.get("rules", task.name)), inner, in_parts=own)

@@ -1,0 +1,130 @@
+"""``entmin reproduce``: the paper's tables, published beside ours."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from entmin.cli import options as shared
+from entmin.errors import UsageError
+from entmin.mode import Mode
+
+if TYPE_CHECKING:
+    from entmin.report.page import Table
+    from entmin.reproduce.agreement import Cell
+    from entmin.reproduce.tables import PublishedTable
+
+
+@click.command("reproduce")
+@click.argument("table")
+@click.option("--model", help="Model to run (default: the published one that --as names).")
+@click.option("--as", "published_model", help="Model of the table to compare with (default: the table's first).")
+@click.option("--rows", default="", help="Only these rows, separated by commas.")
+@click.option("--columns", default="", help="Only these benchmarks, separated by commas.")
+@click.option("--checkpoint", "checkpoints", multiple=True, metavar="ROW=FOLDER", help="Trained model of a row.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Also write the table as a page.")
+@shared.run_options
+@shared.engine_options
+@shared.server_options
+@shared.unsafe_option
+@click.option("--seed", type=int, help="Seed of the runs (default: 0).")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Of one answer (default: as published).")
+@click.option("--json", "as_json", is_flag=True, help="Print the cells as JSON on standard output.")
+def command(table: str, published_model: str | None, as_json: bool, **options: Any) -> None:
+    """Run the rows of TABLE (table2 or table3 of the paper) and set them beside the published numbers.
+
+    With the published model, levels are compared (Fisher's exact test at 5 %). With another model, the differences to
+    the plain row are: does the published gain lie inside our interval? Rows that need a trained checkpoint are run
+    when --checkpoint names it.
+    """
+    from entmin.reproduce.running import reproduce
+    from entmin.reproduce.tables import choose_rows, load_table
+
+    known = load_table(table)
+    reference = published_model or known.models[0]
+    if reference not in known.models:
+        raise UsageError(f"{table} has no model {reference!r}; its models: {', '.join(known.models)}")
+    rows = choose_rows(known, reference, _names(options.pop("rows")), _names(options.pop("columns")))
+    checkpoints = shared.pairs(options.pop("checkpoints"), "--checkpoint")
+    model, output = options.pop("model") or reference, options.pop("output")
+    seed = options.pop("seed")
+    spec = shared.take_spec(model, Mode(seed=seed), options)
+    cells = reproduce(
+        known, rows, spec, Path(options["results"]), checkpoints,
+        lambda line: click.echo(line, err=True), quiet=options["quiet"],
+    )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps([_as_json(cell, model == reference) for cell in cells], indent=2))
+    else:
+        _print(known, cells, model, reference)
+    if output:
+        _write_page(known, cells, model, reference, Path(output))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _as_json(cell: Cell, same_model: bool) -> dict[str, Any]:
+    ours = None if cell.ours is None else cell.ours.to_dict()
+    return asdict(cell) | {"ours": ours, "agreement": cell.agreement(same_model)}
+
+
+def _table(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> Table:
+    from entmin.report.page import Table
+
+    columns = ("row", "task", "published %", f"{model} % [95 %]", "n", "published gain", "our gain [95 %]", "agreement")
+    return Table(known.source, columns, tuple(_cells(cell, model == reference) for cell in cells))
+
+
+def _cells(cell: Cell, same_model: bool) -> tuple[str, ...]:
+    ours, gain = cell.ours, cell.gain
+    low, high = (None, None) if ours is None else (ours.low, ours.high)
+    bounds = ", ".join("–" if bound is None else f"{100 * bound:.1f}" for bound in (low, high))
+    return (
+        cell.row,
+        cell.task,
+        f"{100 * cell.published:.1f}",
+        "–" if ours is None else f"{100 * ours.value:.1f} [{bounds}]",
+        "" if ours is None else str(ours.n),
+        "" if cell.published_gain is None else f"{100 * cell.published_gain:+.1f}",
+        "" if gain is None else f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]",
+        cell.agreement(same_model),
+    )
+
+
+def _summary(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> str:
+    found = [cell.agreement(model == reference) for cell in cells]
+    run = len(found) - found.count("not run")
+    kind = "levels" if model == reference else f"gains of another model ({model} beside {reference})"
+    return f"{known.table}: {found.count('agrees')} of {run} cells run agree; compared: {kind}."
+
+
+def _print(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Shown
+
+    table = _table(known, cells, model, reference)
+    shown = Shown(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if i < 2 else "right", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*row)
+    console = Console()
+    console.print(shown)
+    for reason in dict.fromkeys(cell.why_not for cell in cells if cell.why_not):
+        click.echo(reason)
+    click.echo(_summary(known, cells, model, reference))
+
+
+def _write_page(known: PublishedTable, cells: list[Cell], model: str, reference: str, path: Path) -> None:
+    from entmin.report.page import Page, write
+
+    verdict = _summary(known, cells, model, reference)
+    write(Page(f"{known.source}: {model}", verdict, tables=(_table(known, cells, model, reference),)), path)
+    click.echo(f"page: {path}", err=True)

@@ -1,0 +1,182 @@
+"""A settled question as a report page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from entmin.report.page import Chart, Page, Table
+from entmin.report.page.charts import Difference, Point, forest, frontier
+from entmin.report.page.runs import arms_table, flips
+from entmin.settle.verdict import LEVEL
+from entmin.stats import PairedDifference, holm, paired_difference
+
+if TYPE_CHECKING:
+    from entmin.report.compare import Row
+    from entmin.settle.settling import Settlement
+
+_TONES = {"better": "better", "not-better": "not-better", "undecided": "undecided"}
+
+
+def settled_page(done: Settlement) -> Page:
+    """Everything a reader needs to believe or doubt the verdict."""
+    from entmin.report.compare import compare
+
+    [method] = done.plan.of("method")
+    rows = compare(done.plan.task, list(done.runs.items()))
+    best = min(done.verdict.differences, key=lambda name: done.verdict.differences[name].difference)
+    return Page(
+        title=done.plan.question,
+        verdict=verdict_sentence(done),
+        tone=_TONES[done.verdict.kind],  # type: ignore[arg-type]
+        remarks=tuple(remarks(done)),
+        charts=tuple(_charts(done, rows)),
+        tables=(_test_table(done), arms_table(rows, method.name), _exploratory_table(done)),
+        flips=flips((method.name, done.runs[method.name]), (best, done.runs[best])),
+        facts=tuple(_facts(done)),
+    )
+
+
+def verdict_sentence(done: Settlement) -> str:
+    """The verdict in words."""
+    [method] = done.plan.of("method")
+    return done.verdict.sentence(method.name, f"{done.plan.task} ({done.plan.model})")
+
+
+def remarks(done: Settlement) -> list[str]:
+    """What must be read beside the verdict."""
+    plan, verdict = done.plan, done.verdict
+    said = [
+        f"n = {verdict.n} problems, {plan.samples} sample{'s' if plan.samples > 1 else ''} each; margin "
+        f"{100 * plan.margin:g} points; each claim is wrong in at most {100 * (1 - LEVEL) / 2:.1f} % of such runs.",
+        f"Matched to {plan.of('method')[0].entropy:.2f} nats per token on {_pilot_words(done)}.",
+    ]
+    for name, reason in plan.unmatched.items():
+        said.append(f"{name} is not in the test: {reason}.")
+    drift = _drift(done)
+    if drift is not None:
+        said.append(f"On the run's own problems the entropies of matched arms lie up to {drift:.2f} nats apart.")
+    said.append(control_words(done))
+    if len(done.earlier):
+        said.append(f"This question was planned {len(done.earlier) + 1} times; the other plans: {_names(done)}.")
+    return [one for one in said if one]
+
+
+def _pilot_words(done: Settlement) -> str:
+    share = 100 * done.plan.flips
+    return f"pilot problems of their own; there the verdicts of method and rival differed on up to {share:.0f} %"
+
+
+def _names(done: Settlement) -> str:
+    return ", ".join(folder.name for folder in done.earlier)
+
+
+def _drift(done: Settlement) -> float | None:
+    rows = _rows(done)
+    names = [arm.name for arm in done.plan.of("method", "matched")]
+    found = [entropy for name in names if (entropy := rows[name].entropy_after) is not None]
+    return max(found) - min(found) if len(found) > 1 else None
+
+
+def _rows(done: Settlement) -> dict[str, Row]:
+    from entmin.report.compare import compare
+
+    return {row.label: row for row in compare(done.plan.task, list(done.runs.items()))}
+
+
+def control_words(done: Settlement) -> str:
+    """What the controls found: neither should differ but by chance."""
+    from entmin.evals.metrics import verdicts
+
+    [method] = done.plan.of("method")
+    controls = done.plan.of("control")
+    if not controls:
+        return ""
+    judged = verdicts(done.runs[method.name].log)
+    found = [(arm.name, paired_difference(verdicts(done.runs[arm.name].log), judged)) for arm in controls]
+    return "Controls: " + "; ".join(f"{name} minus {method.name} {points(d)}" for name, d in found) + "."
+
+
+def points(d: PairedDifference) -> str:
+    """A difference with its interval, in points."""
+    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
+
+
+def _charts(done: Settlement, rows: list[Row]) -> list[Chart]:
+    by_name = {row.label: row for row in rows}
+    [method] = done.plan.of("method")
+    placed, spent = [], []
+    for arm in done.plan.arms:
+        row = by_name[arm.name]
+        accuracy = row.accuracy
+        facts = (accuracy.value, accuracy.low or 0.0, accuracy.high or 1.0)
+        main, plain = arm.role == "method", arm.role == "frontier"
+        if row.entropy_after is not None and arm.role != "voting":
+            placed.append(Point(arm.name, row.entropy_after, *facts, main=main, frontier=plain))
+        spent.append(Point(arm.name, row.cost.output_tokens, *facts, main=main, frontier=False))
+    matched = [Difference(name, d.difference, d.low, d.high) for name, d in done.verdict.differences.items()]
+    return [
+        forest(
+            matched, f"{method.name} minus each rival of the same entropy", "difference in accuracy, points",
+            "The planned test: to the right of 0 the method is better. Intervals at 95 %.",
+        ),
+        frontier(
+            placed, "Accuracy against entropy", "entropy of the distribution tokens are drawn from, nats per token",
+            "Grey: the plain model at several temperatures, with its 95 % band; what only sharpens lies on it.",
+        ),
+        frontier(
+            spent, "Accuracy against tokens", "tokens written per answer, over all calls",
+            "Voting arms ask several times; their accuracy is to be read at what they cost.",
+        ),
+    ]  # fmt: skip
+
+
+def _test_table(done: Settlement) -> Table:
+    rows = tuple(
+        (
+            name,
+            points(d),
+            f"{d.p_value:.3f}" if d.p_value >= 0.001 else "<0.001",
+            f"{d.gained}/{d.lost}",
+            str(d.n),
+        )
+        for name, d in done.verdict.differences.items()
+    )
+    return Table(
+        "Planned test",
+        ("rival of the same entropy", "method minus rival, points [95 %]", "p", "won/lost", "n"),
+        rows,
+        "The method must beat every rival, each at the full level: p-values are not corrected, and none may be picked.",
+    )
+
+
+def _exploratory_table(done: Settlement) -> Table:
+    from entmin.evals.metrics import verdicts
+
+    [method] = done.plan.of("method")
+    judged = verdicts(done.runs[method.name].log)
+    others = done.plan.of("frontier", "voting", "control")
+    found = [(arm, paired_difference(judged, verdicts(done.runs[arm.name].log))) for arm in others]
+    corrected = holm([d.p_value for _, d in found])
+    rows = tuple(
+        (
+            arm.name,
+            arm.role,
+            points(d),
+            f"{p:.3f}" if p >= 0.001 else "<0.001",
+        )
+        for (arm, d), p in zip(found, corrected, strict=True)
+    )
+    columns = ("arm", "role", "method minus arm, points [95 %]", "p (Holm)")
+    return Table("Exploratory", columns, rows, "One Holm family; intervals are for each comparison alone.")
+
+
+def _facts(done: Settlement) -> list[tuple[str, str]]:
+    plan = done.plan
+    facts = [
+        ("plan", f"sha256:{plan.sha256}"),
+        ("plan run or continued", f"{done.sessions} times"),
+        ("model", plan.model),
+    ]
+    facts += [(name, str(value)) for name, value in plan.settings.items()]
+    facts += [("seed", str(plan.seed)), ("problems", f"sha256:{plan.problems_sha256[:16]}…")]
+    return facts + [(f"version of {name}", str(value)) for name, value in plan.versions.items()]

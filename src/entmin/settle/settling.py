@@ -1,0 +1,175 @@
+"""From a question to its verdict: pilot, plan, run, judgement. Each step finds what an interrupted one left."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspect_ai.dataset import MemoryDataset
+
+from entmin.errors import EntminError
+from entmin.evals.metrics import verdicts
+from entmin.evals.record import versions
+from entmin.evals.run import RunResult, RunSpec, model_folder, run_task
+from entmin.mode import Mode
+from entmin.settle.pilot import Pilot
+from entmin.settle.plan import Plan, PlannedArm, earlier_plans, read_plan, write_plan
+from entmin.settle.preparing import in_process, one_question_task, open_pilot
+from entmin.settle.question import Matched, Question, match_rivals, planned_arms, split
+from entmin.settle.verdict import LEVEL, Verdict, settle
+from entmin.stats import minimum_detectable, sample_size
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+
+    from entmin.evals.provider import InProcess
+    from entmin.tasks.registry import Named
+
+Notify = Callable[[str], None]
+FEWEST = 30
+"""Problems of a run at least: with fewer, intervals say next to nothing."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A settled question."""
+
+    folder: Path
+    plan: Plan
+    verdict: Verdict
+    runs: dict[str, RunResult]
+    """By the name of the arm."""
+    earlier: tuple[Path, ...]
+    """Folders of other plans of the same question."""
+    sessions: int
+    """How often this plan was begun or continued."""
+
+
+def settle_question(
+    question: Question, spec: RunSpec, info: Named, results: Path, notify: Notify, *, quiet: bool = False
+) -> Settlement:
+    """Answer a question, or go on with it where an earlier call stopped.
+
+    Args:
+        question: what is asked.
+        spec: model, engine, token limit and task options of every arm; its mode is not used.
+        info: the benchmark.
+        results: where everything is written.
+        notify: is told what happens, a line at a time.
+        quiet: no progress display.
+
+    Raises:
+        UsageError: the question cannot be asked of this model, engine or task.
+        EntminError: a step failed; what was computed is kept.
+    """
+    task, engine = one_question_task(spec, info), in_process(spec)
+    pilot_ids, run_ids = split([str(sample.id) for sample in task.dataset], question)
+    home = model_folder(results, spec.model) / "settle" / f"{info.name}-{question.method.method.name}"
+    pilot = open_pilot(spec, info, task, engine, pilot_ids, home, notify, seed=question.seed)
+    matched = match_rivals(question, pilot, _methods())
+    plan = _plan(question, spec, info, task, engine, pilot, matched, run_ids)
+    folder = home / plan.sha256[:12]
+    if read_plan(folder) is None:
+        write_plan(plan, folder)
+    notify(f"plan {plan.sha256[:12]}: {len(plan.arms)} arms on {plan.n} problems, written to {folder / 'plan.json'}")
+    sessions, ordered = _count_session(folder), _in_order(task, run_ids)
+    runs = {}
+    for number, arm in enumerate(plan.arms, 1):
+        notify(f"arm {number} of {len(plan.arms)}: {arm.name}")
+        chosen = replace(spec, mode=_with_seed(arm, question), limit=plan.n, epochs=plan.samples)
+        runs[arm.name] = run_task(chosen, info, results, task=ordered, quiet=quiet)
+    verdict = judge(plan, runs)
+    return Settlement(folder, plan, verdict, runs, tuple(earlier_plans(home, folder)), sessions)
+
+
+def judge(plan: Plan, runs: dict[str, RunResult]) -> Verdict:
+    """The planned test, on finished runs."""
+    [method] = plan.of("method")
+    rivals = {arm.name: verdicts(runs[arm.name].log) for arm in plan.of("matched")}
+    return settle(verdicts(runs[method.name].log), rivals, plan.margin)
+
+
+def _in_order(task: Task, ids: list[str]) -> Task:
+    """The task with the run's problems in the plan's order, so that a larger plan asks the smaller one's first."""
+    samples = {str(sample.id): sample for sample in task.dataset}
+    ordered = copy.copy(task)
+    ordered.dataset = MemoryDataset([samples[one] for one in ids], name=task.dataset.name)
+    return ordered
+
+
+def _with_seed(arm: PlannedArm, question: Question) -> Mode:
+    return Mode.parse(arm.mode).filled(seed=question.seed)
+
+
+def _methods() -> list[str]:
+    from entmin.methods import method_names
+
+    return method_names()
+
+
+def _plan(
+    question: Question,
+    spec: RunSpec,
+    info: Named,
+    task: Task,
+    engine: InProcess,
+    pilot: Pilot,
+    matched: Matched,
+    run_ids: list[str],
+) -> Plan:
+    import hashlib
+
+    from entmin.tasks.identity import identity
+
+    if not matched.arms:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in matched.unmatched.items())
+        raise EntminError(f"no rival could be matched, so there is nothing to settle ({reasons})")
+    wanted = max(FEWEST, sample_size(matched.flips, question.margin))
+    n = max(1, min(wanted, len(run_ids), question.limit or len(run_ids)))
+    ids = run_ids[:n]
+    return Plan(
+        question=f"Does {question.name} help {spec.model} on {info.name}, against rivals of the same entropy?",
+        model=spec.model,
+        task=info.name,
+        task_identity=identity(task),
+        method=str(question.method),
+        margin=question.margin,
+        level=LEVEL,
+        n=n,
+        samples=question.samples,
+        problems_sha256=hashlib.sha256(json.dumps(ids).encode()).hexdigest(),
+        pilot_sha256=pilot.sha256,
+        flips=matched.flips,
+        detectable=min(1.0, minimum_detectable(n, matched.flips)) if n > 1 else 1.0,
+        arms=planned_arms(question, matched),
+        unmatched=matched.unmatched,
+        seed=question.seed,
+        settings=_settings(spec, info, engine),
+        versions=versions(),
+    )
+
+
+def _settings(spec: RunSpec, info: Named, engine: InProcess) -> dict[str, Any]:
+    options = {k: v for k, v in spec.task_options.items() if k != "data_dir"}
+    return {
+        "max_tokens": spec.max_tokens or info.max_tokens,
+        "task_options": options,
+        **engine.identity(),
+        **engine.record(),
+    }
+
+
+def _count_session(folder: Path) -> int:
+    """Note that the plan is being run, and say how often it was, this time included."""
+    path = folder / "sessions.jsonl"
+    try:
+        with path.open("a") as file:
+            file.write(json.dumps({"began": time.time()}) + "\n")
+    except OSError as error:
+        raise EntminError(f"cannot write {path}: {error}; free space or choose --results") from error
+    return len(path.read_text().splitlines())
