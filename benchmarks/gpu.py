@@ -23,7 +23,6 @@ from torch import Tensor
 
 from entmin.core import em_inf, entropy, solve_temperature
 from entmin.core.em_inf import DEFAULTS
-from entmin.core.triton import Workspace
 from entmin.core.triton import em_inf as kernel
 from published import autograd_em_inf
 
@@ -91,10 +90,10 @@ def measure(
     vocabulary: int, batch: int, share: float, dtype: torch.dtype, bandwidth: float, repeats: int
 ) -> dict[str, Any]:
     """One line: milliseconds per row."""
-    rows, workspace = rows_for(vocabulary, batch, share, dtype), Workspace()
+    rows = rows_for(vocabulary, batch, share, dtype)
     out = torch.empty(rows.shape, dtype=torch.float32, device="cuda")
     tau = torch.empty(batch, device="cuda")
-    run = lambda: kernel(rows, **DEFAULTS, out=out, workspace=workspace)  # noqa: E731
+    run = lambda: kernel(rows, **DEFAULTS, out=out)  # noqa: E731
     timed = {
         "em_inf": graph_milliseconds(run, repeats),
         "temperature": graph_milliseconds(lambda: tau.copy_(solve_temperature(rows, impl="triton")), repeats),

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from entmin.core import adaptive_temperature, em_inf, entropy, implementation
+from entmin.core.entropy import entropy_and_logprob
 from entmin.core.impl import IMPLEMENTATIONS, function_of
 from entmin.errors import UsageError
 
@@ -33,6 +34,17 @@ def test_the_environment_overrides_auto_and_only_auto(monkeypatch):
     monkeypatch.setenv("ENTMIN_IMPL", "numb")
     with pytest.raises(UsageError, match=r"'numb' \(from ENTMIN_IMPL\) \(did you mean 'numba'\?\)"):
         em_inf(logits)
+
+
+def test_the_environment_leaves_an_operation_that_its_implementation_lacks_to_auto(monkeypatch):
+    logits, ids = torch.randn(2, 5000), torch.tensor([3, 4])
+    monkeypatch.delenv("ENTMIN_IMPL", raising=False)
+    expected = entropy_and_logprob(logits, ids)
+    monkeypatch.setenv("ENTMIN_IMPL", "numba")
+    assert implementation(logits, "entropy_and_logprob") == "torch"
+    assert all(map(torch.equal, entropy_and_logprob(logits, ids), expected))
+    with pytest.raises(UsageError, match="it has no entropy_and_logprob; use impl='torch'"):
+        entropy_and_logprob(logits, ids, impl="numba")
 
 
 def test_values_is_another_name_of_numba(monkeypatch):

@@ -16,7 +16,7 @@ from reference import Settings, adam_rows, entropy_of, probability_error, total_
 from rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
-from entmin.core.triton import Workspace, launch
+from entmin.core.triton import launch
 from entmin.core.triton import em_inf as kernel_of_all_settings
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -119,15 +119,11 @@ def test_rows_do_not_influence_each_other_and_neither_does_the_grid(monkeypatch)
         assert torch.equal(kernel(logits), together)
 
 
-def test_in_place_with_a_workspace_allocates_nothing_and_a_used_workspace_changes_nothing():
+def test_in_place_gives_the_same_result():
     logits = torch.cat([rows_of_kind("peaked", 1300, 1), rows_of_kind("random", 1300, 2)]).to(DEVICE)
-    expected, workspace = em_inf(logits, impl="triton"), Workspace()
-    kernel(rows_of_kind("near_tied", 1300, 4).to(DEVICE), n_grad_steps=4, workspace=workspace)
-    memory = workspace.take(1, logits.device)
-    here = logits.clone()
-    assert kernel(here, out=here, workspace=workspace) is here
+    expected, here = em_inf(logits, impl="triton"), logits.clone()
+    assert kernel(here, out=here) is here
     assert torch.equal(here, expected)
-    assert workspace.take(1, logits.device) is memory
 
 
 def test_views_are_read_where_they_lie():
@@ -219,13 +215,9 @@ def test_nothing_waits_for_the_device():
 
 @cuda
 def test_replays_in_a_cuda_graph():
-    logits, out, workspace = (
-        rows_of_kind("random", 5000, 4).to(DEVICE),
-        torch.empty(4, 5000, device=DEVICE),
-        Workspace(),
-    )
+    logits, out = rows_of_kind("random", 5000, 4).to(DEVICE), torch.empty(4, 5000, device=DEVICE)
     tau = torch.empty(4, device=DEVICE)
-    work = lambda: (kernel(logits, out=out, workspace=workspace), tau.copy_(solve_temperature(logits, impl="triton")))  # noqa: E731
+    work = lambda: (kernel(logits, out=out), tau.copy_(solve_temperature(logits, impl="triton")))  # noqa: E731
     work()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()

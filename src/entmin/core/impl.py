@@ -6,12 +6,12 @@
 
 `auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
 On a CUDA device it takes triton only after `entmin.core.self_check` has held its results against torch's there, once.
-``ENTMIN_IMPL`` replaces `auto` everywhere. Whoever names an implementation gets that one or an error.
+``ENTMIN_IMPL`` replaces `auto` for every operation that the implementation it names has. An implementation that a
+caller names runs or is an error.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import os
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from entmin.core.self_check import SelfCheck
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 
 AUTO = "auto"
 VARIABLE = "ENTMIN_IMPL"
@@ -131,7 +131,7 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
     Args:
         logits: ``[..., V]``; only device, dtype, V and whether a gradient is wanted are looked at.
         op: ``em_inf``, ``solve_temperature`` (adaptive temperature), ``entropy`` or ``entropy_and_logprob``.
-        impl: a name, or ``auto``, which ``ENTMIN_IMPL`` overrides.
+        impl: a name, or ``auto``, which ``ENTMIN_IMPL`` overrides where the implementation it names has the operation.
 
     Raises:
         UsageError: unknown name, or an implementation that was asked for and cannot do it here; the message says what
@@ -146,11 +146,12 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
         return _automatic(logits, op)
     impl = ALIASES.get(impl, impl)
     if impl not in IMPLEMENTATIONS:
-        close = difflib.get_close_matches(impl, IMPLEMENTATIONS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise UsageError(
-            f"unknown implementation {impl!r}{source}{hint}; there are: {', '.join((AUTO, *IMPLEMENTATIONS))}"
+            f"unknown implementation {impl!r}{source}{closest(impl, IMPLEMENTATIONS)}; "
+            f"there are: {', '.join((AUTO, *IMPLEMENTATIONS))}"
         )
+    if source and op not in IMPLEMENTATIONS[impl].functions:
+        return _automatic(logits, op)
     why = _cannot(IMPLEMENTATIONS[impl], logits, op)
     if why:
         raise UsageError(f"implementation {impl!r}{source} cannot do this: {why}")

@@ -1,4 +1,4 @@
-"""Entropy and EM-INF over distinct values and their counts, float64 throughout (see `entmin.core.em_inf`)."""
+"""Sums and Adam's steps over distinct values and their counts, float64 throughout (see `entmin.core.em_inf`)."""
 
 from __future__ import annotations
 
@@ -68,35 +68,3 @@ def update(x: Any, work: Any, top: float, log_total: float, h: float, pull: floa
         m[i] += (1 - _BETA1) * (gradient - m[i])
         v[i] = _BETA2 * v[i] + (1 - _BETA2) * gradient * gradient
         x[i] -= unbias * m[i] / (np.sqrt(v[i] * unbias_square) + _EPS)
-
-
-@elementwise
-def adam(values: Any, counts: Any, n: int, work: Any, settings: Any, steps: int, found: Any, want_after: bool) -> int:
-    """Run EM-INF on the first n distinct values in place; returns the number of updates.
-
-    Args:
-        values: ``[>= n]``.
-        counts: ``[>= n]`` how many tokens hold each.
-        n: how many there are.
-        work: ``[ARRAYS, >= n]`` float64.
-        settings: threshold, kl_weight, learning_rate.
-        steps: at most this many updates.
-        found: receives the entropy before and the entropy after, this one only if wanted or if met on the way.
-        want_after: take the entropy after the last update too.
-    """
-    x, counts, step = values[:n], counts[:n], 0
-    while step < steps or want_after:
-        top = largest(x)
-        total, expected = moments(x, counts, top, 1.0, work[0][: x.shape[0]])
-        h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
-        found[1] = h
-        if step == 0:
-            found[0] = h
-        if step == steps or h < settings[0]:
-            return step
-        if step == 0:
-            first_update(x, work, top, math.log(total), h, settings[2])
-        else:
-            update(x, work, top, math.log(total), h, settings[1], settings[2], step + 1)
-        step += 1
-    return step

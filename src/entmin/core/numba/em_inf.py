@@ -45,8 +45,8 @@ def em_inf(
         workspace, i = WORKSPACE, first
         while i < last:
             if counted:
-                w = workspace.counting
-                i = _by_value(bits, shift, target, moved, i, last, w, settings, n_grad_steps, found, want_after)
+                counted_rows = bits, shift, target, moved, i, last, workspace.counting, workspace.scratch
+                i = _by_value(*counted_rows, settings, n_grad_steps, found, want_after)
                 if i == last:
                     return
             row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
@@ -69,6 +69,7 @@ def _by_value(
     first: int,
     last: int,
     w: Counting,
+    scratch: Any,
     settings: Any,
     steps: int,
     found: Any,
@@ -77,9 +78,10 @@ def _by_value(
     """Adjust rows first to last - 1 over their distinct values; stops at one that does not hold bfloat16 numbers.
 
     Returns the place where it stopped. Rows left alone are copied to `goal` only if `moved`. Settings, steps, found and
-    want_after as in `distinct.adam`. One compiled call for several rows: between calls, threads wait for the
+    want_after as in `sweeps.adam`. One compiled call for several rows: between calls, threads wait for the
     interpreter lock.
     """
+    tail, sums = np.zeros(0, np.float32), np.zeros(2)
     for i in range(first, last):
         bits = rows.memory[i * rows.stride : i * rows.stride + rows.length]
         out = goal.memory[i * goal.stride : i * goal.stride + rows.length]
@@ -89,7 +91,10 @@ def _by_value(
         if n < 0:
             out[:] = np.nan
             found[i] = np.nan
-        elif distinct.adam(w.values, w.counts, n, w.work, settings, steps, found[i], want_after) or moved:
+            continue
+        top = distinct.largest(w.values[:n])
+        head = w.values, n, w.counts, w.work
+        if sweeps.adam(tail, scratch, sums, top, *head, settings, steps, found[i], want_after) or moved:
             counting.scatter(bits, shift, w.codes, w.values, n, w.table, out)
     return last
 

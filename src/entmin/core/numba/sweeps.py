@@ -199,16 +199,28 @@ def _sweep(
 
 @elementwise
 def adam(
-    state: Any, scratch: Any, sums: Any, top: float, head: Any, n: int, ones: Any, work: Any, settings: Any, steps: int,
-    found: Any, want_after: bool,
+    state: Any, scratch: Any, sums: Any, top: float, head: Any, n: int, counts: Any, work: Any, settings: Any,
+    steps: int, found: Any, want_after: bool,
 ) -> int:  # fmt: skip
-    """Run EM-INF in place on a row that `split` made a head and a tail; returns the number of updates.
+    """Run EM-INF in place on a row of head and tail; returns the number of updates.
 
-    Settings, steps, found and want_after as in `entmin.core.numba.distinct.adam`.
+    Args:
+        state: the tail's blocks, as `split` leaves them; empty where the head is all.
+        scratch: room for a block.
+        sums: the tail's, against `top`.
+        top: the largest entry.
+        head: ``[>= n]`` entries in float64.
+        n: how many there are.
+        counts: ``[>= n]`` how many tokens hold each.
+        work: ``[ARRAYS, >= n]`` float64.
+        settings: threshold, kl_weight, learning_rate.
+        steps: at most this many updates.
+        found: receives the entropy before and the entropy after, this one only if wanted or if met on the way.
+        want_after: take the entropy after the last update too.
     """
-    x, ones, step, scalars = head[:n], ones[:n], 0, np.zeros(8, np.float32)
+    x, counts, step, scalars = head[:n], counts[:n], 0, np.zeros(8, np.float32)
     while step < steps or want_after:
-        head_total, head_expected = moments(x, ones, top, 1.0, work[0][:n])
+        head_total, head_expected = moments(x, counts, top, 1.0, work[0][:n])
         total, expected = head_total + sums[0], head_expected + sums[1]
         h = max(math.log(total) - expected / total, 0.0)  # rounding must not take it under a threshold of 0
         found[1] = h
@@ -221,6 +233,9 @@ def adam(
             first_update(x, work, top, math.log(total), h, settings[2])
         else:
             update(x, work, top, math.log(total), h, settings[1], settings[2], step)
+        if state.shape[0] == 0:
+            top = largest(x)
+            continue
         new = np.float64(np.float32(largest(x))) if n else top
         scalars[6], scalars[7] = 1 if step < steps or want_after else 0, new
         _sweep(state, scratch, sums, top, math.log(total), h, settings, step, scalars)

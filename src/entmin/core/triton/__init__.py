@@ -10,6 +10,5 @@ Importing this package imports Triton.
 from entmin.core.triton.adaptive_temperature import solve_temperature
 from entmin.core.triton.em_inf import em_inf
 from entmin.core.triton.entropy import entropy, entropy_and_logprob
-from entmin.core.triton.launch import Workspace
 
-__all__ = ["Workspace", "em_inf", "entropy", "entropy_and_logprob", "solve_temperature"]
+__all__ = ["em_inf", "entropy", "entropy_and_logprob", "solve_temperature"]

@@ -15,12 +15,13 @@ turns the sign into a full step.
 No `from __future__ import annotations` here: Triton reads the annotations.
 """
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from entmin.core.triton.kernels import HEAD, MASKED, block_sums, combine, held, load_block, moved, store_sums
-from entmin.core.triton.launch import Shape, Workspace, checked, on, result, shape_of
+from entmin.core.triton.launch import Shape, checked, on, result, shape_of
 
 SLACK = tl.constexpr(1e-5)
 """The first sums are float32 exponentials: only a row this far under the threshold is turned away by them alone."""
@@ -34,12 +35,10 @@ def em_inf(
     learning_rate: float,
     n_grad_steps: int,
     out: Tensor | None = None,
-    workspace: Workspace | None = None,
 ) -> Tensor:
     """`entmin.core.em_inf` of float32, bfloat16 or float16 logits; `out` may be `logits` itself.
 
-    With a contiguous `out` and a `workspace` kept by the caller nothing is allocated. Where `out` is `logits`, rows
-    under the threshold are read once and not written.
+    Where `out` is `logits`, rows under the threshold are read once and not written.
 
     Raises:
         TypeError: the dtype is not one of the three.
@@ -51,7 +50,7 @@ def em_inf(
     if rows.shape[0] == 0:
         return written
     stride = row_stride(cut, n_grad_steps)
-    work = (workspace or Workspace()).take(rows.shape[0] * stride, rows.device)
+    work = torch.empty(rows.shape[0] * stride, dtype=torch.float64, device=rows.device)
     grid = (rows.shape[0] * cut.programs,)
     same = written.data_ptr() == rows.data_ptr()
     sizes = (rows.shape[1], rows.stride(0), stride, cut.blocks, cut.share)
@@ -66,13 +65,13 @@ def em_inf(
 
 
 def row_stride(cut: Shape, n_grad_steps: int) -> int:
-    """Float64 numbers of workspace a row needs: two sets of sums, the base, (log Z, mean, updates) per launch."""
+    """Float64 numbers of scratch memory a row needs: two sets of sums, the base, (log Z, mean, updates) per launch."""
     return 6 * cut.blocks + 1 + 3 * (n_grad_steps + 1)
 
 
 @triton.jit
 def place(logits_stride, work_stride, blocks, share):
-    """Which row, which blocks of it, where its logits start, where its workspace starts."""
+    """Which row, which blocks of it, where its logits start, where its scratch memory starts."""
     programs = tl.cdiv(blocks, share)
     row = (tl.program_id(0) // programs).to(tl.int64)
     begin = (tl.program_id(0) % programs) * share

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from entmin.core.triton.em_inf import first_sums
 from entmin.core.triton.kernels import combine
-from entmin.core.triton.launch import Workspace, checked, on, shape_of
+from entmin.core.triton.launch import checked, on, shape_of
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def _launch(logits: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:
     count, stride = rows.shape[0], 3 * cut.blocks
     entropies, logprobs = torch.empty(2, count, dtype=torch.float32, device=rows.device)
     if count:
-        work = Workspace().take(count * stride, rows.device)
+        work = torch.empty(count * stride, dtype=torch.float64, device=rows.device)
         sizes = (rows.shape[1], rows.stride(0), stride, cut.blocks)
         with on(rows.device):
             first_sums[(count * cut.programs,)](rows, work, *sizes, cut.share, BLOCK=cut.block)

@@ -1,4 +1,4 @@
-"""Launching: block sizes, workspace, the checks every kernel's caller shares."""
+"""Launching: block sizes, the checks every kernel's caller shares."""
 
 from __future__ import annotations
 
@@ -13,22 +13,6 @@ from torch import Tensor
 BLOCK = 1024
 _PROGRAMS_PER_PROCESSOR = 8
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-
-
-class Workspace:
-    """Device memory that serving code keeps from step to step, so that no step allocates.
-
-    Grows to the largest request and never shrinks. One stream at a time: two streams need two workspaces.
-    """
-
-    def __init__(self) -> None:
-        self._memory: Tensor | None = None
-
-    def take(self, size: int, device: torch.device) -> Tensor:
-        """At least `size` float64 numbers on `device`, their contents left over from the last use."""
-        if self._memory is None or self._memory.numel() < size or self._memory.device != device:
-            self._memory = torch.empty(size, dtype=torch.float64, device=device)
-        return self._memory
 
 
 class Shape(NamedTuple):
