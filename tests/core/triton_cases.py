@@ -16,8 +16,8 @@ from reference import Settings, adam_rows, entropy_of, probability_error, total_
 from rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
-from entmin.core.triton import launch
 from entmin.core.triton import em_inf as kernel_of_all_settings
+from entmin.core.triton import launch
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"

@@ -76,13 +76,14 @@ def _load(
     config: TrainConfig, name: str, split: str, limit: int | None,
     decontaminate: Sequence[str] = (), report_to: Path | None = None,
 ) -> Dataset:  # fmt: skip
+    known = tuple(arithmetic.OPTIONS) if name == "arithmetic" else PROMPT_OPTIONS
+    if unknown := sorted(set(config.data_options) - set(known)):
+        raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(known)}")
+    options: dict[str, Any] = dict(config.data_options)
     if name == "arithmetic":
-        return arithmetic.load(split=split, limit=limit, seed=config.seed, **config.data_options)
+        return arithmetic.load(split=split, limit=limit, seed=config.seed, **options)
     from entmin.train.data import load_prompts
 
-    if unknown := sorted(set(config.data_options) - set(PROMPT_OPTIONS)):
-        raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(PROMPT_OPTIONS)}")
-    options: dict[str, Any] = dict(config.data_options)
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
         limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **options,

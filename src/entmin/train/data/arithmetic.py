@@ -6,17 +6,19 @@ part or in the benchmark's default problems is dropped, so that training and eva
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from datasets import Dataset
 
 from entmin.errors import UsageError
-from entmin.tasks.arithmetic import PROMPTS, make_problems
+from entmin.tasks.arithmetic import ARITHMETIC, PROMPTS, make_problems
 from entmin.tasks.prompts import fill
 
 TRAIN_SEED, HELD_OUT_SEED, BENCHMARK_SEED = 1_000_003, 2_000_003, 0
 BENCHMARK_SIZE = HELD_OUT_SIZE = 500
+Pairs = list[tuple[str, str]]
 OPTIONS: dict[str, Any] = {"kind": "basic_arithmetic", "terms": 2, "digits": 2, "prompt": "direct", "size": 4096}
 
 
@@ -33,49 +35,38 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
         Columns prompt (chat messages), answer, source, id, kind.
 
     Raises:
-        UsageError: an unknown split or option, or too few distinct problems.
+        UsageError: an unknown split or prompt, or too few distinct problems.
     """
-    unknown = set(options) - set(OPTIONS)
-    if unknown or split not in ("train", "test"):
-        what = (
-            f"option {min(unknown)!r}; options: {', '.join(OPTIONS)}" if unknown else f"split {split!r}: train or test"
-        )
-        raise UsageError(f"arithmetic has no {what}")
+    if split not in ("train", "test"):
+        raise UsageError(f"arithmetic has no split {split!r}: train or test")
     chosen = OPTIONS | options
-    if chosen["prompt"] not in PROMPTS:
-        raise UsageError(f"arithmetic has no prompt {chosen['prompt']!r}; prompts: {', '.join(PROMPTS)}")
+    ARITHMETIC.profile(chosen["prompt"])
+    make = partial(make_problems, chosen["kind"], terms=int(chosen["terms"]), digits=int(chosen["digits"]))
     count = limit or (HELD_OUT_SIZE if split == "test" else int(chosen["size"]))
-    shape = (str(chosen["kind"]), int(chosen["terms"]), int(chosen["digits"]))
+    common = {"source": "arithmetic", "kind": "math"}
     rows = []
-    for question, answer in _problems(shape, count, split, seed):
-        text = fill(PROMPTS[chosen["prompt"]], question=question)
-        rows.append({"prompt": [{"role": "user", "content": text}], "answer": answer})
-    return Dataset.from_list(
-        [{**row, "source": "arithmetic", "id": f"arithmetic-{split}-{i}", "kind": "math"} for i, row in enumerate(rows)]
-    )
+    for i, (question, answer) in enumerate(_problems(make, count, split, seed)):
+        prompt = [{"role": "user", "content": fill(PROMPTS[chosen["prompt"]], question=question)}]
+        rows.append({"prompt": prompt, "answer": answer, "id": f"arithmetic-{split}-{i}", **common})
+    return Dataset.from_list(rows)
 
 
-def _problems(shape: tuple[str, int, int], count: int, split: str, seed: int) -> list[tuple[str, str]]:
-    taken = {question for question, _ in _draw(shape, BENCHMARK_SIZE, BENCHMARK_SEED)}
+def _problems(make: Callable[..., Pairs], count: int, split: str, seed: int) -> Pairs:
+    taken = {question for question, _ in make(size=BENCHMARK_SIZE, seed=BENCHMARK_SEED)}
     if split == "test" and count > HELD_OUT_SIZE:
         raise UsageError(f"arithmetic holds out {HELD_OUT_SIZE} problems, {count} were asked for")
-    held_out = _fresh(_stream(shape, HELD_OUT_SEED), count if split == "test" else HELD_OUT_SIZE, taken)
+    held_out = _fresh(_stream(make, HELD_OUT_SEED), count if split == "test" else HELD_OUT_SIZE, taken)
     if split == "test":
         return held_out
-    return _fresh(_stream(shape, TRAIN_SEED + seed), count, taken | {question for question, _ in held_out})
+    return _fresh(_stream(make, TRAIN_SEED + seed), count, taken | {question for question, _ in held_out})
 
 
-def _draw(shape: tuple[str, int, int], size: int, seed: int) -> list[tuple[str, str]]:
-    kind, terms, digits = shape
-    return make_problems(kind, size, seed, terms, digits)
-
-
-def _stream(shape: tuple[str, int, int], seed: int) -> Iterator[tuple[str, str]]:
+def _stream(make: Callable[..., Pairs], seed: int) -> Iterator[tuple[str, str]]:
     for block in range(64):
-        yield from _draw(shape, 2048, seed + 1_000_000_007 * block)
+        yield from make(size=2048, seed=seed + 1_000_000_007 * block)
 
 
-def _fresh(problems: Iterator[tuple[str, str]], count: int, taken: set[str]) -> list[tuple[str, str]]:
+def _fresh(problems: Iterator[tuple[str, str]], count: int, taken: set[str]) -> Pairs:
     """The first `count` problems that are neither taken nor repeated."""
     seen, found = set(taken), []
     for question, answer in problems:

@@ -11,16 +11,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from entmin.errors import EntminError, UsageError
 from entmin.tasks.records import last_box
-from entmin.train.data.example import Example, Kind
 
 PROMPT_COLUMNS = ("prompt", "messages", "problem", "question", "instruction")
 ANSWER_COLUMNS = ("answer", "gt", "expected_answer", "ground_truth", "final_answer", "reward_model.ground_truth")
 SOLUTION_COLUMNS = ("solution", "response", "completion")
 _ROLES = ("system", "user", "assistant")
+
+Kind = Literal["math", "code", "none"]
+"""How an answer is checked, where it is: by the graders for mathematics, by running a program, or not at all."""
+Turns = list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt, and what is known of its answer. Unsupervised methods read `turns` alone."""
+
+    turns: tuple[tuple[str, str], ...]
+    """(role, text) of the conversation, up to the turn that asks."""
+    question: str
+    """The bare problem, without instructions: what is compared with evaluation problems."""
+    id: str
+    source: str
+    answer: str | None = None
+    solution: str | None = None
+    """A worked solution, for supervised fine-tuning."""
+    kind: Kind = "none"
+
+    def messages(self, system_prompt: str | None) -> Turns:
+        """Chat messages; `system_prompt`, where given, replaces the system turn (empty: none is sent)."""
+        turns = self.turns
+        if system_prompt is not None:
+            turns = tuple(turn for turn in turns if turn[0] != "system")
+            if system_prompt:
+                turns = (("system", system_prompt), *turns)
+        return [{"role": role, "content": text} for role, text in turns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +84,17 @@ def choose(
 
 def _holds(row: Mapping[str, Any], path: str) -> bool:
     """Whether the column is there; a nested one counts as there when its outer column is and holds it."""
-    outer, *inner = path.split(".")
-    if outer not in row:
-        return False
-    return not inner or (isinstance(row[outer], Mapping) and _holds(row[outer], ".".join(inner)))
+    outer, _, inner = path.rpartition(".")
+    owner = value(row, outer) if outer else row
+    return isinstance(owner, Mapping) and inner in owner
 
 
 def value(row: Mapping[str, Any], path: str | None) -> Any:
     """The value of a column or nested column; None where a row lacks it."""
-    found: Any = row
+    found: Any = row if path else None
     for part in path.split(".") if path else ():
         found = found.get(part) if isinstance(found, Mapping) else None
-    return found if path else None
+    return found
 
 
 def example_of(row: Mapping[str, Any], number: int, columns: Columns, source: str) -> Example | None:

@@ -41,16 +41,19 @@ def evaluation_problems(names: Sequence[str], data_dir: str | None = None) -> Ev
     """
     mirror = data_dir or os.environ.get(ENVIRONMENT)
     found = EvaluationProblems()
+    known = {one.name: one for one in tasks().values() if isinstance(one, Benchmark)}
     asked = {info.name for name in names if name != AT_HAND for info in resolve(name)}
     for name in sorted(asked):
-        found.problems[name] = _problems(name, mirror, _parts(found, name, mirror))
-    for name in sorted(_readable().keys() - asked if AT_HAND in names else ()):
-        parts = _parts(found, name, mirror)
+        if name not in known:
+            raise UsageError(f"cannot compare prompts with {name!r}: its problems are known to its own task only")
+        found.problems[name] = _problems(known[name], mirror, _parts(found, known[name], mirror))
+    for name in sorted(known.keys() - asked if AT_HAND in names else ()):
+        parts = _parts(found, known[name], mirror)
         if parts is None and not _whole_at_hand(name, mirror):
             found.missing[name] = "not in the mirror folder" if mirror else "not in the local cache"
             continue
         try:
-            found.problems[name] = _problems(name, mirror, parts)
+            found.problems[name] = _problems(known[name], mirror, parts)
         except EntminError as error:
             found.missing[name] = str(error)
     return found
@@ -60,23 +63,16 @@ def _whole_at_hand(name: str, mirror: str | None) -> bool:
     return name == _ARITHMETIC or (name == _LIVE and mirror is not None and (Path(mirror) / _LIVE).is_dir())
 
 
-def _parts(found: EvaluationProblems, name: str, mirror: str | None) -> list[str] | None:
+def _parts(found: EvaluationProblems, one: Benchmark, mirror: str | None) -> list[str] | None:
     """The parts of a set that are at hand, those that are not being noted; None where none is."""
-    source = _readable()[name].source if name in _readable() else None
+    source = one.source
     here = [part.name for part in source.parts if at_hand(source, part, mirror)] if source else []
     if source and here and len(here) < len(source.parts):
         rest = ", ".join(part.name for part in source.parts if part.name not in here)
-        found.missing[name] = f"these parts are not at hand: {rest}"
+        found.missing[one.name] = f"these parts are not at hand: {rest}"
     return here or None
 
 
-def _readable() -> dict[str, Benchmark]:
-    return {one.name: one for one in tasks().values() if isinstance(one, Benchmark)}
-
-
-def _problems(name: str, mirror: str | None, parts: Sequence[str] | None) -> list[tuple[str, str]]:
-    if name not in _readable():
-        raise UsageError(f"cannot compare prompts with {name!r}: its problems are known to its own task only")
-    found = _readable()[name]
-    loaded = found.load(mirror) if found.source is None else found.parts(mirror, parts)
+def _problems(one: Benchmark, mirror: str | None, parts: Sequence[str] | None) -> list[tuple[str, str]]:
+    loaded = one.load(mirror) if one.source is None else one.parts(mirror, parts)
     return [(problem.id, problem.question) for problem in loaded.problems]

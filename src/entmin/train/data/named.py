@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from entmin.errors import EntminError, UsageError
 from entmin.tasks.data import ENVIRONMENT
-from entmin.train.data.columns import Columns, example_of
-from entmin.train.data.example import Example, Kind
+from entmin.train.data.columns import Columns, Example, Kind, example_of
 from entmin.train.data.tables import open_hub, open_local
 
 if TYPE_CHECKING:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from entmin.errors import UsageError
-from entmin.train.data.columns import choose, example_of
+from entmin.train.data.columns import Example, Kind, choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
-from entmin.train.data.example import Example, Kind
 from entmin.train.data.named import NAMED, Prompt, named_examples
 from entmin.train.data.overlap import N_WORDS, Overlap
 from entmin.train.data.report import Report
@@ -85,13 +84,10 @@ def load_prompts(
 
 
 def _check(prompt: str, kind: str | None, **numbers: int | None) -> None:
-    choices: tuple[tuple[str, str | None, tuple[str | None, ...]], ...] = (
-        ("prompt", prompt, ("clean", "paper")),
-        ("kind", kind, (None, "math", "code", "none")),
-    )
-    for option, value, allowed in choices:
+    asked = "none" if kind is None else kind
+    for option, value, allowed in (("prompt", prompt, get_args(Prompt)), ("kind", asked, get_args(Kind))):
         if value not in allowed:
-            raise UsageError(f"{option} must be {' or '.join(map(str, filter(None, allowed)))}, not {value!r}")
+            raise UsageError(f"{option} must be {' or '.join(allowed)}, not {value!r}")
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise UsageError(f"{name} must be at least 1, not {number}")

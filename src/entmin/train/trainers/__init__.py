@@ -4,6 +4,6 @@
     intrinsic.py  rewards from the policy's own forward pass
     em_ft.py      entropy of fresh samples, differentiated directly
 
-TRL's methods that begin with an underscore are hooked here and nowhere else; tests/hosts/test_trl_contract.py fails
+TRL's methods that begin with an underscore are hooked here and nowhere else; tests/train/test_trl_contract.py fails
 when one of them moves.
 """
