@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "grading": PLAIN,
     "sandbox": PLAIN,
     "programs": {"sandbox", "grading"} | PLAIN,
-    "tasks": {"grading", "programs"} | PLAIN,
+    "tasks": {"grading", "programs", "sandbox"} | PLAIN,
     "evals": {
         "engine",
         "methods",

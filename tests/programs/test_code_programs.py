@@ -6,8 +6,8 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.programs.checks import check_programs
-from entmin.programs.judge import Rules, judge
-from entmin.tasks.registry import benchmark, judging_of
+from entmin.programs.judge import Rules
+from entmin.tasks.registry import benchmark, judging_of, rules_of
 
 HUMANEVAL = {
     "task_id": "HumanEval/0",
@@ -40,7 +40,14 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def verdict(task, record, completion, **rules):
-    return judge(benchmark(task).problem(record, 0), completion, Rules(task, cpu_seconds=2, **rules)).verdict.reason
+    known = benchmark(task)
+    judged = known.judging(known.problem(record, 0), completion, rules_of(known, {"cpu_seconds": 2, **rules}))
+    return judged.verdict.reason
+
+
+def check(task, rows, own):
+    known = benchmark(task)
+    return check_programs(task, rules_of(known, {}), rows, own, 2, known.judging)
 
 
 @pytest.mark.parametrize(
@@ -100,23 +107,23 @@ def test_leetcode_gives_the_classes_of_its_skeleton():
 
 
 def test_the_check_finds_every_broken_program():
-    report = check_programs(Rules("humaneval"), [benchmark("humaneval").problem(HUMANEVAL, 0)], {}, 2)
+    report = check("humaneval", [benchmark("humaneval").problem(HUMANEVAL, 0)], {})
     assert report.failures == [] and sum(report.cases.values()) == 8
     own = {"contest-1-place": "class Solution:\n    def place(self, xs, x):\n        return bisect.bisect(xs, x)\n"}
     rows = [benchmark("leetcode").problem(record, 0) for record in (LEETCODE, LINKED)]
-    report = check_programs(Rules("leetcode"), rows, own, 2)
+    report = check("leetcode", rows, own)
     assert report.failures == [] and report.without == 1
     wrong = {"contest-1-place": "class Solution:\n    def place(self, xs, x):\n        return 0\n"}
-    assert {failure["kind"] for failure in check_programs(Rules("leetcode"), rows[:1], wrong, 2).failures} >= {"right"}
+    assert {failure["kind"] for failure in check("leetcode", rows[:1], wrong).failures} >= {"right"}
 
 
 def test_rules_are_checked():
     with pytest.raises(UsageError, match="unknown grader"):
-        Rules("mbpp", grader="lenient")
+        Rules(grader="lenient")
     with pytest.raises(UsageError, match="at least 1"):
-        Rules("mbpp", cpu_seconds=0)
+        Rules(cpu_seconds=0)
     with pytest.raises(UsageError, match="unknown sandbox"):
-        Rules("mbpp", sandbox="chroot").open()
+        Rules(sandbox="chroot").open()
 
 
 def test_prompts_of_the_paper():
@@ -146,7 +153,7 @@ def test_prompts_of_clean_are_one_user_turn():
 )
 def test_half_of_a_surrogate_pair_loses_nothing(code):
     known = benchmark("humaneval")
-    rules, answer = Rules("humaneval", cpu_seconds=2), f"```python\n{code}\n```"
+    rules, answer = Rules(cpu_seconds=2), f"```python\n{code}\n```"
     judged = judging_of(known)(known.problem(HUMANEVAL, 0), answer, rules)
     assert judged.verdict.correct is False
     json.dumps(judged.to_dict(), ensure_ascii=False).encode()

@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from entmin.programs.rows import ROWS
 from tests.programs.test_code_programs import HUMANEVAL, LEETCODE, MBPP
 from tests.programs.test_scicode import PROBLEM, STEPS
 
 from entmin.programs.contest import judge_tests
-from entmin.programs.judge import Rules, judge
 from entmin.programs.livecodebench import Test
 from entmin.programs.steps import join_steps, judge_scicode
+from entmin.tasks.registry import benchmark, rules_of
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -167,21 +166,23 @@ def cache(tmp_path_factory):
 
 def reason(task: str, code: str, cache: str, monkeypatch) -> str:
     """The verdict's reason for an answer whose function calls `forged`."""
-    rules = Rules(task, cpu_seconds=3)
+    rules, judge = rules_of(benchmark(task), {"cpu_seconds": 3}), benchmark(task).judging
     fenced = "```python\n{}\n```".format
     if task == "humaneval":
         answer = fenced(f"{code}\ndef half(x):\n    return forged(x)")
-        return judge(ROWS[task](HUMANEVAL, 0), answer, rules).verdict.reason
+        return judge(benchmark(task).problem(HUMANEVAL, 0), answer, rules).verdict.reason
     if task == "mbpp":
-        return judge(ROWS[task](MBPP, 0), fenced(f"{code}\ndef area(r):\n    return forged(r)"), rules).verdict.reason
+        return judge(
+            benchmark(task).problem(MBPP, 0), fenced(f"{code}\ndef area(r):\n    return forged(r)"), rules
+        ).verdict.reason
     method = "\nclass Solution:\n    def {}(self, *a, **k):\n        return forged(*a, **k)".format
     if task == "leetcode":
-        return judge(ROWS[task](LEETCODE, 0), fenced(code + method("place")), rules).verdict.reason
+        return judge(benchmark(task).problem(LEETCODE, 0), fenced(code + method("place")), rules).verdict.reason
     if task == "livecodebench":
         tests = [Test("[1, 2]\n3", "6", True), Test("[]\n0", "0", True)]
         return judge_tests(tests, "add", fenced(code + method("add")), rules).verdict.reason
     monkeypatch.setenv("ENTMIN_CACHE", cache)
-    row = ROWS["scicode"](PROBLEM, 0)
+    row = benchmark("scicode").problem(PROBLEM, 0)
     row.gold["targets"] = "reference"
     imports = code.replace("\nimport ", "\n    import ")
     first = f"if True:\n    pass\n{imports}\ndef square(x):\n    return forged(x)"

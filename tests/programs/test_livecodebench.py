@@ -177,7 +177,7 @@ def test_outputs(given, expected, same):
 )
 def test_verdicts(release, problem, answer, expected):
     rows, _ = load_release(str(release))
-    rules = Rules("livecodebench", cpu_seconds=2)
+    rules = Rules(cpu_seconds=2)
     assert judge_livecodebench(rows[problem], f"```python\n{answer}\n```", rules).verdict.reason == expected
 
 

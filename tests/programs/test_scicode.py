@@ -8,13 +8,12 @@ from inspect_ai import eval as run_inspect
 from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import summarize_log
 from entmin.evals.solvers import solver_for
-from entmin.programs.judge import Rules
 from entmin.programs.scicode import recording, supplied, targets_for
 from entmin.programs.steps import join_steps, judge_scicode, split_steps
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.data import Loaded
 from entmin.tasks.on_inspect.task import make
-from entmin.tasks.registry import tasks
+from entmin.tasks.registry import benchmark, rules_of, tasks
 from entmin.tasks.scicode import SCICODE, problem, step_turns
 
 pytest.importorskip("h5py", reason="SciCode needs the extra: pip install 'entmin[code]'")
@@ -95,7 +94,7 @@ def answer(**codes):
     ],
 )
 def test_verdicts_of_steps_and_problem(row, codes, parts):
-    judged = judge_scicode(row, answer(**codes), Rules("scicode", cpu_seconds=2))
+    judged = judge_scicode(row, answer(**codes), rules_of(benchmark("scicode"), {"cpu_seconds": 2}))
     assert list(judged.parts.values()) == parts
     assert judged.verdict.correct is (parts == ["match", "match"])
     assert judged.verdict.reason == next((reason for reason in parts if reason != "match"), "match")
@@ -116,7 +115,7 @@ def test_a_program_sees_no_targets(row):
         "    except OSError: pass\n"
         "    else: raise ValueError(number)\n"
     )
-    judged = judge_scicode(row, answer(one=spy + STEPS[0]["ground_truth_code"]), Rules("scicode"))
+    judged = judge_scicode(row, answer(one=spy + STEPS[0]["ground_truth_code"]), rules_of(benchmark("scicode"), {}))
     assert list(judged.parts.values()) == ["match", "match"], judged.detail
 
 
@@ -124,7 +123,7 @@ def test_a_program_sees_no_targets(row):
 def test_the_file_of_targets_holds_one_problem(row):
     import h5py
 
-    judge_scicode(row, answer(), Rules("scicode"))
+    judge_scicode(row, answer(), rules_of(benchmark("scicode"), {}))
     with h5py.File(targets_for(row)) as file:
         assert list(file) == ["1.1", "1.2"]
 

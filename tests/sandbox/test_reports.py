@@ -87,7 +87,7 @@ def test_what_is_not_printable_is_shown_by_its_escape():
 
 
 def test_one_answer_ends_no_run():
-    rules = Rules("mbpp")
+    rules = Rules()
     judged = guarded(lambda: [][0], rules)
     assert judged.verdict.correct is None and judged.verdict.reason == "error" and "IndexError" in judged.detail
 

@@ -83,11 +83,8 @@ def _report(info: Named, options: dict[str, Any], limit: int | None, workers: in
 
 def _programs(info: Benchmark, options: dict[str, Any], problems: Any, workers: int | None) -> CodeReport:
     from entmin.programs.checks import check_programs
-    from entmin.programs.known import known
     from entmin.tasks.registry import judging_of, rules_of
 
     rules = rules_of(info, options)
     rules.open()
-    report = check_programs(rules, problems, known(info.name), workers or os.cpu_count() or 1, judging_of(info))
-    report.task = info.name
-    return report
+    return check_programs(info.name, rules, problems, info.known(), workers or os.cpu_count() or 1, judging_of(info))

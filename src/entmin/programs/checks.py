@@ -179,18 +179,19 @@ def known_programs(rows: Iterable[Problem], own: Mapping[str, str]) -> Iterator[
 
 
 def check_programs(
-    rules: Rules, rows: Iterable[Problem], own: Mapping[str, str], workers: int, judging: Judging = judge
+    name: str, rules: Rules, rows: Iterable[Problem], own: Mapping[str, str], workers: int, judging: Judging = judge
 ) -> CodeReport:
     """Judge every known answer and collect what comes out otherwise.
 
     Args:
+        name: The benchmark.
         rules: How answers are judged.
         rows: The problems.
         own: Problem id to a right program of ours.
         workers: Programs at a time.
         judging: What judges one answer.
     """
-    report = CodeReport(rules.task)
+    report = CodeReport(name)
     cases: list[CodeCase] = []
     for row, code in known_programs(rows, own):
         report.problems += 1

@@ -13,8 +13,7 @@ from typing import Any
 
 from entmin.errors import EntminError, UsageError
 from entmin.problem import Problem
-from entmin.programs import programs
-from entmin.programs.programs import GRADERS, LIMITS, Prepared
+from entmin.programs.programs import GRADERS, Prepared, asserts
 from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
 from entmin.sandbox.outcomes import printable
 from entmin.verdict import Verdict
@@ -22,11 +21,9 @@ from entmin.verdict import Verdict
 VERSION = "2"
 """Version of extraction and assembly together."""
 Assembly = Callable[[Problem, str, str], Prepared | None]
-ASSEMBLIES: dict[str, Assembly] = {
-    "humaneval": programs.humaneval,
-    "mbpp": programs.mbpp,
-    "leetcode": programs.leetcode,
-}
+"""From a problem, an answer and the name of a grader to the program; None where the answer has no code."""
+LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
+"""Of one case, where a benchmark states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +50,16 @@ class Judgement:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """How a benchmark's answers are judged."""
 
-    task: str
     grader: str = "entmin"
     sandbox: str = "bubblewrap"
     cpu_seconds: int | None = None
-    """Processor seconds of one case; None for the benchmark's own."""
+    """Processor seconds of one case; None for those of `usual`."""
+    usual: Limits = LIMITS
+    """The benchmark's own limits of one case."""
 
     def __post_init__(self) -> None:
         if self.grader not in GRADERS:
@@ -79,11 +77,10 @@ class Rules:
 
     def limits(self) -> Limits:
         """The limits of one case."""
-        limits = LIMITS.get(self.task, LIMITS["program"])
         if self.cpu_seconds is None:
-            return limits
-        wall = max(limits.wall_seconds, 4.0 * self.cpu_seconds)
-        return replace(limits, cpu_seconds=self.cpu_seconds, wall_seconds=wall)
+            return self.usual
+        wall = max(self.usual.wall_seconds, 4.0 * self.cpu_seconds)
+        return replace(self.usual, cpu_seconds=self.cpu_seconds, wall_seconds=wall)
 
     def verdict(self, correct: bool | None, answer: str | None, reason: str) -> Verdict:
         """A verdict under these rules."""
@@ -92,13 +89,13 @@ class Rules:
         return Verdict(correct, written, reason, f"programs/{self.grader}", VERSION)
 
 
-def judge(row: Problem, completion: str, rules: Rules) -> Judgement:
+def judge(row: Problem, completion: str, rules: Rules, assemble: Assembly = asserts) -> Judgement:
     """Judge one answer to a problem whose tests are asserts; blocks.
 
     Raises:
         EntminError: the sandbox failed.
     """
-    prepared = ASSEMBLIES.get(rules.task, programs.asserts)(row, completion, rules.grader)
+    prepared = assemble(row, completion, rules.grader)
     if prepared is None:
         return Judgement(rules.verdict(False, None, "no-code"))
     outcome = rules.open().run(prepared.program, rules.limits())[0]

@@ -1,9 +1,10 @@
-"""Code and prompts kept as Markdown beside this file: a heading per entry and a block or template below it."""
+"""Code and prompts kept as Markdown: a heading per entry and a block or template below it."""
 
 from __future__ import annotations
 
 import re
 from importlib import resources
+from pathlib import Path
 
 _ENTRY = re.compile(r"^## ([^\n]+)\n+```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _ANSWER = re.compile(r"^## (\S+)\n+~~~\n(.*?)^~~~", re.MULTILINE | re.DOTALL)
@@ -20,12 +21,10 @@ def templates(name: str) -> dict[str, str]:
     return dict(_TEMPLATE.findall(_text(name)))
 
 
-def known(task: str) -> dict[str, str]:
-    """Problem id to a right program of our own, for SciCode a whole answer; empty where we have written none."""
-    name = f"known_{task}.md"
-    if not (resources.files("entmin.programs") / name).is_file():
-        return {}
-    return dict(_ANSWER.findall(_text(name))) or sections(name)
+def right_programs(path: Path) -> dict[str, str]:
+    """Problem id to a right program of our own, for problems in steps a whole answer."""
+    text = path.read_text(encoding="utf-8")
+    return dict(_ANSWER.findall(text) or _ENTRY.findall(text))
 
 
 def _text(name: str) -> str:

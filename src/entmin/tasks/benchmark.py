@@ -14,6 +14,8 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from entmin.errors import UsageError, closest
+from entmin.programs.judge import LIMITS
+from entmin.programs.judge import judge as judge_program
 from entmin.tasks import foreign
 from entmin.tasks.data import Convert, Loaded, Source, load
 from entmin.tasks.prompts import Profile
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from entmin.grading.gold import Gold
     from entmin.problem import Problem
     from entmin.programs.judge import Judgement, Rules
+    from entmin.sandbox import Limits
 
 Judge = Literal["math", "choice", "exact", "physics", "integer", "program"]
 """Who judges answers, and says when two are the same: the graders of `entmin.grading`, or a sandbox."""
@@ -75,8 +78,12 @@ class Benchmark:
     """From the answer as the data set declares it to what the grader reads; None for programs."""
     rules: str | None = None
     """The name that graders know the benchmark by; None is its own."""
-    judging: Callable[[Problem, str, Rules], Judgement] | None = None
-    """Judges a program; None for `entmin.programs.judge.judge`."""
+    judging: Callable[[Problem, str, Rules], Judgement] = judge_program
+    """Judges a program; with another `assemble`, the way from an answer to the program that is run."""
+    limits: Limits = LIMITS
+    """Of one case of a program."""
+    known: Callable[[], Mapping[str, str]] = dict
+    """Right programs for ``entmin check`` where the data set has none; problem id to program."""
     odd: Mapping[str, str] = field(default_factory=dict)
     """Problems whose gold cannot pass ``entmin check``, and why; id to reason."""
 

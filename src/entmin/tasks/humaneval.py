@@ -23,7 +23,16 @@ Problem HumanEval/53 as the ``clean`` prompt puts it, and one of its tests::
 
 from __future__ import annotations
 
+import ast
+import textwrap
+from functools import partial
+
 from entmin.problem import Problem
+from entmin.programs.extract import dedented, defines, parsed, program_in
+from entmin.programs.judge import judge
+from entmin.programs.programs import Prepared, gold_of, packages_of
+from entmin.programs.published import paper_extract
+from entmin.sandbox import Case, Limits, Program
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_SYSTEM, PAPER_TAIL, signature
 from entmin.tasks.data import Part, Record, Source, contents
@@ -52,6 +61,39 @@ def _published(problem: Problem, strings: Strings) -> Turns:
     shown = signature(problem.question, str(problem.gold["entry"]))
     text = fill(strings["user"], signature=shown, question=problem.question)
     return [("system", strings["system"]), ("user", text + strings["tail"])]
+
+
+def program(row: Problem, completion: str, grader: str) -> Prepared | None:
+    """Prompt, answer, tests, and the call of ``check``."""
+    gold = gold_of(row)
+    answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
+    if answer is None and _is_body(row.question, completion):
+        answer = completion
+    if answer is None:
+        return None
+    packages = packages_of(answer)
+    whole = defines(parsed(answer), gold["entry"]) or not _is_body(row.question, answer)
+    program = Program(
+        "asserts",
+        answer if whole else row.question + _as_body(answer),
+        (Case(tests=f"{gold['test']}\ncheck({gold['entry']})\n"),),
+        # The prompt's own function ends in a docstring, so it stands alone; its imports and helpers stay usable.
+        setup=row.question,
+        preload=packages,
+        packages=packages,
+        entries=(gold["entry"],),
+    )
+    return Prepared(program, answer)
+
+
+def _as_body(code: str) -> str:
+    return textwrap.indent(dedented(code), "    ") + "\n"
+
+
+def _is_body(prompt: str, code: str) -> bool:
+    """Whether the code goes on from the prompt: it completes the function and returns something."""
+    tree = parsed(prompt + _as_body(code))
+    return tree is not None and any(isinstance(node, ast.Return) for node in ast.walk(tree.body[-1]))
 
 
 _CLEAN = {
@@ -90,4 +132,6 @@ HUMANEVAL = Benchmark(
     problem=problem,
     prompts={"clean": Profile(2, _CLEAN, _clean), "paper": Profile(2, _PAPER, _published)},
     judge="program",
+    judging=partial(judge, assemble=program),
+    limits=Limits(cpu_seconds=5, wall_seconds=30),  # published: 3 s, short for a slow core
 )

@@ -21,8 +21,16 @@ it, and one of its tests::
 from __future__ import annotations
 
 import re
+from functools import partial
+from pathlib import Path
 
 from entmin.problem import Problem
+from entmin.programs.extract import program_in
+from entmin.programs.judge import judge
+from entmin.programs.known import right_programs
+from entmin.programs.programs import Prepared, gold_of, imports, with_class
+from entmin.programs.published import paper_extract, paper_solution
+from entmin.sandbox import Case, Limits, Program
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_ACTIONS, PAPER_TAIL
 from entmin.tasks.data import Part, Record, Source, contents
@@ -51,6 +59,23 @@ def _only_comments(code: str) -> bool:
 
 def _published(problem: Problem, strings: Strings) -> Turns:
     return [("system", strings["system"]), ("user", problem.question + strings["tail"])]
+
+
+def program(row: Problem, completion: str, grader: str) -> Prepared | None:
+    """Header, the skeleton's own classes, answer, tests."""
+    gold = gold_of(row)
+    if grader == "paper":
+        answer: str | None = paper_solution(paper_extract(completion))
+    else:
+        answer = program_in(completion, gold["entry"])
+    if answer is None:
+        return None
+    code = answer if grader == "paper" else with_class(answer, gold["entry"])
+    header, packages = imports(code, grader)
+    setup = f"{header}\n{gold['prelude']}"
+    case = Case(tests=gold["test"])
+    program = Program("asserts", code, (case,), setup, preload=packages, packages=packages, entries=("Solution",))
+    return Prepared(program, answer)
 
 
 _CLEAN = {
@@ -83,4 +108,7 @@ LEETCODE = Benchmark(
         "paper": Profile(2, {"system": PAPER_ACTIONS, "tail": PAPER_TAIL}, _published),
     },
     judge="program",
+    judging=partial(judge, assemble=program),
+    limits=Limits(cpu_seconds=10, wall_seconds=60),
+    known=partial(right_programs, Path(__file__).with_suffix(".md")),
 )

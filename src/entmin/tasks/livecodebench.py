@@ -28,6 +28,7 @@ from entmin.errors import EntminError, UsageError, closest
 from entmin.problem import Problem
 from entmin.programs.contest import judge_livecodebench
 from entmin.programs.livecodebench import record_of
+from entmin.sandbox import Limits
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_ACTIONS, PAPER_TAIL
 from entmin.tasks.data import ENVIRONMENT, Loaded
@@ -219,4 +220,5 @@ LIVECODEBENCH = Benchmark(
     prompts={"clean": Profile(2, _CLEAN, _clean), "paper": Profile(2, _PAPER, _published)},
     judge="program",
     judging=judge_livecodebench,
+    limits=Limits(cpu_seconds=6, wall_seconds=40),
 )

@@ -23,8 +23,14 @@ Problem 426 as the ``clean`` prompt puts it, and one of its tests::
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from entmin.problem import Problem
+from entmin.programs.extract import program_in
+from entmin.programs.judge import judge
+from entmin.programs.programs import Prepared, gold_of, packages_of
+from entmin.programs.published import paper_extract
+from entmin.sandbox import Case, Limits, Program
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_SYSTEM, PAPER_TAIL, signature
 from entmin.tasks.data import Contents, Part, Record, Source
@@ -69,6 +75,21 @@ def _published(problem: Problem, strings: Strings) -> Turns:
     return [("system", strings["system"]), ("user", text + strings["tail"])]
 
 
+def program(row: Problem, completion: str, grader: str) -> Prepared | None:
+    """The imports the tests name, answer, tests."""
+    gold = gold_of(row)
+    answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
+    if answer is None:
+        return None
+    if grader == "paper":
+        answer = "\n".join(line for line in answer.split("\n") if line.startswith(("def", " ", "\t")) or not line)
+    setup = "" if grader == "paper" else "\n".join(gold["imports"])
+    packages = packages_of(answer)
+    case = Case(tests="\n".join(gold["tests"]))
+    program = Program("asserts", answer, (case,), setup, preload=packages, packages=packages, entries=(gold["entry"],))
+    return Prepared(program, answer)
+
+
 _CLEAN = {
     "user": (
         "{question}\n\nThe function must pass tests such as:\n\n```python\n{tests}\n```\n\n"
@@ -109,4 +130,6 @@ MBPP = Benchmark(
     problem=problem,
     prompts={"clean": Profile(2, _CLEAN, _clean), "paper": Profile(2, _PAPER, _published)},
     judge="program",
+    judging=partial(judge, assemble=program),
+    limits=Limits(cpu_seconds=5, wall_seconds=30),  # published: 3 s, short for a slow core
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import entmin.tasks as package
 from entmin.errors import UsageError, closest
 from entmin.plugins import load_plugins
+from entmin.programs.judge import Rules, guarded
 from entmin.tasks import files, foreign
 from entmin.tasks.benchmark import Benchmark, InspectTask
 from entmin.tasks.data import Loaded
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from entmin.problem import Problem
-    from entmin.programs.judge import Judgement, Rules
+    from entmin.programs.judge import Judgement
 
     Judging = Callable[[Problem, str, Rules], Judgement]
 
@@ -177,18 +178,13 @@ def _spelt(kind: Any) -> str:
 
 def rules_of(info: Benchmark, options: Mapping[str, Any]) -> Rules:
     """How the programs of a code benchmark are judged, with options that `checked` has passed."""
-    from entmin.programs.judge import Rules
-
     given = {name: options[name] for name in ("grader", "sandbox", "cpu_seconds") if name in options}
-    return Rules(info.rules or info.name, **given)
+    return Rules(usual=info.limits, **given)
 
 
 def judging_of(info: Benchmark) -> Judging:
     """What judges the programs of a code benchmark; a failure of one answer is that answer's verdict."""
-    from entmin.programs.judge import guarded, judge
-
-    own = info.judging or judge
-    return lambda problem, completion, rules: guarded(partial(own, problem, completion, rules), rules)
+    return lambda problem, completion, rules: guarded(partial(info.judging, problem, completion, rules), rules)
 
 
 def problems(name: str, data_dir: str | None = None, options: Mapping[str, Any] | None = None) -> Loaded:

@@ -34,7 +34,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,10 +42,11 @@ from typing import TYPE_CHECKING, Any
 
 from entmin.errors import EntminError, UsageError, closest
 from entmin.problem import Problem
-from entmin.programs.known import templates
+from entmin.programs.known import right_programs, templates
 from entmin.programs.programs import gold_of
 from entmin.programs.scicode import TARGETS, TARGETS_SHA256, WHERE, targets_for
 from entmin.programs.steps import judge_scicode
+from entmin.sandbox import Limits
 from entmin.tasks.benchmark import Asked, Benchmark
 from entmin.tasks.data import ENVIRONMENT, Contents, Loaded, Part, Record, Source, content_hash, problem_of
 from entmin.tasks.prompts import Profile, Strings, Turns, fill
@@ -225,5 +226,7 @@ SCICODE = Benchmark(
     },
     judge="program",
     judging=judge_scicode,
+    limits=Limits(cpu_seconds=300, wall_seconds=900, memory_mib=4096),
+    known=partial(right_programs, Path(__file__).with_suffix(".md")),
     finish=ask_steps,
 )

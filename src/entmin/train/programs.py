@@ -18,6 +18,7 @@ from entmin.errors import EntminError
 from entmin.programs.contest import judge_tests
 from entmin.programs.judge import Rules, guarded
 from entmin.programs.livecodebench import Test
+from entmin.tasks.registry import benchmark
 
 RULES = "livecodebench"
 """The benchmark whose limits and comparison of outputs apply."""
@@ -29,7 +30,7 @@ def verdicts(texts: Sequence[str], tests: Sequence[str | None]) -> list[bool | N
     Raises:
         EntminError: there is no working sandbox.
     """
-    rules = Rules(RULES)
+    rules = Rules(usual=benchmark(RULES).limits)
     rules.open()
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         return list(pool.map(lambda pair: _verdict(pair[0], pair[1], rules), zip(texts, tests, strict=True)))

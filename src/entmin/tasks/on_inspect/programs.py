@@ -15,7 +15,7 @@ from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
 from entmin.problem import Problem
-from entmin.programs.judge import VERSION, Judgement, Rules, guarded, judge
+from entmin.programs.judge import LIMITS, VERSION, Judgement, Rules, guarded, judge
 from entmin.tasks.on_inspect.graded import score_of
 from entmin.tasks.registry import benchmark, judging_of, problems
 
@@ -42,14 +42,15 @@ def programs(
     """Run the program in the completion against the tests of the sample's problem.
 
     Args:
-        task: The benchmark.
+        task: The benchmark, or ``program`` for a file of problems.
         grader: ``entmin`` or ``paper``, the published extraction and header.
         sandbox: ``bubblewrap``, ``docker`` or ``unsafe-none``.
         cpu_seconds: Processor seconds of a case; None for the benchmark's own.
         data_dir: Mirror folder.
         source: The benchmark's own data options.
     """
-    rules = Rules(task, grader, sandbox, cpu_seconds)
+    usual = LIMITS if task == "program" else benchmark(task).limits
+    rules = Rules(grader=grader, sandbox=sandbox, cpu_seconds=cpu_seconds, usual=usual)
 
     async def score(state: TaskState, target: Target) -> Score:
         problem, judging = _problem(state, task, data_dir, source)
