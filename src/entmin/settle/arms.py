@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from entmin.evals.run import RunSpec
     from entmin.tasks.registry import Named
 
-PILOT = 64
+PILOT = 48
 """Problems that find a match, none of which is compared on."""
 _MATCH = re.compile(r":match=([\w+-]+)")
 

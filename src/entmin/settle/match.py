@@ -6,6 +6,7 @@ Each evaluation decodes the pilot problems anew, so there are few of them, and a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ TOLERANCE = 0.05
 """Nats between two mean entropies that count as equal."""
 COLDEST, HOTTEST = 0.02, 5.0
 """Temperatures between which a match is looked for."""
+
+_STEP, _LEAST = 2.0, 0.02
+"""Largest factor of a step, and the least share by which it moves, while no two knobs enclose the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def match(
             low = (knob, entropy)
         else:
             high = (knob, entropy)
-        following = _next(low, high, target)
+        following = _beyond(seen, target) if low is None or high is None else _between(low, high, target)
         if following is None or any(abs(following - known) < 1e-6 for known, _ in seen):
             break
         knob = following
@@ -77,14 +81,22 @@ def match(
     return Match(best[0], best[1], target, tuple(seen))
 
 
-def _next(low: tuple[float, float] | None, high: tuple[float, float] | None, target: float) -> float | None:
-    """A secant step between the brackets, away from their ends; a wider bracket where one is missing."""
-    if low is None or high is None:
-        known = low or high
-        assert known is not None
-        knob = known[0] * (1.5 if high is None else 1 / 1.5)
-        inside = min(HOTTEST, max(COLDEST, knob))
-        return None if inside == known[0] else inside
+def _beyond(seen: list[tuple[float, float]], target: float) -> float | None:
+    """A step towards a target that no two knobs enclose yet, a little too long, so that it may be enclosed next."""
+    knob, entropy = seen[-1]
+    # Of a language model's distribution the entropy grows about with the cube of the temperature.
+    power = 3.0
+    if len(seen) > 1:
+        ratios = math.log(entropy / seen[-2][1]) if min(entropy, seen[-2][1]) > 0 else 0.0
+        power = min(4.0, max(0.2, ratios / math.log(knob / seen[-2][0])))
+    step = (target / max(entropy, 1e-3)) ** (1.2 / power)
+    nearest = 1 + _LEAST if target > entropy else 1 / (1 + _LEAST)
+    step = max(step, nearest) if target > entropy else min(step, nearest)
+    inside = min(HOTTEST, max(COLDEST, knob * min(_STEP, max(1 / _STEP, step))))
+    return None if inside == knob else inside
+
+
+def _between(low: tuple[float, float], high: tuple[float, float], target: float) -> float:
+    """A secant step inside the bracket; noise can lay it on an end, where nothing new is learnt."""
     share = (target - low[1]) / (high[1] - low[1])
-    # Noise can lay a secant on an end of the bracket, where nothing new is learnt.
     return low[0] + min(0.9, max(0.1, share)) * (high[0] - low[0])
