@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from entmin.programs.rows import ROWS
 from tests.programs.test_code_programs import HUMANEVAL, LEETCODE, MBPP
 from tests.programs.test_scicode import PROBLEM, STEPS
 
@@ -11,6 +10,7 @@ from entmin.programs.contest import judge_tests
 from entmin.programs.judge import Rules, judge
 from entmin.programs.livecodebench import Test
 from entmin.programs.steps import join_steps, judge_scicode
+from entmin.tasks import humaneval, leetcode, mbpp, scicode
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -171,17 +171,17 @@ def reason(task: str, code: str, cache: str, monkeypatch) -> str:
     fenced = "```python\n{}\n```".format
     if task == "humaneval":
         answer = fenced(f"{code}\ndef half(x):\n    return forged(x)")
-        return judge(ROWS[task](HUMANEVAL, 0), answer, rules).verdict.reason
+        return judge(humaneval.problem(HUMANEVAL, 0), answer, rules).verdict.reason
     if task == "mbpp":
-        return judge(ROWS[task](MBPP, 0), fenced(f"{code}\ndef area(r):\n    return forged(r)"), rules).verdict.reason
+        return judge(mbpp.problem(MBPP, 0), fenced(f"{code}\ndef area(r):\n    return forged(r)"), rules).verdict.reason
     method = "\nclass Solution:\n    def {}(self, *a, **k):\n        return forged(*a, **k)".format
     if task == "leetcode":
-        return judge(ROWS[task](LEETCODE, 0), fenced(code + method("place")), rules).verdict.reason
+        return judge(leetcode.problem(LEETCODE, 0), fenced(code + method("place")), rules).verdict.reason
     if task == "livecodebench":
         tests = [Test("[1, 2]\n3", "6", True), Test("[]\n0", "0", True)]
         return judge_tests(tests, "add", fenced(code + method("add")), rules).verdict.reason
     monkeypatch.setenv("ENTMIN_CACHE", cache)
-    row = ROWS["scicode"](PROBLEM, 0)
+    row = scicode.problem(PROBLEM, 0)
     row.gold["targets"] = "reference"
     imports = code.replace("\nimport ", "\n    import ")
     first = f"if True:\n    pass\n{imports}\ndef square(x):\n    return forged(x)"
