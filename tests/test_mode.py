@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entmin.errors import UsageError
-from entmin.methods import METHODS, AdaptiveTemperature, EmInf, Normal
+from entmin.methods import METHODS, AdaptiveTemperature, EmInf, Normal, method_class, method_names
 from entmin.methods.base import _RESERVED
 from entmin.mode import DRAWING, Mode, Sampling
 from entmin.strategies import STRATEGIES, BestOfN, SelfConsistency, SelfRefinement
@@ -29,11 +29,9 @@ def within(cls, **fields):
     return st.builds(cls, **{name: field(cls, name, kind) for name, kind in cls.options().items()} | fields)
 
 
-METHOD = st.one_of(
-    within(Normal),
-    within(EmInf),
-    within(AdaptiveTemperature, tmin=st.floats(1e-4, 1), tmax=st.floats(1, 100)),
-)
+# tmin must not be above tmax, so their ranges meet in one point.
+APART = {"adaptive_temp": {"tmin": st.floats(1e-4, 1), "tmax": st.floats(1, 100)}}
+METHOD = st.one_of([within(method_class(name), **APART.get(name, {})) for name in method_names()])
 MODES = st.builds(
     Mode,
     METHOD,
@@ -52,6 +50,14 @@ def test_a_modes_text_and_its_flat_form_give_it_back(mode):
     assert Mode.from_args(mode.to_args()) == mode
     assert Mode.parse(json.dumps(mode.to_args())) == mode
     assert str(Mode.parse(str(mode))) == str(mode)
+
+
+@pytest.mark.parametrize("name", method_names())
+@given(data=st.data())
+def test_every_registered_method_comes_back_from_a_modes_text(name, data):
+    method = data.draw(within(method_class(name), **APART.get(name, {})))
+    for mode in (Mode(method), Mode(method, BestOfN(), 0.7, seed=3)):
+        assert Mode.parse(str(mode)) == mode
 
 
 @given(METHOD, st.none() | st.integers(0, 9))

@@ -10,8 +10,11 @@ from entmin.evals.scores import correct
 SMALL = ("--max-tokens", "8", "--threads", "1", "--quiet")
 
 FILE = """
+from pathlib import Path
+
 from inspect_ai import Task, task
 from inspect_ai.dataset import Sample
+from inspect_ai.model import get_model
 from inspect_ai.scorer import Score, accuracy, exact, includes, scorer, stderr
 from inspect_ai.solver import generate, prompt_template, system_message
 
@@ -57,6 +60,29 @@ def ratings():
 
 
 @task
+def moods():  # its values say something of an empty answer and of the target only
+    @scorer(metrics=[accuracy()])
+    def mood():
+        async def score(state, target):
+            made_up = state.output.completion in ("", target.text)
+            return Score(value=0 if made_up else "rather good", answer="x")
+        return score
+    return of(mood())
+
+
+@task
+def asking():
+    @scorer(metrics=[accuracy()])
+    def asked():
+        async def score(state, target):
+            Path("asked.txt").open("a").write("asked\\n")
+            await get_model().generate(state.output.completion or "nothing")
+            return Score(value="C", answer="x")
+        return score
+    return of(asked())
+
+
+@task
 def unjudged():
     return Task(list(QUESTIONS))
 
@@ -96,8 +122,22 @@ def test_without_a_scorer_nothing_is_generated(entmin_here, tiny_llama, file):
     assert not (entmin_here.folder / "results").exists()
 
 
+@pytest.mark.parametrize("verb", ["eval", "compare"])
+def test_a_scorer_that_says_nothing_is_refused_before_a_token_is_generated(entmin_here, tiny_llama, file, verb):
+    done = entmin_here(verb, tiny_llama, *SMALL, "--task", f"{file}@ratings", code=2)
+    assert "scorer 'one' gave 'rather good' to a made-up answer, which is neither right or wrong" in done.stderr
+    assert not (entmin_here.folder / "results").exists()
+
+
+def test_a_scorer_that_asks_a_model_is_not_tried(entmin_here, tiny_llama, file):
+    done = entmin_here("eval", tiny_llama, *SMALL, "--task", f"{file}@asking", "--limit", "2", "--json")
+    assert json.loads(done.stdout)[0]["results"]["pass@1"]["value"] == 1
+    # Once more than there are answers: the trial ended at the model.
+    assert (entmin_here.folder / "asked.txt").read_text().split() == ["asked"] * 3
+
+
 def test_values_that_say_nothing_are_named_and_the_answers_kept(entmin_here, tiny_llama, file):
-    done = entmin_here("eval", tiny_llama, *SMALL, "--task", f"{file}@ratings", code=1)
+    done = entmin_here("eval", tiny_llama, *SMALL, "--task", f"{file}@moods", code=1)
     assert "'rather good', which is neither right or wrong" in done.stderr
     assert len(list(entmin_here.folder.glob("results/*/*/*/logs/*.eval"))) == 1
 

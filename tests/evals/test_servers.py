@@ -217,7 +217,11 @@ def test_wrong_addresses_names_and_keys_are_one_clear_message(entmin_here, entmi
     cases = [
         (("tiny", "--base-url", dead), 1, f"no server answers at {dead}"),
         (("tiny", "--base-url", f"{entmin_server.url},{dead}"), 1, f"no server answers at {dead}"),
-        (("tinny", "--base-url", entmin_server.url), 1, "does not serve 'tinny'; it serves tiny"),
+        (
+            ("tinny", "--base-url", entmin_server.url),
+            1,
+            "does not serve 'tinny' (did you mean 'tiny'?); it serves tiny",
+        ),
         (("tiny", "--base-url", entmin_server.url + "/v2"), 1, "does the address end in /v1?"),
         (("tiny", "--base-url", "127.0.0.1:8000"), 2, "write it in full"),
         (("m", "--base-url", rude.url), 1, "wants another API key (401): set ENTMIN_API_KEY"),
@@ -240,5 +244,5 @@ def test_wrong_addresses_names_and_keys_are_one_clear_message(entmin_here, entmi
     done = entmin_here("eval", "tiny", "--base-url", dead, "--quiet", code=2)
     assert "add --engine vllm or --engine openai" in done.stderr
     done = entmin_here("eval", "tiny", "--engine", "llama", "--quiet", code=2)
-    assert "unknown engine 'llama'; engines: transformers, vllm, openai" in done.stderr
+    assert "unknown engine 'llama' (did you mean 'vllm'?); engines: transformers, vllm, openai" in done.stderr
     assert not list(entmin_here.folder.glob("results/*/*/*/logs/*.eval"))

@@ -1,11 +1,13 @@
+import io
 import math
 
 import pytest
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalConfig, EvalDataset, EvalLog, EvalSample, EvalSpec
 from inspect_ai.scorer import Score
+from rich.console import Console
 
-from entmin.report.diversity import diversity
+from entmin.report.diversity import diversity, render_spread
 
 
 def log(run):
@@ -37,6 +39,26 @@ def test_lost_diversity_shows_where_accuracy_hides_it():
     assert second.any_difference.high < -0.5
     assert second.any_p_holm < 0.001 < second.one_p_holm
     assert second.k == 4
+
+
+def test_the_tables_fit_eighty_columns_and_no_number_is_cut():
+    base = {f"p{i}": [i % 4 == j for j in range(4)] for i in range(40)}
+    sharp = {f"p{i}": [i % 4 == 0] * 4 for i in range(40)}
+    arms = [("normal", log(base)), ("em_inf:threshold=0.1:n_grad_steps=5", log(sharp))]
+
+    def shown(width):
+        console = Console(width=width, record=True, file=io.StringIO())
+        for table in render_spread(diversity({"t": arms})):
+            console.print(table)
+        return console.export_text()
+
+    numbers = {word for word in shown(200).split() if word[0] in "+-0123456789"}
+    assert {"25.0", "-75.0", "40x4"} <= numbers
+    narrow = shown(80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "…" not in narrow
+    assert numbers <= set(narrow.split())
+    assert render_spread([]) == []
 
 
 def test_problems_with_unjudged_samples_are_left_out_of_pass_at_k():

@@ -180,11 +180,10 @@ def _write_pages(model: str, folder: Path, rows: list[Row], runs: dict[str, list
 
 
 def _print(model: str, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
-    from entmin.report.diversity import print_spread
-    from entmin.report.table import print_rows, trivial_line, verdict_lines
+    from entmin.report.diversity import render_spread
+    from entmin.report.table import print_tables, render, trivial_line, verdict_lines
 
-    print_rows(rows, f"{model}: paired comparison, baseline {rows[0].label}")
-    print_spread(spread)
+    print_tables([*render(rows, f"{model}: paired comparison, baseline {rows[0].label}"), *render_spread(spread)])
     for line in verdict_lines(rows):
         click.echo(line)
     for task, arms in runs.items():

@@ -48,10 +48,10 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
         return
     from entmin.report.compare import compare, correct
-    from entmin.report.table import detail_lines, print_rows
+    from entmin.report.table import detail_lines, print_tables, render
 
     rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(chosen.name, r)])]
-    print_rows(correct(rows), f"{model}: {chosen.describe()}")
+    print_tables(render(correct(rows), f"{model}: {chosen.describe()}"))
     for info, result in zip(infos, results, strict=True):
         for line in detail_lines(info.name, result.summary["results"]):
             click.echo(line)

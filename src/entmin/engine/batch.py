@@ -15,7 +15,7 @@ from torch import Tensor
 
 from entmin.engine.cache import SlotCache, new_cache
 from entmin.engine.loading import LoadedModel
-from entmin.engine.rows import Row
+from entmin.engine.rows import BatchRow
 from entmin.engine.sampling import draw
 from entmin.errors import EntminError
 
@@ -27,7 +27,7 @@ class Batch:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
-        self.rows: list[Row] = []
+        self.rows: list[BatchRow] = []
         self._cache: Any = None
         self._mask = torch.zeros(0, 0, dtype=torch.long)
         self._scores: Tensor | None = None
@@ -51,7 +51,7 @@ class Batch:
         return not self.rows or isinstance(self._cache, SlotCache)
 
     @torch.inference_mode()
-    def refill(self, arriving: list[Row]) -> Tensor:
+    def refill(self, arriving: list[BatchRow]) -> Tensor:
         """Drop finished rows and take `arriving` in, prefilling their prompts together.
 
         Returns:
@@ -81,7 +81,7 @@ class Batch:
         width = max(mask.shape[1] - trim, fresh_mask.shape[1])
         self._mask = torch.cat([_pad_left(mask[:, trim:], width), _pad_left(fresh_mask, width)])
 
-    def _prefill(self, rows: list[Row]) -> tuple[Any, Tensor, Tensor]:
+    def _prefill(self, rows: list[BatchRow]) -> tuple[Any, Tensor, Tensor]:
         width = max(row.length for row in rows)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask = torch.zeros(len(rows), width, dtype=torch.long)
@@ -122,11 +122,11 @@ class Batch:
         return logits
 
     @torch.inference_mode()
-    def sample(self, rows: list[Row], logits: Tensor) -> list[Row]:
+    def sample(self, rows: list[BatchRow], logits: Tensor) -> list[BatchRow]:
         """Draw a token for every live row from ``[len(rows), V]`` logits, and decide who goes on.
 
         Returns:
-            The rows that got a token; those that finished with it are `Row.done`.
+            The rows that got a token; those that finished with it are `BatchRow.done`.
         """
         live = [i for i, row in enumerate(rows) if not row.done]
         if not live:
@@ -154,7 +154,7 @@ class Batch:
             self._scores = torch.empty(logits.shape, dtype=torch.float32, device=logits.device)
         return self._scores[: logits.shape[0]]
 
-    def _judge(self, row: Row) -> None:
+    def _judge(self, row: BatchRow) -> None:
         """Decide whether the row goes on."""
         if row.before[-1] != row.before[-1] or row.after[-1] != row.after[-1]:
             row.failure = EntminError("the model gave NaN or infinite logits; try --dtype float32")
@@ -165,7 +165,7 @@ class Batch:
         elif row.length >= self.loaded.max_length:
             row.stopped = "model_length"
 
-    def _hit_stop(self, row: Row) -> bool:
+    def _hit_stop(self, row: BatchRow) -> bool:
         window = max(_STOP_WINDOW, *(len(stop.encode()) + 1 for stop in row.request.stop))  # a token is a byte or more
         tail = self.loaded.tokenizer.decode(row.tokens[-window:], skip_special_tokens=True)
         return any(stop in tail for stop in row.request.stop)

@@ -15,7 +15,7 @@ OnToken = Callable[[int, TokenConfidence | None], None]
 
 
 @dataclass(eq=False)
-class Row:
+class BatchRow:
     """A request, what has been decoded of it, and the future that its owner waits for."""
 
     request: Request

@@ -16,7 +16,7 @@ import torch
 from entmin.engine.batch import Batch
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
-from entmin.engine.rows import OnToken, Row
+from entmin.engine.rows import BatchRow, OnToken
 from entmin.errors import EntminError, UsageError
 
 _PREFILL_TOKENS = 16_384
@@ -49,7 +49,7 @@ class Scheduler:
         """What a user should be told, such as a smaller batch; appended to as it happens."""
         self.decoding = 0
         """Rows in progress after the last step."""
-        self._queue: deque[Row] = deque()
+        self._queue: deque[BatchRow] = deque()
         self._changed = threading.Condition()
 
     def submit(self, request: Request, on_token: OnToken | None = None) -> Future[Completion]:
@@ -69,7 +69,7 @@ class Scheduler:
             raise PromptTooLongError(
                 f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
             )
-        row = Row(request, on_token=on_token)
+        row = BatchRow(request, on_token=on_token)
         with self._changed:
             self._queue.append(row)
             self._changed.notify()
@@ -113,10 +113,10 @@ class Scheduler:
         for row in [*batch.rows, *self._queue]:
             row.answer.cancel()
 
-    def _admit(self, batch: Batch) -> list[Row]:
+    def _admit(self, batch: Batch) -> list[BatchRow]:
         """Waiting requests to take in now: enough to be worth a prefill, few enough to fit one."""
         free = self.batch_size - batch.live
-        taken: list[Row] = []
+        taken: list[BatchRow] = []
         width = 0
         with self._changed:
             enough = min(len(self._queue), max(1, self.batch_size // 8))
@@ -132,7 +132,7 @@ class Scheduler:
         self.stats.prompt_tokens += sum(len(row.request.prompt) for row in taken)
         return taken
 
-    def _finish(self, drawn: list[Row]) -> None:
+    def _finish(self, drawn: list[BatchRow]) -> None:
         """Hand over the answers of rows that finished with the token just drawn."""
         self.stats.generated_tokens += len(drawn)
         for row in drawn:
@@ -145,7 +145,7 @@ class Scheduler:
                 text = self.loaded.tokenizer.decode(row.tokens, skip_special_tokens=True)
                 row.answer.set_result(row.completion(text))
 
-    def _recover(self, rows: list[Row], error: Exception) -> None:
+    def _recover(self, rows: list[BatchRow], error: Exception) -> None:
         """After a step that failed: try again with half the rows where memory ran out, else give the error to all."""
         rows = [row for row in dict.fromkeys(rows) if not row.answer.done()]
         short = _is_out_of_memory(error)

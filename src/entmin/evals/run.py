@@ -32,6 +32,7 @@ from entmin.evals.scores import require_scorer
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
 from entmin.evals.summary import SIZE, note_session, write_summary
+from entmin.evals.trial import require_telling_scorer
 from entmin.mode import Mode
 from entmin.strategies import Strategy
 from entmin.tasks.identity import identity
@@ -120,7 +121,8 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
         The task of each benchmark, by its name, for `run_task`.
 
     Raises:
-        UsageError: a task has not the options given, has no scorer, or a strategy does not suit it.
+        UsageError: a task has not the options given, its scorer is missing or says nothing, or a strategy does not
+            suit it.
         EntminError: data sets are missing; the message names each and how to get it.
     """
     missing, built = [], {}
@@ -128,6 +130,7 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
         try:
             built[info.name] = task = make(info, **specs[0].task_options)
             require_scorer(task, info.name)
+            require_telling_scorer(task, info.name)
             for spec in specs:
                 solver_for(task, spec.seed, strategy=spec.mode.strategy)
         except UsageError:

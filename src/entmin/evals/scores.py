@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from inspect_ai import Task
 from inspect_ai.log import EvalSample
-from inspect_ai.scorer import Score
+from inspect_ai.scorer import Score, Value
 
 from entmin.errors import EntminError, UsageError
 
@@ -53,14 +53,20 @@ def require_readable(samples: Sequence[EvalSample], name: str) -> None:
     Raises:
         EntminError: none of its values can be read as a verdict.
     """
-    scores = [score for sample in samples if (score := (sample.scores or {}).get(name)) is not None]
-    values = [score.value for score in scores if not (isinstance(score.value, float) and math.isnan(score.value))]
-    stated = any("correct" in (score.metadata or {}) for score in scores)
-    if values and not stated and all(_value(value) is None for value in values):
+    value = unreadable([score for sample in samples if (score := (sample.scores or {}).get(name)) is not None])
+    if value is not None:
         raise EntminError(
-            f"scorer {name!r} gave {values[0]!r}, which is neither right or wrong nor a number from 0 to 1; the "
+            f"scorer {name!r} gave {value!r}, which is neither right or wrong nor a number from 0 to 1; the "
             "answers are kept in the log. Let the scorer give such values (or C, I, P, N), and score the log again"
         )
+
+
+def unreadable(scores: Sequence[Score]) -> Value | None:
+    """One of the values, where none of them can be read as a verdict; None where some can, or all are NaN."""
+    if any("correct" in (score.metadata or {}) for score in scores):
+        return None
+    values = [score.value for score in scores if not (isinstance(score.value, float) and math.isnan(score.value))]
+    return values[0] if values and all(_value(value) is None for value in values) else None
 
 
 def correct(score: Score) -> bool | float | None:

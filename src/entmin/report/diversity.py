@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from inspect_ai.log import EvalLog
-from rich import box
 from rich.table import Table
 
 from entmin.evals.metrics import verdicts
 from entmin.report.compare import Row, without_nan
+from entmin.report.table import difference_cells, percent_cell, table_of
 from entmin.stats.estimates import Estimate, Runs, avg_at_k, pass_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference
 
@@ -96,44 +96,19 @@ def _any(run: Runs, k: int) -> dict[str, list[bool | None]]:
     return {problem: [any(given[:k])] for problem, given in run.items() if None not in given[:k]}
 
 
-def print_spread(rows: Sequence[Spread]) -> None:
-    """Print the table to standard output, never narrower than it needs; nothing where there are no rows."""
+def render_spread(rows: Sequence[Spread]) -> list[Table]:
+    """Two tables, each at most 80 columns wide where labels are short; none where there are no rows."""
     if not rows:
-        return
-    from rich.console import Console
-
-    many = len({row.task for row in rows}) > 1
-    table = Table(title="one sample and any of k", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in (*(("task",) if many else ()), "arm"):
-        table.add_column(name, no_wrap=True)
+        return []
+    labels = [f"{row.task}: {row.label}" if len({one.task for one in rows}) > 1 else row.label for row in rows]
     k = "k" if len({row.k for row in rows}) > 1 else str(rows[0].k)
-    heads = ("pass@1 % [95 %]", f"pass@{k} % [95 %]", "n")
-    for name in (*heads, "pass@1 difference", "p (Holm)", f"pass@{k} difference", "p (Holm)"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*((row.task,) if many else ()), *_cells(row))
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=200).print(table)
-
-
-def _cells(row: Spread) -> list[str]:
-    return [
-        row.label,
-        _estimate(row.one),
-        _estimate(row.any),
-        f"{row.any.n}x{row.k}",
-        *_difference(row.one_difference, row.one_p_holm),
-        *_difference(row.any_difference, row.any_p_holm),
+    found = [[percent_cell(row.one), percent_cell(row.any), f"{row.any.n}x{row.k}"] for row in rows]
+    against = [
+        [*difference_cells(row.one_difference, row.one_p_holm), *difference_cells(row.any_difference, row.any_p_holm)]
+        for row in rows
     ]
-
-
-def _estimate(estimate: Estimate) -> str:
-    bounds = ("–" if bound is None else f"{100 * bound:.1f}" for bound in (estimate.low, estimate.high))
-    return f"{100 * estimate.value:.1f} [{', '.join(bounds)}]"
-
-
-def _difference(d: PairedDifference | None, p: float) -> tuple[str, str]:
-    if d is None:
-        return "baseline", ""
-    shown = "–" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
-    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", shown
+    heads = ["pass@1 difference", "p (Holm)", f"pass@{k} difference", "p (Holm)"]
+    return [
+        table_of(labels, found, ["pass@1 % [95 %]", f"pass@{k} % [95 %]", "n"], "one sample and any of k"),
+        table_of(labels, against, heads, ""),
+    ]

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from entmin.report.compare import Row
+from entmin.stats.estimates import Estimate
 from entmin.stats.paired import PairedDifference
 
 
@@ -24,12 +25,13 @@ def render(rows: Sequence[Row], title: str) -> list[Table]:
     spent = _spent_columns(rows)
     took = [*(["n", "won/lost"] if several else []), *spent, "entropy", "tok/s", "cut %", "none %"]
     return [
-        _table(labels, [_found(row, several) for row in rows], found, title),
-        _table(labels, [_took(row, spent, several) for row in rows], took, ""),
+        table_of(labels, [_found(row, several) for row in rows], found, title),
+        table_of(labels, [_took(row, spent, several) for row in rows], took, ""),
     ]
 
 
-def _table(labels: Sequence[str], cells: Sequence[Sequence[str]], heads: Sequence[str], title: str) -> Table:
+def table_of(labels: Sequence[str], cells: Sequence[Sequence[str]], heads: Sequence[str], title: str) -> Table:
+    """A table of one line for each label, which is folded where there is little room; numbers are never cut."""
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("method", overflow="fold", min_width=6)
     for head in heads:
@@ -50,13 +52,10 @@ def _size(row: Row) -> str:
 
 
 def _found(row: Row, several: bool) -> list[str]:
-    accuracy, d = row.accuracy, row.difference
-    shown = f"{_percent(accuracy.value)} [{_percent(accuracy.low)}, {_percent(accuracy.high)}]"
+    shown = percent_cell(row.accuracy)
     if not several:
         return [shown, _size(row)]
-    if d is None:
-        return [shown, "baseline", ""]
-    return [shown, f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", _p(row.p_holm)]
+    return [shown, *difference_cells(row.difference, row.p_holm)]
 
 
 def _took(row: Row, spent: Sequence[str], several: bool) -> list[str]:
@@ -70,6 +69,18 @@ def _took(row: Row, spent: Sequence[str], several: bool) -> list[str]:
         f"{100 * row.truncated:.0f}",
         f"{100 * row.unanswered:.0f}",
     ]
+
+
+def percent_cell(estimate: Estimate) -> str:
+    """An estimate in percent with its interval."""
+    return f"{_percent(estimate.value)} [{_percent(estimate.low)}, {_percent(estimate.high)}]"
+
+
+def difference_cells(d: PairedDifference | None, p: float) -> tuple[str, str]:
+    """A difference in points with its interval, and its p-value; None is the baseline's own."""
+    if d is None:
+        return "baseline", ""
+    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", _p(p)
 
 
 def _percent(value: float | None) -> str:
@@ -126,12 +137,12 @@ def trivial_line(task: str, trivial: dict[str, Any]) -> str:
     return f"{task}: always answering {trivial['answer']} would score {100 * trivial['share']:.1f} %."
 
 
-def print_rows(rows: Sequence[Row], title: str) -> None:
-    """Print the tables to standard output; elsewhere than on a terminal they are as wide as they need."""
+def print_tables(tables: Sequence[Table]) -> None:
+    """Print tables to standard output; elsewhere than on a terminal they are as wide as they need."""
     from rich.console import Console
 
     console = Console()
-    for table in render(rows, title):
+    for table in tables:
         (console if console.is_terminal else Console(width=200)).print(table)
 
 

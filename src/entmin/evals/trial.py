@@ -1,0 +1,85 @@
+"""A stranger's scorer, tried on the first problem with made-up answers before anything is generated.
+
+A scorer whose values say neither right nor wrong would be found out only after all generation. So each scorer judges an
+empty answer and the target itself. One that asks a model or opens a sandbox is not tried, nor one that fails here, and
+neither is any of entmin's own, whose scores state their verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+from inspect_ai import Task
+from inspect_ai.dataset import Sample
+from inspect_ai.model import ChatMessageUser, ModelName, ModelOutput
+from inspect_ai.scorer import Score, Scorer, Target
+from inspect_ai.solver import TaskState
+from inspect_ai.util import message_limit, registry_info
+
+from entmin.errors import UsageError
+from entmin.evals.scores import unreadable
+
+_MODEL = "none/trial"
+_SECONDS = 20.0
+
+
+def require_telling_scorer(task: Task, name: str) -> None:
+    """Refuse a task whose scorer gives values that cannot be read as verdicts.
+
+    Args:
+        task: the task, with a scorer.
+        name: what the user calls it.
+
+    Raises:
+        UsageError: neither made-up answer got a value that says right, wrong, or how much of it is right.
+    """
+    scorers: Sequence[Scorer] = task.scorer or ()
+    names = [registry_info(scorer).name for scorer in scorers]
+    if not len(task.dataset) or any(one.startswith("entmin/") for one in names):
+        return
+    tried = anyio.run(_tried, scorers, task.dataset[0])
+    # A later scorer may state its verdict, and then it decides: one that was not tried leaves that open.
+    if not all(tried) or any("correct" in (score.metadata or {}) for scores in tried for score in scores):
+        return
+    value = unreadable(tried[0])
+    if value is not None:
+        scorer = names[0].rpartition("/")[2]
+        raise UsageError(
+            f"task {name!r}: scorer {scorer!r} gave {value!r} to a made-up answer, which is neither right or wrong nor "
+            "a number from 0 to 1; let it give such values (or C, I, P, N). Nothing was generated"
+        )
+
+
+async def _tried(scorers: Sequence[Scorer], sample: Sample) -> list[list[Score]]:
+    """What each scorer gave; nothing where it was not tried to the end."""
+    return [await _scores(scorer, sample) for scorer in scorers]
+
+
+async def _scores(scorer: Scorer, sample: Sample) -> list[Score]:
+    target, found = Target(sample.target), []
+    states = [_state(sample, target, answer) for answer in ("", target.text)]
+    try:
+        # Inspect looks at this limit before it calls a model. A sandbox exists in its runs only.
+        with message_limit(0), anyio.fail_after(_SECONDS):
+            found = [score for state in states if (score := await scorer(state, target)) is not None]
+    except Exception:  # a stranger's code, which may need what only a run has
+        return []
+    return found
+
+
+def _state(sample: Sample, target: Target, answer: str) -> TaskState:
+    """The first problem, answered."""
+    asked = [ChatMessageUser(content=sample.input)] if isinstance(sample.input, str) else list(sample.input)
+    output = ModelOutput.from_content(_MODEL, answer)
+    return TaskState(
+        model=ModelName(_MODEL),
+        sample_id=1 if sample.id is None else sample.id,
+        epoch=1,
+        input=sample.input,
+        messages=[*asked, output.message],
+        target=target,
+        choices=sample.choices,
+        output=output,
+        metadata=dict(sample.metadata or {}),
+    )
