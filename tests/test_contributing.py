@@ -48,7 +48,7 @@ def write(folder, text):
 
 
 def test_the_page_has_an_example_of_everything_one_can_add():
-    assert {"A decoding method", "A reward", "A host"} <= set(SECTIONS)
+    assert {"A decoding method", "A benchmark", "A reward", "A host"} <= set(SECTIONS)
     assert all(BLOCK.search(text) for text in SECTIONS.values())
 
 

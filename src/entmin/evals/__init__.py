@@ -1,1 +1,1 @@
-"""Evaluation on Inspect AI: tasks, scorers, solvers, the in-process model provider, and the runner around them."""
+"""Evaluation on Inspect AI: runs that can be continued, the engines that answer, solvers, and the record."""

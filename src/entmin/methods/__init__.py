@@ -1,6 +1,6 @@
 """What to do to a row of logits, as values: frozen dataclasses with the paper's hyper-parameter names.
 
-A new method is one file in this package and one line in `METHODS` below; a third party's is the same file in their own
+A new method is one file in this package and one name in the tuple below; a third party's is the same file in their own
 package and `register_method` at import, through the entry-point group ``entmin.plugins``. Importing this package does
 not import torch.
 """

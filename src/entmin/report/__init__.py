@@ -1,1 +1,1 @@
-"""Experiments on top of evaluation: paired comparison of methods, its table and its figure."""
+"""What people read: the comparison with its tables and figures, the training figure, and the report page (page/)."""

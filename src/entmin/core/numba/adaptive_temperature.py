@@ -1,6 +1,6 @@
 """Adaptive temperature row by row on a CPU: the search of `entmin.core.newton`, or the published bisection.
 
-Where the derivation, the model of two levels and the safeguards are explained, and `Statistics` defined: there.
+`entmin.core.newton` explains the derivation, the model of two levels and the safeguards, and defines `Statistics`.
 """
 
 from __future__ import annotations
