@@ -40,6 +40,7 @@ WORST = {
     "stars and words": "**a" * 60_000,
     "spaces": "answer" + " " * 190_000 + "5",
     "lines": "\n" * 200_000,
+    "lines after an answer": "The answer is " + "\n" * 190_000,
     "lines and spaces": "\n " * 100_000,
     "hashes": "####\n" * 40_000,
     "digits": "1" * 200_000,

@@ -16,7 +16,8 @@ NAME, VERSION = "integer", "2"
 _MAX_CHARS = 100_000
 _NUMBER = r"[-+−]?\s?\d[\d,]*(?:\.\d+)?"
 _BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
-_STATED = re.compile(r"answer\s*(?:is|:|=)\s*:?\s*\$?\s*(" + _NUMBER + ")", re.IGNORECASE)
+# Possessive: a long run of white space is read once.
+_STATED = re.compile(r"answer\s*+(?:is|:|=)\s*+:?\s*+\$?\s*+(" + _NUMBER + ")", re.IGNORECASE)
 _ANY = re.compile(r"(?<![\w.])" + _NUMBER)
 
 
