@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.cli import options as common
 from entmin.cli import task_options as shared
 from entmin.errors import EntminError, UsageError
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--show", default=20, show_default=True, help="Failures to print for each benchmark.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with every failure.")
-@shared.unsafe_option
+@common.unsafe_option
 def check(
     tasks: str, judge: str | None, limit: int | None, workers: int | None, show: int, as_json: bool, **options: Any
 ) -> None:
@@ -42,7 +43,7 @@ def check(
     it, and simple rewritings of it must be right; every corruption of it must be wrong. Exits with 1 when something
     fails that is not listed as a known odd gold.
     """
-    given = shared.with_sandbox(options)
+    given = common.with_sandbox(options)
     reports: list[Report | CodeReport] = []
     missing: dict[str, str] = {}
     for info in shared.take_tasks(tasks, judge):

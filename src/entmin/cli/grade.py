@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from entmin.cli import options as common
 from entmin.cli import task_options as shared
 from entmin.errors import EntminError, UsageError
 from entmin.jsonl import answer_rows
@@ -249,7 +250,7 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 @click.option("--workers", type=click.IntRange(1, 64), help="Grading processes. Default: one per core.")
 @click.option("-T", "task_args", multiple=True, metavar="KEY=VALUE", help="Code: option of the task.")
 @click.option("--data-dir", envvar="ENTMIN_DATA", help="Code: mirror folder of the data sets.")
-@shared.unsafe_option
+@common.unsafe_option
 def command(
     task: str,
     file: Path,
@@ -267,7 +268,7 @@ def command(
     """
     try:
         tally = Tally(grader)
-        judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, shared.with_sandbox(options))
+        judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, common.with_sandbox(options))
         done = finished(output, tally) if output else set()
         started = time.monotonic()
         if output:

@@ -161,6 +161,12 @@ def take_settings(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def with_sandbox(options: dict[str, Any]) -> dict[str, Any]:
+    """The tasks' options, removed from `options`, with no sandbox where that was asked for."""
+    unsafe = options.pop("unsafe_no_sandbox")
+    return take_task_options(options) | ({"sandbox": "unsafe-none"} if unsafe else {})
+
+
 def take_spec(model: str, mode: Mode, options: dict[str, Any]) -> RunSpec:
     """A run of `entmin eval` or `entmin compare`; engine and task options are removed from `options`.
 
@@ -169,14 +175,13 @@ def take_spec(model: str, mode: Mode, options: dict[str, Any]) -> RunSpec:
     """
     from entmin.evals.run import RunSpec
 
-    sandbox = {"sandbox": "unsafe-none"} if options.pop("unsafe_no_sandbox") else {}
     return RunSpec(
         model,
         mode,
         limit=options["limit"],
         epochs=options["epochs"],
         max_tokens=options["max_tokens"],
-        task_options=take_task_options(options) | sandbox,
+        task_options=with_sandbox(options),
         engine=take_choice(options),
     )
 

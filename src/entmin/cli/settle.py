@@ -16,6 +16,7 @@ from entmin.mode import Mode
 from entmin.settle.question import RIVALS, Question
 
 if TYPE_CHECKING:
+    from entmin.report.page import Page
     from entmin.settle.settling import Settlement
 
 
@@ -40,10 +41,10 @@ if TYPE_CHECKING:
 def command(model: str, task: str, method: str, as_json: bool, **options: Any) -> None:
     """Settle whether a method helps MODEL, against rivals that have the same entropy.
 
-    A pilot on problems of its own finds the temperature at which each rival is as decisive as the method; it looks at
-    no label. plan.json is written and hashed before anything is graded. Then all arms run on the same problems, and
-    the method must beat every matched rival. The same command continues an interrupted one; a larger --limit adds
-    problems and computes none again.
+    A pilot on problems of its own finds the temperature at which each rival is as decisive as the method; for that it
+    looks at no label. plan.json is written and hashed before the run. Then all arms run on the same problems, and the
+    method must beat every matched rival. The same command continues an interrupted one; a larger --limit adds problems
+    and computes none again.
     """
     [info, *more] = take_tasks(task, options.pop("judge"))
     if more:
@@ -63,7 +64,7 @@ def command(model: str, task: str, method: str, as_json: bool, **options: Any) -
     if as_json:
         click.echo(json.dumps(_as_json(done), indent=2))
     else:
-        _print(done)
+        _print(done, page)
     click.echo(f"page: {target}", err=True)
 
 
@@ -86,17 +87,17 @@ def _question(method: Mode, options: dict[str, Any]) -> Question:
     )
 
 
-def _print(done: Settlement) -> None:
-    from entmin.settle.page import points, remarks, verdict_sentence
+def _print(done: Settlement, page: Page) -> None:
+    from entmin.report.table import difference_cells
 
     width = max(len(name) for name in done.verdict.differences)
     click.echo(f"{'rival of the same entropy':{max(width, 25)}}  method minus rival, points [95 %]       p  won/lost")
     for name, d in done.verdict.differences.items():
-        p = "<0.001" if d.p_value < 0.001 else f"{d.p_value:.3f}"
-        click.echo(f"{name:{max(width, 25)}}  {points(d):>34}  {p:>6}  {d.gained}/{d.lost}")
-    for line in remarks(done):
+        shown, p = difference_cells(d, d.p_value)
+        click.echo(f"{name:{max(width, 25)}}  {shown:>34}  {p:>6}  {d.gained}/{d.lost}")
+    for line in page.remarks:
         click.echo(line)
-    click.secho(verdict_sentence(done), bold=True)
+    click.secho(page.verdict, bold=True)
 
 
 def _as_json(done: Settlement) -> dict[str, Any]:

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entmin.cli.options import take_task_options
-
 if TYPE_CHECKING:
     from entmin.tasks.registry import Named
 
-UNSAFE = "Code benchmarks: run programs WITHOUT a sandbox, with your own rights. Recorded in the log."
 JUDGE = "Who judges answers to a file of problems: math, choice, exact, physics or program."
-
-
-def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--unsafe-no-sandbox``."""
-    return click.option("--unsafe-no-sandbox", is_flag=True, help=UNSAFE)(function)
 
 
 def judge_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,9 +30,3 @@ def take_tasks(names: str, judge: str | None) -> list[Named]:
     for notice in (notice for one in found for notice in one.notices):
         click.echo(f"note: {notice}", err=True)
     return found
-
-
-def with_sandbox(options: dict[str, Any]) -> dict[str, Any]:
-    """The tasks' options, removed from `options`, with no sandbox where that was asked for."""
-    unsafe = options.pop("unsafe_no_sandbox")
-    return take_task_options(options) | ({"sandbox": "unsafe-none"} if unsafe else {})

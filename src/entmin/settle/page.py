@@ -7,30 +7,25 @@ from typing import TYPE_CHECKING
 from entmin.report.page import Chart, Page, Table
 from entmin.report.page.charts import Difference, Point, forest, frontier
 from entmin.report.page.runs import arms_table, flips
+from entmin.report.table import difference_cells
 from entmin.settle.verdict import LEVEL
-from entmin.stats import PairedDifference, holm, paired_difference
+from entmin.stats import holm, paired_difference
 
 if TYPE_CHECKING:
-    from entmin.report.compare import Row
     from entmin.settle.settling import Settlement
-
-_TONES = {"better": "better", "not-better": "not-better", "undecided": "undecided"}
 
 
 def settled_page(done: Settlement) -> Page:
     """Everything a reader needs to believe or doubt the verdict."""
-    from entmin.report.compare import compare
-
     [method] = done.plan.of("method")
-    rows = compare(done.plan.task, list(done.runs.items()))
     best = min(done.verdict.differences, key=lambda name: done.verdict.differences[name].difference)
     return Page(
         title=done.plan.question,
         verdict=verdict_sentence(done),
-        tone=_TONES[done.verdict.kind],  # type: ignore[arg-type]
+        tone=done.verdict.kind,
         remarks=tuple(remarks(done)),
-        charts=tuple(_charts(done, rows)),
-        tables=(_test_table(done), arms_table(rows, method.name), _exploratory_table(done)),
+        charts=tuple(_charts(done)),
+        tables=(_test_table(done), arms_table(list(done.rows.values()), method.name), _exploratory_table(done)),
         flips=flips((method.name, done.runs[method.name]), (best, done.runs[best])),
         facts=tuple(_facts(done)),
     )
@@ -71,16 +66,9 @@ def _names(done: Settlement) -> str:
 
 
 def _drift(done: Settlement) -> float | None:
-    rows = _rows(done)
     names = [arm.name for arm in done.plan.of("method", "matched")]
-    found = [entropy for name in names if (entropy := rows[name].entropy_after) is not None]
+    found = [entropy for name in names if (entropy := done.rows[name].entropy_after) is not None]
     return max(found) - min(found) if len(found) > 1 else None
-
-
-def _rows(done: Settlement) -> dict[str, Row]:
-    from entmin.report.compare import compare
-
-    return {row.label: row for row in compare(done.plan.task, list(done.runs.items()))}
 
 
 def control_words(done: Settlement) -> str:
@@ -93,20 +81,18 @@ def control_words(done: Settlement) -> str:
         return ""
     judged = verdicts(done.runs[method.name].log)
     found = [(arm.name, paired_difference(verdicts(done.runs[arm.name].log), judged)) for arm in controls]
-    return "Controls: " + "; ".join(f"{name} minus {method.name} {points(d)}" for name, d in found) + "."
+    return (
+        "Controls: "
+        + "; ".join(f"{name} minus {method.name} {difference_cells(d, d.p_value)[0]}" for name, d in found)
+        + "."
+    )
 
 
-def points(d: PairedDifference) -> str:
-    """A difference with its interval, in points."""
-    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
-
-
-def _charts(done: Settlement, rows: list[Row]) -> list[Chart]:
-    by_name = {row.label: row for row in rows}
+def _charts(done: Settlement) -> list[Chart]:
     [method] = done.plan.of("method")
     placed, spent = [], []
     for arm in done.plan.arms:
-        row = by_name[arm.name]
+        row = done.rows[arm.name]
         accuracy = row.accuracy
         facts = (accuracy.value, accuracy.low or 0.0, accuracy.high or 1.0)
         main, plain = arm.role == "method", arm.role == "frontier"
@@ -134,8 +120,7 @@ def _test_table(done: Settlement) -> Table:
     rows = tuple(
         (
             name,
-            points(d),
-            f"{d.p_value:.3f}" if d.p_value >= 0.001 else "<0.001",
+            *difference_cells(d, d.p_value),
             f"{d.gained}/{d.lost}",
             str(d.n),
         )
@@ -161,8 +146,7 @@ def _exploratory_table(done: Settlement) -> Table:
         (
             arm.name,
             arm.role,
-            points(d),
-            f"{p:.3f}" if p >= 0.001 else "<0.001",
+            *difference_cells(d, p),
         )
         for (arm, d), p in zip(found, corrected, strict=True)
     )

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from inspect_ai import Task
 
     from entmin.evals.provider import InProcess
+    from entmin.report.compare import Row
     from entmin.tasks.registry import Named
 
 Notify = Callable[[str], None]
@@ -48,6 +50,13 @@ class Settlement:
     """Folders of other plans of the same question."""
     sessions: int
     """How often this plan was begun or continued."""
+
+    @cached_property
+    def rows(self) -> dict[str, Row]:
+        """The comparison's row of each arm, by name."""
+        from entmin.report.compare import compare
+
+        return {row.label: row for row in compare(self.plan.task, list(self.runs.items()))}
 
 
 def settle_question(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from entmin.report.page.document import Alternative, Answer, Flip, Table, Token
+from entmin.report.table import difference_cells, percent_cell
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -29,23 +30,17 @@ def arms_table(rows: Sequence[Row], baseline: str) -> Table:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    accuracy, d = row.accuracy, row.difference
     return (
         row.label,
-        f"{100 * accuracy.value:.1f} [{_percent(accuracy.low)}, {_percent(accuracy.high)}]",
-        str(accuracy.n),
-        "baseline" if d is None else f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]",
-        "" if d is None else "<0.001" if row.p_holm < 0.001 else f"{row.p_holm:.3f}",
+        percent_cell(row.accuracy),
+        str(row.accuracy.n),
+        *difference_cells(row.difference, row.p_holm),
         "–" if row.entropy_after is None else f"{row.entropy_after:.2f}",
         f"{row.cost.output_tokens:.0f}",
         f"{100 * row.truncated:.0f}",
         f"{100 * row.unanswered:.0f}",
         str(row.not_judged),
     )
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def flips(left: tuple[str, RunResult], right: tuple[str, RunResult], most: int = MOST_FLIPS) -> tuple[Flip, ...]:
