@@ -1,6 +1,6 @@
 """Milliseconds per row on a CUDA device: the Triton kernels, autograd + Adam, one softmax, and the bandwidth floor.
 
-    python benchmarks/gpu.py [--repeats 50] [--out docs/gpu.md] [--json FILE]
+    python benchmarks/gpu.py [--repeats 50] [--out FILE.md] [--json FILE]
 
 The floor is the bytes that must move (the logits read once, float32 written once; for entropy only read) over the
 bandwidth of a large device-to-device copy measured in the same run. Times are of CUDA graphs, so that the host's launch

@@ -65,8 +65,8 @@ def measure(way: Callable[[Tensor, Tensor], Tensor], tokens: int, width: int, vo
 def main() -> None:
     """Run every way in its own process and print figures and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("tokens", 512), ("hidden", 256), ("vocabulary", 151_936), ("steps", 2)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    for name, default in (("--tokens", 512), ("--hidden", 256), ("--vocabulary", 151_936), ("--steps", 2)):
+        parser.add_argument(name, type=int, default=default)
     parser.add_argument("--way", choices=WAYS)
     given = parser.parse_args()
     if given.way:
