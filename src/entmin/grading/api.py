@@ -18,7 +18,7 @@ GRADERS: dict[str, str] = {
     "entmin": "typed answers compared exactly, nothing evaluated",
     "paper": "the published verdict rules, re-implemented safely, to compare with published tables",
 }
-_VERSION = "2"
+_VERSION = "3"
 _log = logging.getLogger(__name__)
 _AHEAD = 8
 """Rows in flight per worker: enough to keep it busy, few enough to bound memory."""

@@ -16,11 +16,12 @@ from entmin.grading.settled import DENIAL, denied
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "choice", "2"
+NAME, VERSION = "choice", "3"
 
 _DRESS = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"'\[\]]|\\[()\[\],;! ]|~"
 )
+_MARKS = re.compile(r"\*+|\$|\\[()]")
 _WHOLE = re.compile(r"[(<]?\s*([A-Za-z])\s*[)>]?\s*[.:)]?")
 _RUN = re.compile(r"[A-J]{2,10}")
 _SEPARATOR = r"\s*(?:,?\s*(?:and|or|&|/)|,|和|或|、)\s*"
@@ -37,6 +38,8 @@ _LEADING = re.compile(
 )
 _NOUN = r"\s+(?!(?:and|or|is|are|was|because|since|as|but|due|given|which|while|not|for)\b)[a-z]"
 """What follows an article: a word that does not go on about a choice."""
+_SURELY = re.compile(r"^(?:for sure|definitely|certainly|clearly|surely|obviously|probably|likely)\s+(?=\(?[A-J]\b)")
+_NOT_ANOTHER = re.compile(r"\(?([A-J])\)?[\s。，,.]*(?:而?不是|not\b)")
 _PARENTHESISED = re.compile(r"\(([A-J])\)")
 _BESIDE = (
     r"is|are|be|and|or|both|neither|either|pick|choose|chose|select|to|with|as|so|for|than|go|only|just|definitely|probably|that|was|es|est"
@@ -44,7 +47,7 @@ _BESIDE = (
 )
 _ALONE = re.compile(rf"(?:^|[.,;:!?(]\s*|\b(?i:{_BESIDE})\s+)([A-J])(?![\w'’^=]|\s*[=^+*/<>]|\s\d)")
 _CHOSEN = re.compile(
-    r"(?:\b(?:I|we)(?:['’]d|['’]ll|\s+will|\s+would|\s+must|\s+should)?\s+(?:choose|pick|select|go\s+with|chose)\s+(?:option\s+|choice\s+)?"
+    r"(?:\bI\s+(?:think|believe)\s+it(?:['’]s|\s+is)\s+(?:option\s+|choice\s+)?|\b(?:I|we)(?:['’]d|['’]ll|\s+will|\s+would|\s+must|\s+should)?\s+(?:choose|pick|select|go\s+with|chose)\s+(?:option\s+|choice\s+)?"
     r"|故选|应选|所以选|因此选|选择|[故应]?选[:：]?\s*)\(?([A-J])\)?(?![A-Za-z0-9])"
     r"|(?:\boption\s+|\bchoice\s+|\()([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|right|best)\b"
     r"|(?<![A-Za-z])([B-J])\s+is\s+(?:the\s+)?(?:correct|right|best)\b",
@@ -108,7 +111,7 @@ def _articles(text: str) -> set[str]:
 
 def _stated(text: str) -> set[str]:
     """The letters at the head of what follows "the answer is"; an aside behind them is not read."""
-    bare = undress(text)
+    bare = _SURELY.sub("", undress(text))
     leading = _LEADING.match(bare)
     if leading and not re.match("[AI]" + _NOUN, bare):
         more = "" if re.match(r"\s+(?:is|are|was|fails?|cannot|can)\b", bare[leading.end() :]) else leading["more"]
@@ -127,7 +130,7 @@ def find(prediction: str) -> tuple[Extracted, set[str]] | None:
         sentence = re.split(r"\n|(?<=[a-z)]{2})[.。]", text[start : start + 400].lstrip(), maxsplit=1)[0]
         if named := _stated(answer if DENIAL.match(sentence) else sentence) or _stated(answer):
             return Extracted(answer, "stated"), named
-    chosen = list(_CHOSEN.finditer(text[-5_000:]))
+    chosen = list(_CHOSEN.finditer(_MARKS.sub("", text[-5_000:])))
     if chosen:
         letter = next(group for group in chosen[-1].groups() if group).upper()
         return Extracted(chosen[-1].group(), "stated"), {letter}
@@ -136,6 +139,8 @@ def find(prediction: str) -> tuple[Extracted, set[str]] | None:
         bare = undress(line)
         if _WHOLE.fullmatch(bare) or _LABELLED.fullmatch(bare) or _RUN.fullmatch(bare):
             return Extracted(line, "line"), committed(line)
+        if against := _NOT_ANOTHER.match(bare):
+            return Extracted(line, "line"), {against.group(1)}
     found = extract(prediction) if not boxed else None
     return (found, letters(found.answer)) if found else None
 

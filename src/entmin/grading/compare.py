@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from entmin.grading import relations
@@ -9,9 +10,10 @@ from entmin.grading.normalize import plain, spelled
 from entmin.grading.relations import EQUALS
 from entmin.grading.scalars import Rules
 from entmin.grading.scalars import same as same_scalar
-from entmin.grading.shapes import Shape, parse
+from entmin.grading.shapes import Shape, is_thousands, parse
 
 _MAX_ITEMS = 200
+_DECIMAL_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+(?:\s*[^\W\d]+)?")
 _ROUND = {"(": "(", r"\langle": "(", "[": "[", r"\{": r"\{"}
 _ROUND_CLOSE = {")": ")", r"\rangle": ")", "]": "]", r"\}": r"\}"}
 
@@ -121,7 +123,8 @@ def _matrices(gold: Shape, answer: Shape, rules: Rules) -> bool:
     if gold.kind == answer.kind == "matrix":
         rows = [(a.items, b.items) for a, b in zip(gold.items, answer.items, strict=False)]
         return len(gold.items) == len(answer.items) and all(_in_order(a, b, rules) for a, b in rows)
-    left, right = _vector(gold), _vector(answer)
+    # A bare list is a vector whose brackets are missing, as it is a tuple's.
+    left, right = _vector(gold), answer.items if answer.kind == "list" else _vector(answer)
     if left is not None and right is not None:
         return _in_order(left, right, rules)
     return same_scalar(gold.text, answer.text, rules)
@@ -130,7 +133,10 @@ def _matrices(gold: Shape, answer: Shape, rules: Rules) -> bool:
 def _lists(gold: Shape, answer: Shape, rules: Rules) -> bool:
     """Bare lists are sets of answers; brackets on one side only may be set braces, or a tuple's missing parentheses."""
     if gold.kind == answer.kind == "list":
-        return _any_order(gold.items, answer.items, rules)
+        left, right = _rows(gold), _rows(answer)
+        if left and right:
+            return _any_order(left, right, rules)
+        return _any_order(_points(left) or gold.items, _points(right) or answer.items, rules)
     group, _other = (gold, answer) if gold.kind == "group" else (answer, gold)
     if group.kind != "group":
         return _thousands(gold, answer, rules)
@@ -141,12 +147,33 @@ def _lists(gold: Shape, answer: Shape, rules: Rules) -> bool:
     )
 
 
+def _rows(shape: Shape) -> tuple[Shape, ...]:
+    """``p=5, q=2; p=7, q=2`` row by row, each a list of equations; nothing for any other list."""
+    named = [item for item in shape.items if item.kind == "relation" and item.operators == ("=",)]
+    names = [item.items[0].text.strip() for item in named]
+    width = len(set(names))
+    if width < 2 or len(names) != len(shape.items) or len(names) == width:
+        return ()
+    if any(set(names[start : start + width]) != set(names) for start in range(0, len(names), width)):
+        return ()
+    rows = [tuple(named[start : start + width]) for start in range(0, len(named), width)]
+    return tuple(Shape("list", ", ".join(item.text for item in row), row) for row in rows)
+
+
+def _points(rows: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """Such rows as points, in the order of their names."""
+    values = [tuple(parse(item.items[1].text) for item in row.items) for row in rows]
+    return tuple(Shape("group", ",".join(one.text for one in row), row, "(", ")") for row in values)
+
+
 def _thousands(gold: Shape, answer: Shape, rules: Rules) -> bool:
-    """``1, 000`` against a single number."""
+    """``1, 000``, ``2,74`` and ``1.000,99`` against a single number; ``1, 5`` is two numbers."""
+    if answer.kind != "list" or gold.kind != "scalar":
+        return False
+    if _DECIMAL_COMMA.fullmatch(answer.text) and "." in gold.text:
+        return same(gold, parse(answer.text.replace(".", "").replace(",", ".")), rules)
     digits = answer.text.replace(", ", ",")
-    return (
-        answer.kind == "list" and gold.kind == "scalar" and digits != answer.text and same(gold, parse(digits), rules)
-    )
+    return is_thousands(digits) and same(gold, parse(digits), rules)
 
 
 def _groups(gold: Shape, answer: Shape, rules: Rules) -> bool:

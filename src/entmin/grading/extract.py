@@ -23,6 +23,7 @@ _STATED_WITHIN = 50_000
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
+_EMPTY_BOX = re.compile(r"\W*\\(?:boxed|fbox|framebox)(?![a-zA-Z])\W*")
 _WORD = r"(?:answer|respuesta|r[ée]ponse|antwort|risposta|resposta|ответ|答案|答え|正解|정답|答(?=\s*[:：]))"
 _STATED = re.compile(
     rf"(?:final\s+|correct\s+|best\s+|right\s+|最终|正确)?(?:{_WORD}|(?:(?<=correct )|(?<=best ))(?:option|choice))"
@@ -33,6 +34,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _HAS_VERB = re.compile(r"(?:\bis|\bare|\bbe|\bes|\best|\bist|lautet|è|é|:|：|=|是|为|は|는|은)\W*$", re.IGNORECASE)
+_LINE_START = re.compile(r"(?:^|\n)[\s*#>]{0,8}\Z")
 _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _DELIMITER = re.compile(r"\\.|\$\$|\$|\n[ \t]*\n", re.DOTALL)
 _HASHES = re.compile(r"^####\s*([-+$\\]?\s?[\d.\\].*)$", re.MULTILINE)
@@ -40,10 +42,12 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
 _NUMBER = re.compile(r"(?<![A-Za-z\d_.])[-−+]?\s?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s*\\?%)?")
 _SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s|$)|\n|(?<=[。！？])")
 _PROSE = re.compile(
-    r"^(?:So|We|Then|Thus|Hence|Therefore|This|That|Now|It|Which|There)\s+[^\d]{0,30}\d|(?<![\\A-Za-z{])[A-Za-z]{2,}\s+[A-Za-z]{2,}\s+[A-Za-z]{1,}"
+    r"^(?:So|We|Then|Thus|Hence|Therefore|This|That|Now|It|Which|There)\s+[^\d]{0,30}\d"
+    r"|[a-z]\.\s+[A-Z][a-z]|(?<![\\{])(?<![^\W\d_])[^\W\d_]{2,}\s+[^\W\d_]{2,}\s+[^\W\d_]|[一-鿿]{5}|[一-鿿]{3}\d[\d.,]*[一-鿿]{3}|[^\x00-\x7f]{2,}\s+[^\x00-\x7f]{2,}"
 )
 _JOINED = re.compile(
-    r"[\s$,;.、\\()\[\]]*(?:(?:and|or|和|或|\\text\{\s*(?:and|or)\s*\}|\\q?quad)[\s$\\()\[\]]*)?(?:[A-Za-z]\w?\s*=\s*)?"
+    r"(?:[\s$,;.、\\()\[\]]|\\q?quad)*(?:(?:and|or|和|或|\\text\{\s*(?:and|or)\s*\})(?:[\s$\\()\[\]]|\\q?quad)*)?"
+    r"(?:[A-Za-z](?:\w|_\{?\w\}?)?\s*=\s*)?"
 )
 _AFTER_BOX = re.compile(r"[\s$*)\]\\]{0,6}((?:hundred|thousand|million|billion|trillion|percent)\b|\\?%)")
 
@@ -200,6 +204,7 @@ def statements(text: str) -> tuple[list[tuple[str, int]], bool]:
         if not (
             _HAS_VERB.search(match.group())
             or "\n" in match.group()
+            or (text[match.end() : match.end() + 1] in ("$", "\\") and _LINE_START.search(text[: match.start()][-9:]))
             or DENIAL.match(text[match.end() : match.end() + 40])
         ):
             continue
@@ -250,9 +255,9 @@ def extract(prediction: str) -> Extracted | None:
         return None
     for source in (_from_boxes, _from_hashes, _from_statement):
         found = source(text)
-        if found is not None:
+        if found is not None and not _EMPTY_BOX.fullmatch(found.answer):
             return found
-    if boxes(text) or statements(text)[1] or retracted(text):
+    if _BOX.search(text) or statements(text)[1] or retracted(text):
         return None
     stripped = text.strip()
     if "\n" not in stripped and len(stripped) <= 400 and not _PROSE.search(stripped):

@@ -12,7 +12,7 @@ from entmin.grading.gold import Gold
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "integer", "2"
+NAME, VERSION = "integer", "3"
 _MAX_CHARS = 100_000
 _NUMBER = r"[-+−]?\s?\d[\d,]*(?:\.\d+)?"
 _BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")

@@ -21,7 +21,7 @@ from entmin.grading.settled import DENIAL, plain_value
 from entmin.grading.shapes import Shape, elements, is_thousands, parse
 from entmin.verdict import Verdict
 
-NAME, VERSION = "math", "2"
+NAME, VERSION = "math", "3"
 
 _TEXT = r"\\(?:text|textrm|textbf|mbox)\s*\{([^{}]*)\}"
 _OUTER_TEXT = re.compile(rf"^\s*{_TEXT}(?!\s*[\^_])|(?<=[^\s])\s*{_TEXT}\s*(?:\^\s*\{{?[-\d]+\}}?)?\s*$")
@@ -30,6 +30,9 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _EITHER = re.compile(
     r"\s*,?\s*(?:\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:or|i\.e\.|that is|or equivalently|equivalently)[\s,]*\}"
     r"|(?<![A-Za-z\\])(?:or equivalently|or|i\.e\.|that is|equivalently)(?![A-Za-z])|或)\s*,?\s*"
+)
+_CHINESE_SENTENCE = re.compile(
+    r"[一-鿿，、]*(?<![不非])[是为得]\s*(?P<value>[^一-鿿]+?)\s*(?![^。]*[万亿千百半多余倍折分之以])[一-鿿]{0,3}[。.]?"
 )
 _MEANING = PART_BEFORE | PART_AFTER | set(SCALES) | {"and", "or", "percent", "more", "less", "pairs"}
 _LETTERS = re.compile(r"[A-J](?:\s*,?\s*[A-J])*")
@@ -53,6 +56,8 @@ def _alternatives(found: Extracted, gold: Gold) -> list[str]:
     if len(numbers) == 1 and _WORD.search(bare) and not re.search(r"[\\^_+*/|<>!√π]", bare):
         value = plain_value(bare, numbers[0].start(), numbers[0].end(), fitting=True)
         texts += [value] if value else []
+    if sentence := _CHINESE_SENTENCE.fullmatch(found.answer):
+        texts.append(sentence["value"])
     return texts
 
 

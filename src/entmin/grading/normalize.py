@@ -82,7 +82,9 @@ _TABLE: list[tuple[str, _By]] = [
     (r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|nonumber|boldmath|bf|it)(?![a-zA-Z])", " "),
     (r"(?<=\d)\\[,;! ](?=\d{3}(?!\d))", ""),
     (r"(?<=\d)\{,\}(?=\d)|(?<=\d)\{\\,\}(?=\d)", ","),
+    (r"(?<=\d),\\!\s*(?=\d{3}(?!\d))", ","),
     (r"\\!", ""),
+    (r"^(\d{1,2}:\d\d):00$", r"\1"),
     (r"\+\s*/\s*[-−]", r"\\pm "),
     (r"\\(?:qquad|quad|hspace\{[^{}]*\}|enspace|thinspace)(?![a-zA-Z])|(?<!\\)\\[,;:> ]|~", " "),
     (r"^([-+]?\s?\d+)\s+(\d+)\s*/\s*(\d+)(?![\d/*^])", r"\1\\frac{\2}{\3}"),
@@ -98,6 +100,8 @@ _TABLE: list[tuple[str, _By]] = [
         r"^[\[(]([^\[\]()]*,[^\[\]()]*)[\])]\s*\^\s*\{?\s*(?:\\(?:mathrm|text|mathsf)\s*\{)?\s*(?:T|\\top|\\intercal)\s*\}{0,2}$",
         r"(\1)",
     ),
+    (r"^[\[(]\s*([-+]?\d*\.?\d+\s*(?:\\(?:text|mathrm)\s*\{[^{}]*\}|[^\W\d_][^()\[\],;\d]*))[\])]$", r"\1"),
+    (r"\\bmod(?![a-z])", r"\\mod"),
     (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
     (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),
     (r"\\(?:neq|ne)(?![a-z])", r"\\ne "),
@@ -225,7 +229,8 @@ def collapsed(text: str) -> str:
 
 def normalize(text: str) -> str:
     """The canonical spelling of one answer."""
-    text = trim(re.sub(r"\s+", " ", _unicode(text[:MAX_ANSWER])))
+    text = re.sub(r",\s*(?:\.{3}|…)(?=[\s$]*$)", r", \\ldots", text[:MAX_ANSWER])
+    text = trim(re.sub(r"\s+", " ", _unicode(text)))
     for pattern, by in _REPLACEMENTS:
         text = pattern.sub(by, text)
     text = _REPEATING.sub(_repeating, text)

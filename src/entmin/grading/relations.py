@@ -19,6 +19,8 @@ _STYLE = re.compile(
 _DISTANCE = re.compile(r"\|\s*[A-Za-z]\s*(?:(?P<sign>[-+])\s*(?P<by>[^|]+?))?\s*\|")
 _ONE = r"(?:[A-Za-z]|\\(?!cdot|times|frac|sqrt)[a-z]+)(?:_\{?\w+\}?)?"
 _NAMES = re.compile(rf"{_ONE}(?:\s*(?:[-+*]|\\cdot|\\times)?\s*{_ONE})+")
+_DETERMINANT = re.compile(r"\\begin\{pmatrix\}[^A-Za-z]*\\end\{pmatrix\}\s*")
+"""Of numbers: normalisation writes its bars as brackets."""
 _FLIP = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 EQUALS = ("=", "~", "==")
 
@@ -26,7 +28,7 @@ EQUALS = ("=", "~", "==")
 def is_name(text: str) -> bool:
     r"""Whether the left side of an equation merely names a quantity: ``x``, ``f(x)``, ``\angle ABC``."""
     core = _STYLE.sub(" ", _CALL.sub("", _SUBSCRIPT.sub("", text)))
-    return bool(re.search(r"[A-Za-z]", core)) and not re.search(
+    return bool(re.search(r"[^\W\d_]", core)) and not re.search(
         r"[\d+^*]|(?<!\w)-|\\(?:int|sum|sqrt|sin|cos|ln|log|exp)", core
     )
 
@@ -65,6 +67,8 @@ def values_of(relation: Shape) -> list[str]:
         return sides[:1]
     if len(sides) == 2 and is_name(sides[1]) and not is_name(sides[0]):
         return [sides[0]]
+    if _DETERMINANT.fullmatch(sides[0]):
+        return found
     return [text for text in found if same(text, sides[0], Rules())] if len(sides) > 1 else []
 
 
@@ -121,9 +125,11 @@ def _group(opening: str, low: str, high: str, closing: str) -> Shape:
 
 
 def _renamed(gold: Shape, answer: Shape) -> Shape:
-    """The answer with the argument of its function named as in the gold: f(t)=t+1 is f(x)=x+1."""
+    """The answer with its function named as in the gold: f(t)=t+1 and y=x+1 are f(x)=x+1."""
     pattern = re.compile(r"^\s*([A-Za-z])\s*\(\s*([A-Za-z])\s*\)\s*$")
     left, right = pattern.match(gold.items[0].text), pattern.match(answer.items[0].text)
+    if left and answer.items[0].text.strip() == "y" and left.group(2) == "x" and len(answer.items) == 2:
+        return Shape("relation", answer.text, (gold.items[0], answer.items[1]), operators=answer.operators)
     if not left or not right or left.group(2) == right.group(2) or left.group(1) != right.group(1):
         return answer
     old, new = right.group(2), left.group(2)

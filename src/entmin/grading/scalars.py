@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from mpmath import mp, mpf
+
 from entmin.grading import symbolic
 from entmin.grading.exactly import TooLarge, exact
 from entmin.grading.normalize import depth, plain, spelled, unwrap_text
 from entmin.grading.reader import MAX_DEPTH, Tree, Unreadable, read
 from entmin.grading.units import scaled, strip_units
-from entmin.grading.values import Point, close, equal, symbols, value
+from entmin.grading.values import DIGITS, Point, close, equal, symbols, value
 
 _DECIMAL = re.compile(
     r"(?P<sign>[-+]?)\s*(?P<digits>\d+\.?\d*|\.\d+)"
@@ -28,9 +30,10 @@ _BASED = re.compile(r"\(?(?P<digits>[0-9A-Fa-f.]+)\)?_\s*\{?\s*(?:\\text\s*\{)?\
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16, "bin": 2, "oct": 8, "hex": 16}  # fmt: skip
 _PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{\s*)?\b(?:percent|per cent|pct)\b\s*\}?)\s*$")
-_IN_WORDS = re.compile(r"[-+\d.]+ [a-z]{3,}(?: [a-z]+)*")
+_IN_WORDS = re.compile(r"[-+\d.]+ ?[a-z]{3,}(?: [a-z]+)*")
 _SIDE_BY_SIDE = re.compile(r"(?:^|[\s+\-*/(,=])\d+(?:\.\d+)?\s+\d")
 _EXACT_DIGITS = 4
+_ROUNDED_PLACES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,10 @@ def _near(gold: str, left: Tree, answer: str, right: Tree, rules: Rules) -> bool
         return True
     stated, written = literal(gold), literal(answer)
     if stated is not None:
-        return rules.rounded and _rounds_to(b, stated, at_least=2)
+        # With so many places a gold is itself a rounded value, whatever it is declared to be.
+        long = stated.digits >= _ROUNDED_PLACES and stated.half * 2 <= Fraction(10) ** -_ROUNDED_PLACES
+        exactly_written = long and written is None
+        return (rules.rounded or exactly_written) and _rounds_to(b, stated, at_least=2)
     rational = exact(left)
     if rational is not None and rational.denominator == 1:
         return False
@@ -209,5 +215,6 @@ def _rounds_to(number: Any, written: Literal, at_least: int) -> bool:
     """Whether a number, rounded to the digits of a literal, is that literal."""
     if written.digits < at_least or written.half >= abs(written.value):
         return False
-    gap = abs(number - written.value.numerator / (number * 0 + written.value.denominator))
+    with mp.workdps(DIGITS):
+        gap = abs(number - mpf(written.value.numerator) / written.value.denominator)
     return bool(gap <= float(written.half) * (1 + 1e-9))

@@ -22,10 +22,10 @@ _RELATIONS = {
     r"\sim": "~", r"\equiv": "==", r"\to": "->", r"\rightarrow": "->", r"\Rightarrow": "=>", r"\propto": "~~",
     r"\implies": "=>", r"\in": "in", r"\cong": "~~", r"\Longrightarrow": "=>",
 }  # fmt: skip
-_THOUSANDS = re.compile(r"[-+]?\s?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_THOUSANDS = re.compile(r"[-+]?\s?(?!0,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _JOINERS = re.compile(
     r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|[和或及与]"
-    r"|\\(?:lor|vee|land|wedge|ldots)(?![a-z])"
+    r"|(?<=\d)or(?=[A-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
 )
 _MATRIX = re.compile(r"^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}(?:\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?)?$", re.DOTALL)
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'-]+[^\W\d_]+)*\.?")

@@ -19,7 +19,7 @@ from entmin.grading.exactly import MAX_FACTORIAL, TooLarge, exact
 from entmin.grading.reader import Tree, Unreadable
 
 _MAX_EXPONENT = 1_000_000
-_DIGITS = 30
+DIGITS = 30
 _SMALL = 1e-15
 _LOOSE = 1e-17
 
@@ -144,7 +144,7 @@ def _value(tree: Tree, point: Point, physics: bool, degrees: bool = False) -> An
     return _power(values[0], values[1])
 
 
-def value(tree: Tree, point: Point, *, physics: bool = False, digits: int = _DIGITS) -> Any:
+def value(tree: Tree, point: Point, *, physics: bool = False, digits: int = DIGITS) -> Any:
     """The value at one point, to 30 digits.
 
     Raises:
@@ -206,7 +206,7 @@ def equal(a: Tree, b: Tree, *, physics: bool = False, tolerance: float = 1e-18) 
     if symbols(a) and (_has_discrete(a) or _has_discrete(b)):
         whole = [Point(seed, "whole") for seed in range(3, 7)]
         # Powers and factorials of whole numbers are large: 210 digits keep a "+ 1" visible.
-        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-150, 7 * _DIGITS)
+        return _agree(a, b, whole, physics, tolerance if tolerance > _LOOSE else 1e-150, 7 * DIGITS)
     return False
 
 
@@ -214,7 +214,7 @@ def _vanishes(tree: Tree, points: list[Point], physics: bool) -> bool:
     return all(abs(value(tree, point, physics=physics)) < _SMALL**2 for point in points)
 
 
-def _agree(a: Tree, b: Tree, points: list[Point], physics: bool, tolerance: float, digits: int = _DIGITS) -> bool:
+def _agree(a: Tree, b: Tree, points: list[Point], physics: bool, tolerance: float, digits: int = DIGITS) -> bool:
     return all(_agree_at(a, b, point, physics, tolerance, digits) for point in points)
 
 
@@ -226,8 +226,8 @@ def _agree_at(a: Tree, b: Tree, point: Point, physics: bool, tolerance: float, d
     if max(abs(left), abs(right)) > _SMALL and min(abs(left), abs(right)) > 0:
         return False
     # Small values, or a zero: real, or what cancellation left over? More digits tell.
-    left, right = (value(tree, point, physics=physics, digits=3 * _DIGITS) for tree in (a, b))
-    return close(left, right, tolerance) or bool(max(abs(left), abs(right)) < mpf(10) ** -(2 * _DIGITS + 15))
+    left, right = (value(tree, point, physics=physics, digits=3 * DIGITS) for tree in (a, b))
+    return close(left, right, tolerance) or bool(max(abs(left), abs(right)) < mpf(10) ** -(2 * DIGITS + 15))
 
 
 def _agree_where_real(a: Tree, b: Tree, physics: bool, tolerance: float) -> bool:
