@@ -27,3 +27,9 @@ def test_a_registered_reward_trains_and_is_what_the_curve_shows(tiny_llama, tmp_
     assert seen == [(2, 8, 8, "brevity")] * 2
     for step, reward, length in curve(tmp_path, "reward", "length"):
         assert reward == pytest.approx(-length), step
+
+
+def test_minus_length_pays_for_nothing_but_brevity(tiny_llama, tmp_path):
+    train(config(tiny_llama, tmp_path, "em-rl", reward="minus-length", n=2, max_steps=2, kl=0.0))
+    for step, reward, length in curve(tmp_path, "reward", "length"):
+        assert reward == pytest.approx(-length), step

@@ -133,3 +133,10 @@ def _format_only(samples: Samples, settings: RewardSettings) -> Tensor:
     import torch
 
     return torch.tensor([float(answer is not None) for answer in samples.answers])
+
+
+@register_reward("minus-length", "minus the number of tokens, a control for rewards that are sums over tokens")
+def _minus_length(samples: Samples, settings: RewardSettings) -> Tensor:
+    import torch
+
+    return -torch.tensor(samples.lengths, dtype=torch.float32)

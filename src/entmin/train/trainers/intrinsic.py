@@ -44,6 +44,7 @@ class Samples:
     def __init__(self, trainer: IntrinsicTrainer, completions: list[list[int]]) -> None:
         self._trainer, self._completions = trainer, completions
         self.n: int = trainer.num_generations
+        self.lengths = [len(completion) for completion in completions]
         self.answers = trainer._keys
         self.streams = trainer._streams(len(completions))
 
