@@ -1,9 +1,11 @@
+import itertools
+
 import pytest
 
 from entmin.errors import UsageError
 from entmin.grading import integer
 from entmin.grading.gold import Gold
-from entmin.tasks.arithmetic import ARITHMETIC, make_problems
+from entmin.tasks.arithmetic import ARITHMETIC, KINDS, make_problems
 from entmin.tasks.on_inspect.task import make
 
 
@@ -41,6 +43,37 @@ def test_problems_are_seeded_right_and_a_prefix_of_a_larger_set():
         left, operator, right = question.removeprefix("Calculate ").removesuffix(".").split()
         expected = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}[operator](int(left), int(right))
         assert int(answer) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_question_occurs_twice_and_ids_do_not_depend_on_the_size(kind):
+    few, many = ARITHMETIC.load(kind=kind, size=80), ARITHMETIC.load(kind=kind, size=1500)
+    assert len({problem.question for problem in many.problems}) == len(many.by_id) == 1500
+    assert many.problems[:80] == few.problems
+
+
+def test_problems_of_a_version_without_repeats_keep_their_ids():
+    import reasoning_gym
+
+    options = {"operators": ["+", "-", "*"], "allow_parentheses": False, "allow_negation": False}
+    shape = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 2}
+    data = reasoning_gym.create_dataset("basic_arithmetic", size=500, seed=0, **options, **shape)
+    for problem in ARITHMETIC.load(size=300).problems:
+        number = int(problem.id.rpartition("-")[2])
+        assert number >= 500 or data[number]["question"] == problem.question
+
+
+def test_seeds_do_not_share_a_stretch_of_their_streams():
+    """reasoning-gym's problem i of seed s is problem i - 1 of seed s + 1."""
+    sets = [{question for question, _ in make_problems("basic_arithmetic", 400, seed, 2, 2)} for seed in range(3)]
+    assert all(len(one & other) < 100 for one, other in itertools.combinations(sets, 2))
+
+
+def test_a_shape_with_too_few_problems_is_said():
+    with pytest.raises(UsageError, match="only 100 different problems of this shape, 101 were asked for; raise terms"):
+        make_problems("products", 101, 0, 2, 1)
+    assert len(make_problems("products", 100, 0, 2, 1)) == 100
+    assert len(ARITHMETIC.load(kind="products", digits=1).problems) == 100
 
 
 def test_the_trivial_baseline_is_the_share_of_the_commonest_answer():

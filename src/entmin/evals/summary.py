@@ -16,6 +16,7 @@ from entmin.evals.choice import RunningEngine
 from entmin.evals.cost import mean_cost
 from entmin.evals.metrics import summarize_log
 from entmin.evals.record import git_revision, hardware, versions
+from entmin.tasks.procedural import trivial
 
 SIZE = ("limit", "epochs")
 """Settings that are no part of a run's digest: how much of it is asked for."""
@@ -59,6 +60,14 @@ def note_session(folder: Path, before: EngineStats, engine: RunningEngine) -> No
         sessions.write(json.dumps(row) + "\n")
 
 
+def _about(task: Task, log: EvalLog) -> dict[str, Any]:
+    """What the task says of itself; what always saying the same scores is of the problems that were asked."""
+    about = dict(task.metadata or {})
+    if "trivial" in about and log.samples:
+        about["trivial"] = trivial({sample.id: str(sample.target) for sample in log.samples}.values())
+    return about
+
+
 def write_summary(
     folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, record: dict[str, Any]
 ) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def write_summary(
         "settings": settings,
         "engines": [engine for i, engine in enumerate(engines) if engine not in engines[:i]],
         "dtype_used": record.get("dtype"),
-        "task": task.metadata or {},
+        "task": _about(task, log),
         "results": summarize_log(log),
         "cost_per_answer": dataclasses.asdict(mean_cost(log.samples or [])),
         "generated_tokens": sum(

@@ -7,18 +7,18 @@ part or in the benchmark's default problems is dropped, so that training and eva
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from itertools import islice
 from typing import Any
 
 from datasets import Dataset
 
 from entmin.errors import UsageError
-from entmin.tasks.arithmetic import ARITHMETIC, PROMPTS, make_problems
+from entmin.tasks.arithmetic import ARITHMETIC, PROMPTS, REMEDY, problem_stream
+from entmin.tasks.procedural import USUAL, Item, first
 from entmin.tasks.prompts import fill
 
 TRAIN_SEED, HELD_OUT_SEED, BENCHMARK_SEED = 1_000_003, 2_000_003, 0
-BENCHMARK_SIZE = HELD_OUT_SIZE = 500
-Pairs = list[tuple[str, str]]
+BENCHMARK_SIZE = HELD_OUT_SIZE = USUAL
 OPTIONS: dict[str, Any] = {"kind": "basic_arithmetic", "terms": 2, "digits": 2, "prompt": "direct", "size": 4096}
 
 
@@ -41,41 +41,29 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
         raise UsageError(f"arithmetic has no split {split!r}: train or test")
     chosen = OPTIONS | options
     ARITHMETIC.profile(chosen["prompt"])
-    make = partial(make_problems, chosen["kind"], terms=int(chosen["terms"]), digits=int(chosen["digits"]))
+
+    def stream(number: int) -> Iterator[Item]:
+        return problem_stream(chosen["kind"], number, int(chosen["terms"]), int(chosen["digits"]))
+
     count = limit or (HELD_OUT_SIZE if split == "test" else int(chosen["size"]))
     common = {"source": "arithmetic", "kind": "math"}
     rows = []
-    for i, (question, answer) in enumerate(_problems(make, count, split, seed)):
+    for i, (_, question, answer) in enumerate(_problems(stream, count, split, seed)):
         prompt = [{"role": "user", "content": fill(PROMPTS[chosen["prompt"]], question=question)}]
         rows.append({"prompt": prompt, "answer": answer, "id": f"arithmetic-{split}-{i}", **common})
     return Dataset.from_list(rows)
 
 
-def _problems(make: Callable[..., Pairs], count: int, split: str, seed: int) -> Pairs:
-    taken = {question for question, _ in make(size=BENCHMARK_SIZE, seed=BENCHMARK_SEED)}
+def _problems(stream: Callable[[int], Iterator[Item]], count: int, split: str, seed: int) -> list[Item]:
+    taken = {item.question for item in islice(stream(BENCHMARK_SEED), BENCHMARK_SIZE)}
     if split == "test" and count > HELD_OUT_SIZE:
         raise UsageError(f"arithmetic holds out {HELD_OUT_SIZE} problems, {count} were asked for")
-    held_out = _fresh(_stream(make, HELD_OUT_SEED), count if split == "test" else HELD_OUT_SIZE, taken)
+    held_out = _fresh(stream(HELD_OUT_SEED), count if split == "test" else HELD_OUT_SIZE, taken)
     if split == "test":
         return held_out
-    return _fresh(_stream(make, TRAIN_SEED + seed), count, taken | {question for question, _ in held_out})
+    return _fresh(stream(TRAIN_SEED + seed), count, taken | {item.question for item in held_out})
 
 
-def _stream(make: Callable[..., Pairs], seed: int) -> Iterator[tuple[str, str]]:
-    for block in range(64):
-        yield from make(size=2048, seed=seed + 1_000_000_007 * block)
-
-
-def _fresh(problems: Iterator[tuple[str, str]], count: int, taken: set[str]) -> Pairs:
-    """The first `count` problems that are neither taken nor repeated."""
-    seen, found = set(taken), []
-    for question, answer in problems:
-        if question not in seen:
-            seen.add(question)
-            found.append((question, answer))
-        if len(found) == count:
-            return found
-    raise UsageError(
-        f"arithmetic has only {len(found)} distinct problems of this shape, {count} were asked for; "
-        "raise terms or digits, or lower size or limit"
-    )
+def _fresh(items: Iterator[Item], count: int, taken: set[str]) -> list[Item]:
+    """The first `count` problems that are not taken."""
+    return first((item for item in items if item.question not in taken), count, REMEDY)
