@@ -1,4 +1,4 @@
-"""What every client of an OpenAI-compatible server shares: its failures in words that name a remedy."""
+"""What all clients of an OpenAI-compatible server share: failures become messages that name a remedy."""
 
 from __future__ import annotations
 

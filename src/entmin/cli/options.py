@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what becomes of them."""
+"""Options that several verbs share, and the modes, engines and runs that are made of their values."""
 
 from __future__ import annotations
 

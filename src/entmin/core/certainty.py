@@ -1,4 +1,4 @@
-"""How sure a row of logits is, in a way that its entropy does not tell.
+"""How far a row of logits is from uniform: a second measure of certainty beside entropy.
 
     KL(uniform || p) = log sum_j exp(z_j) - mean_j z_j - log V     self-certainty (Kang et al. 2025, arXiv 2502.18581)
 

@@ -1,11 +1,11 @@
 """Which implementation does the work: one registry, one rule for `auto`, one way to ask.
 
-    torch    plain tensor operations, any device and dtype: the equations, which the others are held against
+    torch    plain tensor operations, any device and dtype: the equations, which the others are tested against
     numba    compiled for the CPU: rows that repeat few values are counted first, other rows go in fused sweeps
     triton   a few kernel launches on a CUDA device; on a CPU only through Triton's interpreter, for tests
 
-`auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on its company.
-On a CUDA device it takes triton only after `entmin.core.self_check` has held its results against torch's there, once.
+`auto` looks at device, dtype and vocabulary, never at the batch size: a row's result must not depend on the other rows.
+On a CUDA device it takes triton only after `entmin.core.self_check` has compared its results with torch's there, once.
 ``ENTMIN_IMPL`` replaces `auto` for every operation that the implementation it names has. An implementation that a
 caller names runs or is an error.
 """

@@ -1,4 +1,4 @@
-"""Intrinsic rewards, and what becomes of rewards: advantages. Tensors in, tensors out; labels nowhere.
+"""Intrinsic rewards, and the advantages made of rewards. Tensors in, tensors out; no label is used.
 
 Each reward is ``(entropies, logprobs, mask) -> [B]``, one number per completion, from ``[B, T]`` tensors of the
 policy's own forward pass: full-vocabulary entropies and log-probabilities of the sampled tokens, both in nats at the

@@ -2,8 +2,8 @@
 
 The Triton kernels are compiled on the machine they run on, by whatever Triton and driver are installed, so `auto` takes
 them on a CUDA device only after this has compared them with plain torch there, once per process and device. Nothing is
-checked while a CUDA graph is recorded, where it could not be: `auto` then goes by an earlier check, else takes torch.
-A kernel that corrupts the CUDA context itself cannot be recovered from; what is caught is wrong numbers and exceptions.
+checked while a CUDA graph is recorded, where no check is possible: `auto` then uses an earlier check, else takes torch.
+The check catches wrong numbers and exceptions. It cannot recover from a kernel that corrupts the CUDA context itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One decoding step over many rows, with rows that join and leave.
 
-All rows share one cache, ends aligned. A finished row stays as dead weight until it pays to recompose the cache: then
-dead rows go, columns that are padding for everyone go, and arriving rows are prefilled together and merged in.
+All rows share one cache, ends aligned. A finished row stays in it until recomposing the cache saves time. Then finished
+rows and columns that are padding in every row are dropped, and new rows are prefilled together and merged in.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a user chooses as an engine, and what every engine can do.
 
-A run asks an engine for four things: an Inspect model, what identifies its answers (in the digest: an answer from
-another engine is another run), what must be recorded beside them (versions; they may change between two sessions of one
-run), and the request body that carries a method and its sampling. Heavy imports happen when an engine is opened.
+A run asks an engine for four things: an Inspect model; its identity, which is part of the digest, so that an answer
+from another engine is another run; a record of versions, which may change between two sessions of one run; and the
+request body that carries a method and its sampling. Heavy imports happen when an engine is opened.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Inspect finds of us (entry-point group ``inspect_ai``): model providers, benchmarks, solvers, a sandbox.
+"""What entmin adds to Inspect (entry-point group ``inspect_ai``): model providers, benchmarks, solvers, a sandbox.
 
 With entmin installed, Inspect's own command line can use all of them:
 ``inspect eval entmin/arithmetic --model entmin/smollm2-135m``.

@@ -1,7 +1,7 @@
 """What a run's folder already holds, so that no finished sample is computed twice.
 
-The folder is the same whatever --limit and --epochs are. A request is the first N problems with E samples of each:
-where one log holds all of it, that log is read and cut to it; else Inspect goes on from the newest log. Where finished
+--limit and --epochs do not change the folder. A request is for the first N problems with E samples of each. Where one
+log holds all of them, it is read and cut to the request; else Inspect goes on from the newest log. Where finished
 samples lie in several logs, they are first put together in one.
 """
 

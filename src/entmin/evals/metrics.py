@@ -1,4 +1,4 @@
-"""Everything a log says, recomputed from its samples: no number is taken from the aggregates the run wrote."""
+"""The metrics of a log, recomputed from its samples; no number is taken from the aggregates that the run wrote."""
 
 from __future__ import annotations
 

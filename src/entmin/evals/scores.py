@@ -1,4 +1,4 @@
-"""From an Inspect score to a verdict, whosever scorer gave it.
+"""From an Inspect score, of any scorer, to a verdict.
 
 Scorers of entmin say ``correct`` in the score's metadata: True, False, or None for not judged. Any other scorer's value
 is read as Inspect reads it: C and I, P for half right, N for no answer, yes and no, true and false, a number in

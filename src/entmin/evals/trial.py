@@ -1,8 +1,8 @@
-"""A stranger's scorer, tried on the first problem with made-up answers before anything is generated.
+"""A scorer that is not entmin's, tried on the first problem with made-up answers before anything is generated.
 
-A scorer whose values say neither right nor wrong would be found out only after all generation. So each scorer judges an
-empty answer and the target itself. One that asks a model or opens a sandbox is not tried, nor one that fails here, and
-neither is any of entmin's own, whose scores state their verdict.
+Otherwise a scorer whose values say neither right nor wrong would be noticed only after all generation. So each scorer
+judges an empty answer and the target itself. A scorer that asks a model or opens a sandbox is not tried. One that fails
+here is let pass. entmin's own scorers are not tried either: their scores state their verdict.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def _scores(scorer: Scorer, sample: Sample) -> list[Score]:
         # Inspect looks at this limit before it calls a model. A sandbox exists in its runs only.
         with message_limit(0), anyio.fail_after(_SECONDS):
             found = [score for state in states if (score := await scorer(state, target)) is not None]
-    except Exception:  # a stranger's code, which may need what only a run has
+    except Exception:  # somebody else's code, which may need what only a run has
         return []
     return found
 

@@ -2,7 +2,7 @@
 
     model.generate(**inputs, logits_processor=[EntropyLogitsProcessor(EmInf())])
 
-`generate` runs the caller's processors before its own temperature, top-k and top-p, so the order is the house order:
+`generate` runs the caller's processors before its own temperature, top-k and top-p, so the order is that of every host:
 adjust, then temperature, then truncation. A method that belongs after the temperature, such as min-p, must be told the
 temperature that `generate` will divide by: ``EntropyLogitsProcessor(MinP(), temperature=0.7)``.
 

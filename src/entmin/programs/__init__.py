@@ -1,1 +1,1 @@
-"""Code benchmarks: data, prompts, extraction, programs and their verdicts."""
+"""From a completion to a verdict on a program: find the program, complete it, run it, read the outcome."""

@@ -1,4 +1,4 @@
-"""How much of a program a syntax tree is."""
+"""Ranks syntax trees by how complete a program they are: the extraction keeps the most complete block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a problem and an answer to the program that judges it, and what such programs share; nothing is run here."""
+"""From a problem and an answer to the program that judges it, and code that such programs share; nothing runs here."""
 
 from __future__ import annotations
 

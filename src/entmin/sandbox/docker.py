@@ -1,7 +1,7 @@
 """The same launcher in a container, where bubblewrap is missing and docker is there.
 
-Not a fallback: it is used only when asked for. A container takes a good part of a second to start, so this is the slow
-way. It was never run where this was written. The image must hold the Python that programs run under, and the packages
+Not a fallback: it is used only when asked for. A container takes most of a second to start, so this is the slow
+way. Its authors have never run it. The image must hold the Python that programs run under, and the packages
 they import (numpy for LeetCode; numpy, scipy, h5py and sympy for SciCode): `ENTMIN_DOCKER_IMAGE`, by default the
 official slim image.
 """

@@ -1,4 +1,4 @@
-"""What a program may use, what it is made of, and what became of it. Plain data, importable anywhere."""
+"""A program to run, its limits, and the outcome. Plain data, importable anywhere."""
 
 from __future__ import annotations
 

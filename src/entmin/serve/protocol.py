@@ -1,4 +1,4 @@
-"""What an OpenAI-style request asks of the engine."""
+"""From an OpenAI-style request body to requests of the engine."""
 
 from __future__ import annotations
 

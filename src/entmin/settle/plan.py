@@ -26,7 +26,7 @@ class PlannedArm(BaseModel):
 
     role: Role
     mode: str
-    """As `entmin.mode.parse` reads it: method, strategy, temperature, seed."""
+    """As `entmin.mode.Mode.parse` reads it: method, strategy, temperature, seed."""
     name: str
     """As tables show it."""
     entropy: float | None = None

@@ -1,4 +1,4 @@
-"""Anybody's Inspect task by its place: ``path/to/file.py@name``, or ``package/name`` as Inspect's registry has it."""
+"""Any Inspect task, named by its file, ``path/to/file.py@name``, or by Inspect's registry, ``package/name``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _in_file(path: Path, wanted: str) -> Factory:
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # a stranger's file
+    except Exception as error:  # the file of somebody else
         raise UsageError(f"task file {path} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.resolve()))

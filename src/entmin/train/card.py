@@ -1,4 +1,4 @@
-"""The model card beside every checkpoint: what was minimised, on what, how it went, and what not to conclude."""
+"""The model card beside every checkpoint: what was minimised, on which data, the curves, and what not to conclude."""
 
 from __future__ import annotations
 

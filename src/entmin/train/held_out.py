@@ -1,7 +1,7 @@
 """Held-out evaluation during training: ``evals.jsonl``, one line per evaluated step, and every answer beside it.
 
 Labels are used here and in no unsupervised update. Each problem gets one greedy answer and k samples at the training
-temperature from streams of its own, the same streams at every step, so that steps are compared on the same luck.
+temperature from streams of its own, the same streams at every step, so that steps share their random numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a run goes besides its folder: packages that show curves, and the Hub."""
+"""Where a run reports besides its own folder: packages that show curves, and the Hub."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The model to train, and the twin it samples with.
+"""The model to train, and the copy that it samples with.
 
 Weights are float32 and products bfloat16 (autocast) where the device has them. Decoding under autocast would convert
-every weight at every token, so a full fine-tuning run samples with a bfloat16 twin, refreshed before each rollout. With
+every weight at every token, so a full fine-tuning run samples with a bfloat16 copy, refreshed before each rollout. With
 adapters the frozen base is bfloat16 itself and samples directly.
 """
 

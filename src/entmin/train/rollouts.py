@@ -1,4 +1,4 @@
-"""Completions for training and held-out evaluation, by the house's own scheduler on the model being trained.
+"""Completions for training and held-out evaluation, by entmin's own scheduler on the model being trained.
 
 One stream of random numbers per completion, so that a completion depends on seed, stream number and weights, not on its
 batch mates. Nothing is taken from the checkpoint's generation config but its end-of-sequence tokens: temperature as

@@ -2,8 +2,8 @@
 
 Training on a model's own certainty sharpens what it already believes. Accuracy rises for some tens of steps and then
 falls, often below where it began (No Free Lunch, arXiv:2506.17219: peak near step 20; the published runs stop at 40 and
-100 steps). What can be seen without labels is the way there: entropy goes to nothing, answers lengthen, shorten or
-repeat, samples agree on everything, rewards no longer differ.
+100 steps). Signs of it can be seen without labels: entropy goes to 0, answers lengthen, shorten or repeat, samples
+agree on everything, rewards no longer differ.
 
 1. A metric is smoothed by the median of its last `window` steps; a rule speaks only when the window is full.
 2. A level rule fires when the smoothed metric crosses its limit. A run that starts beyond a limit is judged by half of

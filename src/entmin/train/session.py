@@ -195,7 +195,7 @@ def _held_out(config: TrainConfig, problems: Dataset, trainer: Any, loaded: Load
     tokenizer = loaded.tokenizer
     ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
     answers = Answers(problems["kind"][0], problems["source"][0], config.eval_samples)
-    sampler = getattr(trainer, "_sampler", None)  # its half-precision twin serves both
+    sampler = getattr(trainer, "_sampler", None)  # its half-precision copy serves both
     rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, place, loaded)
     return HeldOut(
         Path(config.output), problems, ids, answers, rollouts,

@@ -1,4 +1,4 @@
-"""A fixed set of self-generated answers: sampled once from the initial model, written down, and used ever after."""
+"""A fixed set of self-generated answers: sampled once from the initial model, written down, used for a whole run."""
 
 from __future__ import annotations
 

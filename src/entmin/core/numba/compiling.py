@@ -1,7 +1,7 @@
 """How functions are compiled: at their first call, without the interpreter lock, kept on disk where a folder allows it.
 
-Numba looks for a cached function by the file it stands in. Who edits `exponential` alone must delete ``__pycache__``,
-or the functions that call it keep the old one.
+Numba looks for a cached function by the file it stands in. After editing `exponential` alone, delete ``__pycache__``;
+otherwise the functions that call it keep the old one.
 """
 
 from __future__ import annotations

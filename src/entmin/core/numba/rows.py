@@ -1,8 +1,8 @@
 """Tensors as memory, rows shared out over threads, one workspace per thread.
 
-Threads are Python's own, since compiled functions leave the interpreter lock: Numba's threads abort the process when
-two Python threads use them at once. As many work as torch uses (`torch.set_num_threads`). Each takes the next few rows
-when it is free; a row's result does not depend on who works on it.
+Threads are Python's own, since compiled functions release the interpreter lock; Numba's threads abort the process when
+two Python threads use them at once. There are as many as torch uses (`torch.set_num_threads`). A free thread takes the
+next few rows; a row's result does not depend on the thread.
 """
 
 from __future__ import annotations

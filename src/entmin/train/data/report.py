@@ -1,4 +1,4 @@
-"""What became of a source's rows on the way to the prompts: counts, and every kind of loss with examples."""
+"""How many of a source's rows became prompts: counts, and each reason for dropping rows with examples."""
 
 from __future__ import annotations
 
