@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entmin.errors import UsageError
@@ -53,6 +53,7 @@ def test_a_modes_text_and_its_flat_form_give_it_back(mode):
 
 
 @pytest.mark.parametrize("name", method_names())
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_registered_method_comes_back_from_a_modes_text(name, data):
     method = data.draw(within(method_class(name), **APART.get(name, {})))

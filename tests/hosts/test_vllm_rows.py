@@ -17,7 +17,7 @@ from vllm.v1.sample.logits_processor import BatchUpdateBuilder, MoveDirectionali
 
 from entmin.errors import UsageError
 from entmin.hosts.vllm import EntropyMinimizer, bases
-from entmin.methods import AdaptiveTemperature, EmInf, MinP, PLess, TwoLevel
+from entmin.methods import AdaptiveTemperature, EmInf, MinP, PLess, Sls, TwoLevel
 
 pytestmark = pytest.mark.vllm
 
@@ -204,6 +204,14 @@ def test_a_request_may_name_its_whole_mode_where_its_fields_say_the_same():
 def test_a_default_whose_sampling_or_strategy_would_be_lost_stops_the_engine_from_starting(monkeypatch, text):
     monkeypatch.setenv("ENTMIN_DEFAULT_METHOD", text)
     with pytest.raises(UsageError, match="inside vLLM this is a method and nothing else"):
+        v1()
+
+
+def test_a_method_with_memory_is_refused_in_words(monkeypatch):
+    with pytest.raises(ValueError, match=r"sls remembers every step of a request.*--engine transformers"):
+        EntropyMinimizer.validate_params(asking(Sls()))
+    monkeypatch.setenv("ENTMIN_DEFAULT_METHOD", "sls:rank=3")
+    with pytest.raises(UsageError, match="sls remembers every step of a request"):
         v1()
 
 

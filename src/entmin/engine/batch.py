@@ -134,11 +134,17 @@ class Batch:
         if len(live) < len(rows):
             logits = logits[torch.tensor(live, device=logits.device)]
         rows = [rows[i] for i in live]
-        drawn = draw(logits, [row.request for row in rows], [row.uniform for row in rows], self._room(logits))
+        drawn = draw(
+            logits,
+            [row.request for row in rows],
+            [row.uniform for row in rows],
+            self._room(logits),
+            [row.state for row in rows],
+        )
         numbers = zip(drawn.tokens.tolist(), drawn.before.tolist(), drawn.after.tolist(), strict=True)
         for i, (row, (token, before, after)) in enumerate(zip(rows, numbers, strict=True)):
             confidence = drawn.confidence.get(i)
-            row.take(token, before, after, confidence)
+            row.take(token, before, after, confidence, drawn.states.get(i))
             self._judge(row)
             if row.on_token is not None and row.failure is None:
                 row.on_token(token, confidence)

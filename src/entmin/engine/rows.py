@@ -6,9 +6,14 @@ import random
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from entmin.engine.requests import Completion, Request, StopReason, TokenConfidence
 from entmin.errors import EntminError
+from entmin.methods.memory import MethodWithMemory
+
+if TYPE_CHECKING:
+    from entmin.methods.memory import State
 
 OnToken = Callable[[int, TokenConfidence | None], None]
 """Takes a token, and how sure the model was of it where the request asks for that."""
@@ -34,6 +39,9 @@ class BatchRow:
     ended: float = 0.0
 
     def __post_init__(self) -> None:
+        method = self.request.method
+        self.state: State | None = method.start() if isinstance(method, MethodWithMemory) else None
+        """What the method remembers of the row; like `uniform`, a step that fails is repeated with the same one."""
         self._stream = random.Random(self.request.seed)
         self.uniform = self._stream.random()
         """The random number in [0, 1) of the next token; a step that fails is repeated with the same one."""
@@ -48,13 +56,16 @@ class BatchRow:
         """Whether the row needs no further step: finished, failed, or cancelled by its owner."""
         return self.stopped is not None or self.failure is not None or self.answer.cancelled()
 
-    def take(self, token: int, before: float, after: float, confidence: TokenConfidence | None) -> None:
-        """Append a token that was drawn with `uniform`."""
+    def take(
+        self, token: int, before: float, after: float, confidence: TokenConfidence | None, state: State | None
+    ) -> None:
+        """Append a token that was drawn with `uniform`, and `state` as the method left it."""
         self.tokens.append(token)
         self.before.append(before)
         self.after.append(after)
         if confidence is not None:
             self.confidence.append(confidence)
+        self.state = state
         self.uniform = self._stream.random()
 
     def completion(self, text: str) -> Completion:

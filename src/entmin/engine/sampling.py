@@ -9,7 +9,8 @@ comparisons sharper; and no token of probability zero is ever drawn.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,8 +19,13 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from entmin.core import entropy, entropy_and_logprob, self_certainty
 from entmin.core.entropy import rows_at_once
 from entmin.engine.requests import Request, TokenConfidence
-from entmin.methods import Normal
+from entmin.methods import Method, Normal
+from entmin.methods.memory import MethodWithMemory
 from entmin.mode import Sampling
+
+if TYPE_CHECKING:
+    from entmin.core import Adjusted
+    from entmin.methods.memory import State
 
 _NORMAL = Normal()
 
@@ -34,9 +40,17 @@ class Draw(NamedTuple):
     """Entropy of the distribution drawn from, nats; 0 for greedy rows."""
     confidence: dict[int, TokenConfidence] = {}  # noqa: RUF012 - a NamedTuple's default, never written to
     """Of the rows that ask."""
+    states: dict[int, State] = {}  # noqa: RUF012 - as above
+    """Next states of the rows whose method has memory."""
 
 
-def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: Tensor | None = None) -> Draw:
+def draw(
+    logits: Tensor,
+    requests: list[Request],
+    uniforms: list[float],
+    room: Tensor | None = None,
+    states: Sequence[State | None] = (),
+) -> Draw:
     """Draw one token per row of ``[B, V]`` logits.
 
     A row without a finite distribution (NaN, +inf, or everything masked) gets NaN entropies and a token to ignore.
@@ -46,6 +60,7 @@ def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: T
         requests: one a row.
         uniforms: one number in [0, 1) a row.
         room: ``[B, V]`` float32 that may be written over, `logits` itself allowed; with it a step need not allocate.
+        states: one a row, of those whose method has memory.
     """
     groups: dict[object, list[int]] = {}
     for row, request in enumerate(requests):
@@ -53,16 +68,18 @@ def draw(logits: Tensor, requests: list[Request], uniforms: list[float], room: T
     if len(groups) == 1:
         if any(request.confidence for request in requests):
             room = None  # `logits` may lie there, and are asked once more
-        drawn = _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room)
+        drawn = _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room, states)
         return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens))
     tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
     before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
+    following: dict[int, State] = {}
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
         u = torch.tensor([uniforms[row] for row in rows], dtype=torch.float64)
-        drawn = _draw_group(logits[index], requests[rows[0]], u, None)
+        drawn = _draw_group(logits[index], requests[rows[0]], u, None, [states[row] for row in rows] if states else ())
         tokens[index], before[index], after[index] = drawn.tokens, drawn.before, drawn.after
-    return Draw(tokens, before, after, _confidence(logits, requests, tokens))
+        following |= {rows[i]: state for i, state in drawn.states.items()}
+    return Draw(tokens, before, after, _confidence(logits, requests, tokens), following)
 
 
 def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict[int, TokenConfidence]:
@@ -92,12 +109,24 @@ def _likeliest(
     return top.indices.tolist(), (top.values.cpu().double() - normalizer).tolist()
 
 
-def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None) -> Draw:
+def _adjust(
+    method: Method, logits: Tensor, room: Tensor | None, states: Sequence[State | None]
+) -> tuple[Adjusted, dict[int, State]]:
+    """What a method of the earlier stage makes of a group's rows, and the rows' next states where it has memory."""
+    if not isinstance(method, MethodWithMemory):
+        return method.adjust_measured(logits, room), {}
+    adjusted, following = method.adjust_with(logits, [state for state in states if state is not None])
+    return adjusted, dict(enumerate(following))
+
+
+def _draw_group(
+    logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None, states: Sequence[State | None]
+) -> Draw:
     method, sampling = request.method, request.sampling
     later = method.stage == "after"
-    adjusted, before, after = (_NORMAL if later else method).adjust_measured(logits, room)
+    (adjusted, before, after), following = _adjust(_NORMAL if later else method, logits, room, states)
     if sampling.temperature == 0:
-        return Draw(adjusted.argmax(-1), before, torch.zeros_like(before))
+        return Draw(adjusted.argmax(-1), before, torch.zeros_like(before), states=following)
     scores = adjusted if sampling.temperature == 1 else adjusted / sampling.temperature
     scores = truncate(method.adjust(scores) if later else scores, sampling)
     if scores is not adjusted:
@@ -106,7 +135,7 @@ def _draw_group(logits: Tensor, request: Request, uniforms: Tensor, room: Tensor
     tokens = [
         _invert(piece, u) for piece, u in zip(torch.split(scores, size), torch.split(uniforms, size), strict=True)
     ]
-    return Draw(torch.cat(tokens), before, after)
+    return Draw(torch.cat(tokens), before, after, states=following)
 
 
 def _invert(scores: Tensor, uniforms: Tensor) -> Tensor:

@@ -4,7 +4,8 @@
 
 llama.cpp runs the caller's processors first, on the model's own logits, then its penalties, grammar, top-k, top-p,
 min-p and, unlike the other hosts, the temperature last. Its defaults truncate (top-k 40, top-p 0.95, min-p 0.05); with
-the values above, sampling is exactly adjust, then temperature. Rows come one at a time.
+the values above, sampling is exactly adjust, then temperature. Rows come one at a time. A method with memory
+(`Method.memory`) needs a list of its own for each call, and refuses to go on where the tokens do not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from entmin.methods import Method
 from entmin.methods.ahead import ahead_of_temperature
+from entmin.methods.memory import MethodWithMemory, Sequences
 
 
 def logits_processors(method: Method, *, temperature: float | None = None) -> LogitsProcessorList:
@@ -30,6 +32,8 @@ def logits_processors(method: Method, *, temperature: float | None = None) -> Lo
     Raises:
         UsageError: the method needs the temperature, and it was not given.
     """
+    if isinstance(method, MethodWithMemory):
+        return LogitsProcessorList([partial(_adjust_remembering, Sequences(method))])
     return LogitsProcessorList([partial(adjust_row, ahead_of_temperature(method, temperature))])
 
 
@@ -46,4 +50,14 @@ def adjust_row(method: Method, input_ids: NDArray[np.intc], scores: NDArray[np.s
     """
     with torch.inference_mode():
         adjusted = method.adjust(torch.tensor(scores, dtype=torch.float32)[None])[0]
+    return adjusted.numpy()
+
+
+def _adjust_remembering(
+    sequences: Sequences, input_ids: NDArray[np.intc], scores: NDArray[np.single]
+) -> NDArray[np.single]:
+    """Adjust one row with the memory of its sequence; as `adjust_row` otherwise."""
+    with torch.inference_mode():
+        row = torch.tensor(scores, dtype=torch.float32)[None]
+        adjusted = sequences.adjust(np.asarray(input_ids, dtype=np.int64)[None], row).logits[0]
     return adjusted.numpy()

@@ -6,6 +6,9 @@
 adjust, then temperature, then truncation. A method that belongs after the temperature, such as min-p, must be told the
 temperature that `generate` will divide by: ``EntropyLogitsProcessor(MinP(), temperature=0.7)``.
 
+A method with memory (`Method.memory`) needs a processor for each call of `generate`. Beams take their memory along;
+assisted decoding and prompt lookup, which go back over tokens, are refused.
+
 Processors that `generate` builds from the generation config itself, such as a repetition penalty, come before ours.
 """
 
@@ -17,8 +20,10 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from entmin.core import Adjusted
 from entmin.methods import Method
 from entmin.methods.ahead import ahead_of_temperature
+from entmin.methods.memory import MethodWithMemory, Sequences
 
 
 class EntropyRecord(NamedTuple):
@@ -58,16 +63,32 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         self.in_place = in_place
         self._before: list[Tensor] = []
         self._after: list[Tensor] = []
+        self._sequences = self._no_sequences()
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-        """Adjust ``[B, V]`` scores; called by `generate`."""
+        """Adjust ``[B, V]`` scores; called by `generate`.
+
+        Raises:
+            UsageError: the method has memory, and the tokens do not go on with those of the call before.
+        """
+        if self._sequences is not None:
+            adjusted = self._sequences.adjust(input_ids.cpu().numpy(), scores)
+            if self.in_place:
+                adjusted = adjusted._replace(logits=scores.copy_(adjusted.logits))
+            return self._recorded(adjusted)
         if not self.record:
             run = self.method.adjust_in_place if self.in_place else self.method.adjust
             return run(scores)  # type: ignore[return-value]
-        adjusted = self.method.adjust_measured(scores, scores if self.in_place else None)
-        self._before.append(adjusted.before)
-        self._after.append(adjusted.after)
+        return self._recorded(self.method.adjust_measured(scores, scores if self.in_place else None))
+
+    def _recorded(self, adjusted: Adjusted) -> torch.FloatTensor:
+        if self.record:
+            self._before.append(adjusted.before)
+            self._after.append(adjusted.after)
         return adjusted.logits  # type: ignore[return-value]
+
+    def _no_sequences(self) -> Sequences | None:
+        return Sequences(self.method) if isinstance(self.method, MethodWithMemory) else None
 
     def entropies(self) -> EntropyRecord:
         """What was recorded since the last `reset`; empty ``[0, 0]`` tensors when nothing was."""
@@ -76,6 +97,7 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         return EntropyRecord(torch.stack(self._before).cpu(), torch.stack(self._after).cpu())
 
     def reset(self) -> None:
-        """Forget what was recorded, before another `generate` call."""
+        """Forget what was recorded and what the method remembers, before another `generate` call."""
         self._before.clear()
         self._after.clear()
+        self._sequences = self._no_sequences()

@@ -104,6 +104,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             default = _default()
             mode = requested(sampling_params.extra_args, default)
             refuse_costly(mode.method, default)
+            _refuse_memory(mode.method)
             _same_sampling(mode, sampling_params)
         except UsageError as error:
             raise ValueError(str(error)) from None
@@ -213,7 +214,25 @@ def _default() -> Mode | None:
             f"{DEFAULT_VARIABLE}: {mode}: inside vLLM this is a method and nothing else; give sampling to vLLM with "
             "--override-generation-config, as `entmin serve` does"
         )
+    if mode is not None:
+        _refuse_memory(mode.method)
     return mode
+
+
+def _refuse_memory(method: Method) -> None:
+    """Refuse a method with memory.
+
+    A V1 runner also adjusts rows whose token it throws away (prompts read in pieces), a V2 runner takes rows back
+    (drafts), and neither tells a processor that a request was preempted and has come back.
+
+    Raises:
+        UsageError: the method has memory.
+    """
+    if method.memory:
+        raise UsageError(
+            f"{method.name} remembers every step of a request, which vLLM gives a logits processor no way to do: use "
+            "--engine transformers, or entmin's own server (`entmin serve --engine transformers`)"
+        )
 
 
 def _same_sampling(mode: Mode, params: SamplingParams) -> None:

@@ -12,11 +12,12 @@ from entmin.methods.em_inf import EmInf
 from entmin.methods.min_p import MinP
 from entmin.methods.normal import Normal
 from entmin.methods.p_less import PLess, PLessNorm
+from entmin.methods.sls import Sls
 from entmin.methods.top_h import TopH
 from entmin.methods.top_n_sigma import TopNSigma
 from entmin.methods.two_level import TwoLevel
 
-for _method in (Normal, EmInf, AdaptiveTemperature, TwoLevel, Edt, MinP, TopNSigma, PLess, PLessNorm, TopH):
+for _method in (Normal, EmInf, AdaptiveTemperature, TwoLevel, Edt, MinP, TopNSigma, PLess, PLessNorm, TopH, Sls):
     register_method(_method)
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Normal",
     "PLess",
     "PLessNorm",
+    "Sls",
     "TopH",
     "TopNSigma",
     "TwoLevel",

@@ -31,6 +31,8 @@ class Method(Hyperparameters):
 
     stage: ClassVar[Stage] = "before"
     """Whether `adjust` is for logits before the temperature or after it; the sampling's truncation follows."""
+    memory: ClassVar[bool] = False
+    """Whether a row depends on earlier rows of its sequence too (`entmin.methods.memory`)."""
     request_limits: ClassVar[dict[str, int]] = {}
     """Hyper-parameters that cost time, and the most that a request to a server may ask of them."""
 
