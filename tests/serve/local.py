@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import threading
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -28,12 +30,19 @@ def long_model(folder: Path) -> Path:
 
 
 class Server:
-    def __init__(self, model: Path, *options: str, port: int = 0, key: str | None = None) -> None:
+    def __init__(
+        self, model: Path, *options: str, port: int = 0, key: str | None = None, descriptors: int | None = None
+    ) -> None:
         arguments = [str(model), "--engine", "transformers", "--port", str(port), "--served-model-name", "tiny"]
         arguments += ["--device", "cpu", "--dtype", "float32", *options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **({"ENTMIN_API_KEY": key} if key else {})}
         self.process = subprocess.Popen(
-            [*MAIN, "serve", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
+            [*MAIN, "serve", *arguments],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            preexec_fn=None if descriptors is None else partial(limit_descriptors, descriptors),
         )
         self.log: list[str] = []
         self._ready = threading.Event()
@@ -70,6 +79,10 @@ class Server:
             if self.process.poll() is None:
                 self.process.kill()
             self._reader.join(10)
+
+
+def limit_descriptors(most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def chat(server: Server, **options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import time
@@ -22,9 +23,10 @@ def stream_of(server, tokens):
 
 
 def test_key_then_a_signal_in_the_middle_of_answers(folder):
-    server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY)
+    server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY, descriptors=256)
     try:
         check_key(server)
+        check_half_open(server)
         check_stop_while_streaming(server)
     finally:
         server.stop()
@@ -59,6 +61,19 @@ def check_key(server):
     assert odd.status_code == 401
     assert server.health()["status"] == "ok"
     assert server.client.models.list().data[0].id == "tiny"
+
+
+def check_half_open(server):
+    """Three hundred connections without a request: more than the server has descriptors for."""
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(300)]
+    for i, one in enumerate(idle):
+        with contextlib.suppress(ConnectionError):  # it has made room for another by now
+            one.sendall([b"", b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n"][i % 2])
+    assert server.client.completions.create(model="tiny", prompt="a", max_tokens=2).choices
+    assert httpx.get(f"{server.url}/v1/models", headers={"host": "any.example"}).status_code == 401, "the key decides"
+    for one in idle:
+        one.close()
+    assert not any("Traceback" in line or "resource" in line for line in server.log)
 
 
 def check_stop_while_streaming(server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 
 import httpx
@@ -363,3 +364,63 @@ def test_the_models_card_says_what_is_served(server):
     assert card.model_extra["entmin"]["entmin_method"] == "em_inf"
     assert server.client.models.retrieve("tiny") == card
     assert "serving tiny" in "".join(server.log)
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.9:8000", "[::1]:8000"])
+def test_a_server_without_a_key_answers_what_is_addressed_to_this_machine(server, name):
+    origins = [{}, {"origin": f"http://{name}"}, {"origin": "chrome-extension://abcdef"}]
+    for headers in origins:
+        answer = httpx.get(f"{server.url}/v1/models", headers={"host": name, **headers})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "rebound.example"},
+        {"host": "localhost.example:8000"},
+        {"host": "127.0.0.1.example"},
+        {"host": "[::ffff:192.0.2.1]"},
+        {"host": "[::1"},
+        {"host": ""},
+        {"origin": "https://site.example"},
+        {"origin": "null"},
+        {"host": "localhost", "origin": "http://localhost.example"},
+    ],
+    ids=str,
+)
+def test_a_server_without_a_key_answers_no_page_of_another_site(server, headers):
+    """DNS rebinding: a page's own name leads to 127.0.0.1, and its requests are then same-origin for the browser."""
+    for path in ("health", "v1/models", "version"):
+        answer = httpx.get(f"{server.url}/{path}", headers=headers)
+        assert answer.status_code == 403, answer.text
+        assert "ENTMIN_API_KEY" in answer.json()["error"]["message"]
+    asked = {"content-type": "application/json", **headers}
+    answer = server.post("completions", content=b'{"prompt": "a", "max_tokens": 1}', headers=asked)
+    assert answer.status_code == 403
+
+
+def test_a_prompt_that_cannot_fit_is_refused_unencoded(server):
+    long = "x" * (7 << 20)
+    chatting = {"messages": [*HELLO, {"role": "user", "content": long}]}
+    for path, body in [("completions", {"prompt": long}), ("chat/completions", chatting)]:
+        answer = server.post(path, json=body)
+        assert answer.status_code == 400
+        error = answer.json()["error"]
+        assert error["code"] == "context_length_exceeded"
+        assert "takes at least 1" in error["message"]
+
+
+def test_clients_that_leave_in_the_middle_of_their_request_leave_no_traceback(server):
+    head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    for sent in (
+        f"{head}Content-Length: 100\r\n\r\n{{",
+        f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
+        head,
+        "\0",
+    ):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(sent.encode())
+            time.sleep(0.1)
+    assert chat(server, max_tokens=1).choices
+    assert "Traceback" not in "".join(server.log)

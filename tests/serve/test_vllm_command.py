@@ -6,13 +6,15 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pkgutil import resolve_name
 
 import pytest
 
 from entmin.errors import UsageError
 from entmin.methods import EmInf
 from entmin.mode import Mode
-from entmin.serve.vllm import command, environment, sampling_options, serve_vllm
+from entmin.serve.addressed import LocalOnly
+from entmin.serve.vllm import command, environment, guard_options, sampling_options, serve_vllm
 
 WHERE = {"host": "127.0.0.1", "port": 8000, "served_name": None}
 installed = importlib.util.find_spec("vllm") is not None
@@ -72,3 +74,13 @@ def test_the_launcher_loads_neither_torch_nor_vllm():
     check = "import sys, entmin.serve.vllm; print([name for name in ('torch', 'vllm') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+def test_a_server_without_a_key_on_this_machine_alone_checks_who_is_addressed(monkeypatch):
+    monkeypatch.delenv("VLLM_API_KEY", raising=False)
+    option, name = guard_options("127.0.0.1", None)
+    assert option == "--middleware"
+    assert resolve_name(":".join(name.rsplit(".", 1))) is LocalOnly
+    assert guard_options("127.0.0.1", "key") == guard_options("0.0.0.0", None) == []
+    monkeypatch.setenv("VLLM_API_KEY", "key")
+    assert guard_options("localhost", None) == []

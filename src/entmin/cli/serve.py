@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from typing import Any
 
@@ -56,7 +55,9 @@ def command(
     chosen = _default_mode(ctx, mode, options)
     if options["api_key"] == "":
         raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
-    if not _is_loopback(options["host"]) and not options["api_key"]:
+    from entmin.serve.addressed import is_loopback
+
+    if not is_loopback(options["host"]) and not options["api_key"]:
         click.echo(
             f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
             "anybody there can use this server",
@@ -100,12 +101,3 @@ def _refuse_local_options(ctx: click.Context) -> None:
 
 def _given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name; where it leads is not ours to say
-        return False

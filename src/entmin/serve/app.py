@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -13,7 +14,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -22,14 +23,16 @@ from starlette.types import Receive, Scope, Send
 from entmin.engine.engine import Engine
 from entmin.engine.requests import Completion, TokenConfidence
 from entmin.errors import EntminError
+from entmin.serve.addressed import LocalOnly
 from entmin.serve.answers import Answer, Growing
 from entmin.serve.fields import RequestError
+from entmin.serve.http import CLIENT_GONE, HANDLERS, as_request_error, parsed, read_body, stopping
 from entmin.serve.logprobs import TokenTexts
 from entmin.serve.protocol import Ask, Served, read_chat, read_completion
 from entmin.serve.tokens import detokenize, tokenize
 
-_LARGEST_BODY = 8 << 20
-_CLIENT_GONE = 499
+_LONG_BODY = 64 << 10
+_log = logging.getLogger("uvicorn.error")
 
 Reader = Callable[[Any, Served], Ask]
 Read = TypeVar("Read")
@@ -56,8 +59,13 @@ class Service:
         self._reading = asyncio.Lock()
         self._texts = TokenTexts(served.loaded.tokenizer)
 
-    def app(self) -> Starlette:
-        """The application."""
+    def app(self, local: str | None = None) -> Starlette:
+        """The application.
+
+        Args:
+            local: a name of this machine, where the server listens on this machine only; without a key it then answers
+                only what is addressed to this machine. None answers everybody.
+        """
         routes = [
             Route("/health", self.health),
             Route("/version", self.version),
@@ -68,8 +76,8 @@ class Service:
             Route("/v1/chat/completions", partial(self.complete, read_chat), methods=["POST"]),
             Route("/v1/completions", partial(self.complete, read_completion), methods=["POST"]),
         ]
-        handlers: dict[Any, Any] = {EntminError: _failed, HTTPException: _refused, Exception: _broken}
-        return Starlette(routes=routes, exception_handlers=handlers)
+        guard = [Middleware(LocalOnly, local)] if local is not None and self._key is None else []
+        return Starlette(routes=routes, exception_handlers=HANDLERS, middleware=guard)
 
     async def health(self, request: HTTPRequest) -> Response:
         """Rows in progress and waiting; open to everybody."""
@@ -111,9 +119,10 @@ class Service:
         return await self._wait(request, answer)
 
     async def _read(self, read: Callable[[Any, Served], Read], request: HTTPRequest) -> Read:
-        body = await _json(request)
-        async with self._reading:  # off the event loop, for a long prompt takes long to encode; one after another
-            return await asyncio.to_thread(read, body, self.served)
+        # Off the event loop, for a long prompt takes long to encode; long ones one after another, short ones at once.
+        body = await read_body(request)
+        async with self._reading if len(body) > _LONG_BODY else contextlib.nullcontext():
+            return await asyncio.to_thread(lambda: read(parsed(body), self.served))
 
     def _authorize(self, request: HTTPRequest) -> None:
         if self._key is None:
@@ -156,9 +165,9 @@ class Service:
         try:
             await asyncio.wait([done, gone], return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                return Response(status_code=_CLIENT_GONE)
+                return Response(status_code=CLIENT_GONE)
             if any(future.cancelled() for future in futures):
-                raise _stopping()
+                raise stopping()
             return JSONResponse(await asyncio.to_thread(answer.whole, done.result()))  # long with log-probabilities
         finally:
             gone.cancel()
@@ -180,9 +189,12 @@ class Service:
                 yield _event(chunk)
             yield "data: [DONE]\n\n"
         except CancelledError:
-            yield _event(_stopping().body())
+            yield _event(stopping().body())
         except EntminError as error:
-            yield _event(_as_request_error(error).body())
+            yield _event(as_request_error(error).body())
+        except Exception as error:  # whatever it is, the client must hear of it
+            _log.exception("a stream failed")
+            yield _event(as_request_error(EntminError(f"the server failed: {type(error).__name__}")).body())
 
     async def _chunks(self, answer: Answer, events: Events) -> AsyncIterator[dict[str, Any]]:
         choices = [Growing(answer, i, self.served.loaded.tokenizer) for i in range(len(answer.ask.requests))]
@@ -233,54 +245,11 @@ def _post(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], value: A
         loop.call_soon_threadsafe(call, value)
 
 
-async def _json(request: HTTPRequest) -> Any:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # which a web page cannot send here unasked, so no site drives a local server
-        raise RequestError("send the body with Content-Type: application/json", status=415)
-    body = bytearray()
-    async for block in request.stream():
-        body += block
-        if len(body) > _LARGEST_BODY:
-            raise RequestError(f"the body is larger than {_LARGEST_BODY >> 20} MiB", status=413)
-    try:
-        return json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestError(f"the body is not valid JSON: {error}") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 async def _disconnect(request: HTTPRequest) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
 def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
-
-
-def _stopping() -> RequestError:
-    return RequestError("the server is stopping", status=503, code="stopping", retry=5)
-
-
-def _as_request_error(error: EntminError) -> RequestError:
-    return error if isinstance(error, RequestError) else RequestError(str(error), status=500)
-
-
-async def _failed(request: HTTPRequest, error: EntminError) -> Response:
-    told = _as_request_error(error)
-    headers = {"Retry-After": str(told.retry)} if told.retry else {}
-    if told.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(told.body(), told.status, headers)
-
-
-async def _refused(request: HTTPRequest, error: HTTPException) -> Response:
-    told = RequestError(f"{request.method} {request.url.path}: {error.detail}", status=error.status_code)
-    return JSONResponse(told.body(), error.status_code, error.headers)
-
-
-async def _broken(request: HTTPRequest, error: Exception) -> Response:
-    return JSONResponse(RequestError("the server failed; its log says more", status=500).body(), 500)
+    # ASCII, for clients that take U+2028 and its like for ends of lines.
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"

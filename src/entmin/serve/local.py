@@ -12,13 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.engine.prompts import encode_text
 from entmin.errors import EntminError
 from entmin.mode import Mode
+from entmin.serve.addressed import is_loopback
 from entmin.serve.app import Service
+from entmin.serve.connections import ACCEPTED_AT_ONCE, Connection, most_connections
 from entmin.serve.protocol import Served
 
 _BACKLOG = 1024
@@ -65,16 +68,24 @@ def serve_local(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/v1"
         print(f"serving {served.name} at {address} with {mode}", file=sys.stderr, flush=True)
-        config = uvicorn.Config(
-            service.app(),
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=_seconds(grace),
-        )
-        _Server(config, service, grace).run([listener])
+        app = service.app(host if is_loopback(listener.getsockname()[0]) else None)
+        _Server(_settings(app, grace), service, grace).run([listener])
         engine.close()
     return 0
+
+
+def _settings(app: Starlette, grace: float) -> uvicorn.Config:
+    Connection.most = most_connections()
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        backlog=ACCEPTED_AT_ONCE,
+        timeout_graceful_shutdown=int(grace) + 3,  # after our own end, for clients that do not read what they are told
+    )
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]
@@ -94,15 +105,17 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
             for name, handler in before.items():
                 signal.signal(name, handler)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, with the kernel's long queue again, which asyncio had made as short as its own rounds."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more, and give answers in progress their time."""
         timer = asyncio.get_running_loop().call_later(self._grace, self._service.stop)
         await super().shutdown(sockets)
         timer.cancel()
-
-
-def _seconds(grace: float) -> int:
-    return int(grace) + 3  # a little later than our own end, for clients that do not read what they are told
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -8,8 +8,9 @@ from jinja2 import TemplateError
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
 from entmin.engine.loading import LoadedModel
-from entmin.engine.prompts import encode_chat, encode_text
+from entmin.engine.prompts import chat_text, encode_chat_text, encode_text
 from entmin.serve.fields import Body, RequestError, Text, is_text, wrong
+from entmin.serve.lengths import fewest_tokens
 
 _MOST_PROMPTS = 1024
 
@@ -65,19 +66,44 @@ def encode_messages(loaded: LoadedModel, messages: list[Message]) -> list[int]:
     """Token ids of a conversation.
 
     Raises:
-        RequestError: the model's template refuses it.
+        RequestError: the model's template refuses it, or it cannot fit the context.
     """
     try:
-        return encode_chat(loaded, [message.turn() for message in messages])
+        text = chat_text(loaded, [message.turn() for message in messages])
     except TemplateError as error:
         raise RequestError(f"the model's chat template refuses these messages: {error}", "messages") from None
+    refuse_overlong(loaded, text, "messages")
+    return encode_chat_text(loaded, text)
+
+
+def refuse_overlong(loaded: LoadedModel, text: str, name: str) -> None:
+    """Refuse before it is encoded what cannot fit the context, however it is encoded.
+
+    Raises:
+        RequestError: it cannot.
+    """
+    if len(text) * 4 < loaded.max_length:  # no character has more bytes, no token fewer than one
+        return
+    fewest = fewest_tokens(loaded.tokenizer, text)
+    if fewest >= loaded.max_length:
+        raise too_long(loaded, name, f"at least {fewest}")
+
+
+def too_long(loaded: LoadedModel, name: str, taken: str, wanted: int = 1) -> RequestError:
+    """The error of a prompt that leaves too little room for an answer."""
+    return RequestError(
+        f"the context of {loaded.name} has {loaded.max_length} tokens; {name} takes {taken} of them, "
+        f"and {wanted} are asked for; shorten {name} or lower max_tokens",
+        name,
+        code="context_length_exceeded",
+    )
 
 
 def encode_prompts(loaded: LoadedModel, value: Any) -> list[list[int]]:
     """Token ids of the field ``prompt``: a text, a list of texts, a list of token ids, or a list of those.
 
     Raises:
-        RequestError: it is none of these.
+        RequestError: it is none of these, or cannot fit the context.
     """
     if isinstance(value, list) and value and all(type(token) is int for token in value):
         value = [value]
@@ -94,9 +120,11 @@ def encode_prompts(loaded: LoadedModel, value: Any) -> list[list[int]]:
 def _encoded(loaded: LoadedModel, prompt: Any, name: str) -> list[int]:
     if isinstance(prompt, str):
         try:
-            return encode_text(loaded, is_text(prompt))
+            is_text(prompt)
         except ValueError as error:
             raise RequestError(f"{name} {error}", name) from None
+        refuse_overlong(loaded, prompt, name)
+        return encode_text(loaded, prompt)
     if isinstance(prompt, list) and is_tokens(prompt, loaded):
         return prompt
     raise RequestError(f"{name} must be a text or token ids of this model's vocabulary", "prompt")

@@ -15,7 +15,7 @@ from entmin.methods.base import PREFIX
 from entmin.mode import Mode, Sampling
 from entmin.serve.fields import Body, RequestError, Text, refused, whole, wrong
 from entmin.serve.logprobs import MOST
-from entmin.serve.prompts import Messages, encode_messages, encode_prompts
+from entmin.serve.prompts import Messages, encode_messages, encode_prompts, too_long
 from entmin.wire import refuse_costly, requested
 
 _MOST_CHOICES = 128
@@ -256,10 +256,5 @@ def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str
     if not prompt:
         raise RequestError(f"{name} has no tokens", name)
     if free < (limit or 1):
-        raise RequestError(
-            f"the context of {loaded.name} has {loaded.max_length} tokens; {name} takes {len(prompt)} of them, "
-            f"and {limit or 1} are asked for; shorten {name} or lower max_tokens",
-            name,
-            code="context_length_exceeded",
-        )
+        raise too_long(loaded, name, str(len(prompt)), limit or 1)
     return limit or min(free, otherwise or free)

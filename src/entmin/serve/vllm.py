@@ -51,7 +51,7 @@ def serve_vllm(
         UsageError: vLLM is not installed or of another version, `options` holds one that is set here, or vLLM has no
             option for a setting of the mode.
     """
-    options = [*sampling_options(mode, options), *options]
+    options = [*sampling_options(mode, options), *guard_options(host, api_key), *options]
     given = command(model, host=host, port=port, served_name=served_name, options=options)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -76,6 +76,14 @@ def sampling_options(mode: Mode | None, options: list[str]) -> list[str]:
     if any(option.replace("_", "-").startswith(_SAMPLING_OPTION) for option in options):
         raise UsageError(f"{mode}: its sampling goes to vLLM as {_SAMPLING_OPTION}; give all of it in one of the two")
     return [f"{_SAMPLING_OPTION}={json.dumps(drawing)}"]
+
+
+def guard_options(host: str, api_key: str | None) -> list[str]:
+    """Options of vLLM for a server without a key on this machine alone, which pages of other sites must not reach."""
+    from entmin.serve.addressed import is_loopback
+
+    keyed = api_key is not None or os.environ.get("VLLM_API_KEY")
+    return [] if keyed or not is_loopback(host) else ["--middleware", "entmin.serve.addressed.LocalOnly"]
 
 
 def environment(mode: Mode | None, api_key: str | None) -> dict[str, str]:
