@@ -74,9 +74,10 @@ def _device_lines() -> Iterator[tuple[str, str]]:
 
 
 def _storage_lines() -> Iterator[tuple[str, str]]:
-    from entmin.engine.aliases import ALIASES, cache_dir, is_cached
+    from entmin.cache_folder import cache_folder
+    from entmin.engine.aliases import ALIASES, is_cached
 
-    cache = cache_dir()
+    cache = cache_folder()
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
     yield "cache", f"{cache}, {shutil.disk_usage(place).free / 2**30:.0f} GiB free"
     for name in ALIASES:

@@ -18,6 +18,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from entmin.cache_folder import cache_folder
 from entmin.errors import EntminError
 from entmin.extras import require
 
@@ -42,14 +43,8 @@ ALIASES = {
 }
 
 
-def cache_dir() -> Path:
-    """Where converted models are kept: ``ENTMIN_CACHE``, else ``XDG_CACHE_HOME``/entmin, else ``~/.cache/entmin``."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("ENTMIN_CACHE") or Path(home) / "entmin")
-
-
 def _folder(name: str) -> Path:
-    return cache_dir() / "models" / f"{name}-{ALIASES[name].sha256[:12]}"
+    return cache_folder() / "models" / f"{name}-{ALIASES[name].sha256[:12]}"
 
 
 def is_cached(name: str) -> bool:

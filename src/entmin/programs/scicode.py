@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from entmin.engine.aliases import cache_dir
+from entmin.cache_folder import cache_folder
 from entmin.errors import EntminError
 from entmin.problem import Problem
 from entmin.programs.known import sections
@@ -37,11 +37,6 @@ def supplied() -> dict[str, str]:
     return sections("scicode_supplied.md")
 
 
-def cache_folder() -> Path:
-    """Where targets are kept between runs."""
-    return cache_dir() / "scicode"
-
-
 def targets_for(row: Problem, sandbox: str = "bubblewrap") -> str:
     """The file with the targets of one problem and of no other.
 
@@ -54,11 +49,11 @@ def targets_for(row: Problem, sandbox: str = "bubblewrap") -> str:
         raise EntminError(f"scicode: the file of targets is missing; {WHERE}")
     if source == "reference":
         key = hashlib.sha256(json.dumps(row.gold, sort_keys=True).encode()).hexdigest()[:16]
-        kept = cache_folder() / f"dev-{key}-{row.id}.h5"
+        kept = cache_folder() / "scicode" / f"dev-{key}-{row.id}.h5"
         if not kept.is_file():
             _keep(kept, _made(row, sandbox))
     else:
-        kept = cache_folder() / f"{TARGETS_SHA256[:16]}-{row.id}.h5"
+        kept = cache_folder() / "scicode" / f"{TARGETS_SHA256[:16]}-{row.id}.h5"
         if not kept.is_file():
             _keep(kept, _part(source, row))
     return str(kept)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entmin.engine.aliases import ALIASES, cache_dir
+from entmin.cache_folder import cache_folder
+from entmin.engine.aliases import ALIASES
 from entmin.errors import UsageError
 
 
@@ -73,7 +74,7 @@ def sizes_of(model: str) -> Sizes:
     """
     path = Path(model) / "config.json"
     if not path.is_file() and model in ALIASES:
-        path = next(cache_dir().glob(f"models/{model}-*/config.json"), path)
+        path = next(cache_folder().glob(f"models/{model}-*/config.json"), path)
     if path.is_file():
         return _read(json.loads(path.read_text()), model)
     if model in KNOWN:
