@@ -10,8 +10,9 @@ import pytest
 from tests.browser import Watched, browser, need_browser
 
 from entmin.errors import EntminError
+from entmin.report.drawing import Series
 from entmin.report.page import Alternative, Answer, Flip, Page, Table, Token, render, write
-from entmin.report.page.charts import Difference, Point, forest, frontier, lines
+from entmin.report.page.charts import Difference, Point, curves, forest, frontier
 from entmin.report.page.exports import as_csv, as_latex, as_markdown
 
 HOSTILE = '</span><script>document.title="owned"</script><img src=x onerror=alert(1)>"\'&'
@@ -41,7 +42,13 @@ def page() -> Page:
         charts=(
             frontier(points, "Accuracy against entropy", "nats", "The band is the plain model."),
             forest([Difference("<i>rival</i>", -0.01, -0.05, 0.02)], "Differences", "points", "One rival."),
-            lines([("entropy <b>", [0, 1, 2], [3, 2, 1]), ("b", [0, 1], [1, 1])], "Curves", ("step", "nats"), "Two."),
+            curves(
+                [Series("entropy <b>", [0, 1, 2], [3, 2, 1]), Series("b", [0, 1], [1, 1])],
+                "Curves",
+                ("step", "nats"),
+                "Two.",
+                marked=[1],
+            ),
         ),
         tables=(Table("Arms", ("arm", "accuracy"), ((HOSTILE, "13.5 [10.4, 17.2]"), ("=1+1", "-3.5"))),),
         flips=(Flip("p1", HOSTILE, HOSTILE, answer("em_inf", True), answer("T=0.9", False)),),

@@ -5,16 +5,17 @@ from dataclasses import replace
 from rich.console import Console
 
 from entmin.evals.cost import Cost
-from entmin.report.compare import Row
-from entmin.report.table import detail_lines, render, verdict_lines
+from entmin.report.compare import ComparedArm
+from entmin.report.table import render
+from entmin.report.words import detail_lines, verdict_lines
 from entmin.stats.estimates import avg_at_k, pass_at_k
 from entmin.stats.paired import paired_difference
 
 
-def row(gained: int, lost: int, p: float) -> Row:
+def row(gained: int, lost: int, p: float) -> ComparedArm:
     run = {str(i): [i < gained] for i in range(40)}
     base = {str(i): [gained <= i < gained + lost] for i in range(40)}
-    return Row(
+    return ComparedArm(
         task="t", label="m", temperature=1, method={}, accuracy=avg_at_k(run), problems=40, samples=40,
         difference=paired_difference(run, base), p_holm=p,
         strategy=None, cost=Cost(1, 9, 1, 0.5), entropy_before=None, entropy_after=None,
@@ -80,3 +81,12 @@ def test_a_verdict_that_holds_alone_but_not_in_its_family_says_both_and_what_was
     assert "could not have seen less than" in lines[1]
     in_doubt = verdict_lines([replace(row(4, 2, 0.7), not_judged=3, worst=(-0.2, 0.3))])
     assert any("3 of its answers were not judged" in line and "-20.0 to +30.0" in line for line in in_doubt)
+
+
+def test_a_long_method_is_whole_at_sixty_columns():
+    label = "em_inf:threshold=0.1:n_grad_steps=5+self_consistency:n=8@0.7"
+    rows = [replace(row(12, 1, 0.004), label="normal", difference=None), replace(row(12, 1, 0.004), label=label)]
+    shown = table_of(rows, 60)
+    left = [line.split("  ")[0].strip() for line in shown.splitlines()]
+    assert label in "".join(left).replace("─", "")
+    assert all(len(line) <= 60 for line in shown.splitlines())

@@ -144,3 +144,23 @@ def test_unknown_rules_and_actions_are_refused():
         WatchSettings(watch_actions={"entropy": "stop"})
     with pytest.raises(UsageError, match=r"'watch': input should be 'warn', 'stop' or 'off' \(given: 'shout'\)"):
         load_config(None, {"method": "em-ft", "model": "m", "watch": "shout"})
+
+
+def test_curves_have_ticks_at_whole_steps_only_and_name_their_reward(tmp_path):
+    from matplotlib.figure import Figure
+
+    from entmin.report.training_figure import draw_panel, panels
+
+    rows = [{"step": i, "reward": -2.0 - i, "entropy": 1 / i} for i in (1, 2, 3)]
+    (tmp_path / "curves.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "run.json").write_text(json.dumps({"method": "em-rl", "reward": "sum-entropy"}))
+    found = panels({"run": tmp_path})
+    assert [panel.name for panel in found] == ["entropy, nats/token", "reward: sum-entropy"]
+    for panel in found:
+        axis = Figure().add_subplot()
+        draw_panel(axis, panel, [2])
+        low, high = axis.get_xlim()
+        ticks = [tick for tick in axis.get_xticks() if low <= tick <= high]
+        assert ticks and all(tick >= 0 and tick == int(tick) for tick in ticks)
+        assert axis.yaxis.get_major_formatter().get_useOffset() is False
+    assert axis.get_ylim()[0] < -5

@@ -19,9 +19,11 @@ from entmin.mode import Mode
 
 if TYPE_CHECKING:
     from entmin.evals.run import RunResult, RunSpec
-    from entmin.report.compare import Row
+    from entmin.report.compare import ComparedArm
     from entmin.report.diversity import Spread
     from entmin.tasks.registry import Named
+
+    ByTask = dict[str, list[tuple[str, RunResult]]]
 
 
 @click.command("compare")
@@ -126,14 +128,12 @@ def _models(model: str, against: str | None, with_base: bool) -> list[str]:
     return [base_of(model), model, *others]
 
 
-def _run(
-    infos: list[Named], specs: dict[str, RunSpec], results: Path, *, quiet: bool
-) -> dict[str, list[tuple[str, RunResult]]]:
+def _run(infos: list[Named], specs: dict[str, RunSpec], results: Path, *, quiet: bool) -> ByTask:
     from entmin.evals.opened import close_engines
     from entmin.evals.run import require_data, run_task
 
     tasks = require_data(list(specs.values()), infos)
-    runs: dict[str, list[tuple[str, RunResult]]] = {info.name: [] for info in infos}
+    runs: ByTask = {info.name: [] for info in infos}
     loaded = None
     for label, spec in specs.items():
         if loaded not in (None, spec.model):
@@ -146,7 +146,11 @@ def _run(
 
 
 def _write(
-    model: str, results: Path, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]
+    model: str,
+    results: Path,
+    rows: list[ComparedArm],
+    spread: list[Spread],
+    runs: ByTask,
 ) -> Path:
     from entmin.evals.run import model_folder
     from entmin.report.compare import write_json
@@ -166,11 +170,11 @@ def _write(
     return folder
 
 
-def _write_pages(model: str, folder: Path, rows: list[Row], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+def _write_pages(model: str, folder: Path, rows: list[ComparedArm], runs: ByTask) -> None:
     """One page for each task: ``report.html``, or ``report-TASK.html`` where there are several."""
     from entmin.report.page import write
     from entmin.report.page.comparison import comparison_page
-    from entmin.report.table import verdict_lines
+    from entmin.report.words import verdict_lines
 
     for task, arms in runs.items():
         own = [row for row in rows if row.task == task]
@@ -179,9 +183,10 @@ def _write_pages(model: str, folder: Path, rows: list[Row], runs: dict[str, list
         write(page, folder / ("report.html" if len(runs) == 1 else f"report-{task}.html"))
 
 
-def _print(model: str, rows: list[Row], spread: list[Spread], runs: dict[str, list[tuple[str, RunResult]]]) -> None:
+def _print(model: str, rows: list[ComparedArm], spread: list[Spread], runs: ByTask) -> None:
     from entmin.report.diversity import render_spread
-    from entmin.report.table import print_tables, render, trivial_line, verdict_lines
+    from entmin.report.table import print_tables, render
+    from entmin.report.words import trivial_line, verdict_lines
 
     print_tables([*render(rows, f"{model}: paired comparison, baseline {rows[0].label}"), *render_spread(spread)])
     for line in verdict_lines(rows):

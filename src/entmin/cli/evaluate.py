@@ -48,7 +48,8 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
         click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
         return
     from entmin.report.compare import compare, correct
-    from entmin.report.table import detail_lines, print_tables, render
+    from entmin.report.table import print_tables, render
+    from entmin.report.words import detail_lines
 
     rows = [row for info, r in zip(infos, results, strict=True) for row in compare(info.name, [(chosen.name, r)])]
     print_tables(render(correct(rows), f"{model}: {chosen.describe()}"))

@@ -88,13 +88,10 @@ def _question(method: Mode, options: dict[str, Any]) -> Question:
 
 
 def _print(done: Settlement, page: Page) -> None:
-    from entmin.report.table import difference_cells
+    from entmin.report.table import print_tables
+    from entmin.settle.page import planned_test
 
-    width = max(len(name) for name in done.verdict.differences)
-    click.echo(f"{'rival of the same entropy':{max(width, 25)}}  method minus rival, points [95 %]       p  won/lost")
-    for name, d in done.verdict.differences.items():
-        shown, p = difference_cells(d, d.p_value)
-        click.echo(f"{name:{max(width, 25)}}  {shown:>34}  {p:>6}  {d.gained}/{d.lost}")
+    print_tables([planned_test(done)])
     for line in page.remarks:
         click.echo(line)
     click.secho(page.verdict, bold=True)

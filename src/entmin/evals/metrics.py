@@ -13,7 +13,7 @@ from inspect_ai.scorer import Score
 from entmin.errors import EntminError, UsageError
 from entmin.evals.scores import correct, deciding, require_readable
 from entmin.problem import GROUPS
-from entmin.stats.estimates import Answer, Equivalence, Runs, avg_at_k, by_group, maj_at_k, pass_at_k
+from entmin.stats.estimates import Answer, Equivalence, Runs, avg_at_k, by_group, group_answers, maj_at_k, pass_at_k
 
 _CUT = ("max_tokens", "model_length")
 
@@ -75,6 +75,24 @@ def verdicts(log: EvalLog, scorer: str | None = None) -> Runs:
     for sample in samples:
         judged.setdefault(str(sample.id), []).append(_answer(sample, name).correct)
     return judged
+
+
+def distinct_answers(log: EvalLog, k: int, equivalent: Equivalence | None = None) -> float | None:
+    """Mean number of different answers among a problem's first k samples; None where answers cannot be compared.
+
+    No answer is none of them. Two programs are not comparable without running them.
+    """
+    samples = sorted(log.samples or [], key=lambda sample: sample.epoch)
+    recorded, name = log.eval.metadata or {}, deciding(samples)
+    same = equivalent or partial(_equivalent, str(recorded.get("rules", recorded.get("benchmark", log.eval.task))))
+    texts: dict[str, list[str | None]] = {}
+    for sample in samples:
+        texts.setdefault(str(sample.id), []).append(_answer(sample, name).text)
+    try:
+        counts = [len(group_answers(given[:k], same)) for given in texts.values()]
+    except UsageError:
+        return None
+    return None if recorded.get("kind") == "code" or not counts else sum(counts) / len(counts)
 
 
 def _equivalent(benchmark: str, one: str, other: str) -> bool | None:

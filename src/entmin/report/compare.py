@@ -19,7 +19,7 @@ from entmin.stats.paired import PairedDifference, holm, paired_difference, worst
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedArm:
     """One arm on one task."""
 
     task: str
@@ -62,7 +62,7 @@ class Row:
         return cleaned
 
 
-def compare(task: str, runs: Sequence[tuple[str, RunResult]]) -> list[Row]:
+def compare(task: str, runs: Sequence[tuple[str, RunResult]]) -> list[ComparedArm]:
     """Rows of one task, in order; the first run is the baseline. `p_holm` is for this task alone (see `correct`)."""
     judged = [verdicts(result.log) for _, result in runs]
     rows = []
@@ -80,7 +80,7 @@ def _worst(run: Runs, baseline: Runs) -> tuple[float, float] | None:
     return against.low, favour.high
 
 
-def correct(rows: Sequence[Row]) -> list[Row]:
+def correct(rows: Sequence[ComparedArm]) -> list[ComparedArm]:
     """The same rows with p-values corrected over all of them (Holm)."""
     adjusted = holm([math.nan if row.difference is None else row.difference.p_value for row in rows])
     return [replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=True)]
@@ -92,11 +92,11 @@ def _row(
     result: RunResult,
     judged: Runs,
     difference: PairedDifference | None,
-) -> Row:
+) -> ComparedArm:
     summary, log = result.summary, result.log
     shares = summary["results"]
     before, after = _entropies(log)
-    return Row(
+    return ComparedArm(
         task=task,
         label=label,
         temperature=summary["settings"]["sampling"]["temperature"],
@@ -137,7 +137,7 @@ def _entropies(log: EvalLog) -> tuple[float | None, float | None]:
     return before, after
 
 
-def write_json(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
+def write_json(path: Path, rows: Sequence[ComparedArm], about: Mapping[str, Any]) -> None:
     """Write the comparison as JSON."""
     document = {**about, "rows": [row.to_dict() for row in rows]}
     path.write_text(json.dumps(document, indent=2, default=str) + "\n")

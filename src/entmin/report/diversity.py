@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from inspect_ai.log import EvalLog
-from rich.table import Table
 
-from entmin.evals.metrics import verdicts
-from entmin.report.compare import Row, without_nan
-from entmin.report.table import difference_cells, percent_cell, table_of
+from entmin.evals.metrics import distinct_answers, verdicts
+from entmin.report.compare import ComparedArm, without_nan
+from entmin.report.table import Table
+from entmin.report.words import difference_cells, percent_cell
 from entmin.stats.estimates import Estimate, Runs, avg_at_k, pass_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference
 
@@ -38,6 +38,8 @@ class Spread:
     """pass@1 minus that of the first arm; None for that arm itself."""
     any_difference: PairedDifference | None
     """pass@k minus that of the first arm."""
+    distinct: float | None = None
+    """Mean number of different answers among a problem's k samples; None where answers cannot be compared."""
     one_p_holm: float = math.nan
     any_p_holm: float = math.nan
 
@@ -54,7 +56,10 @@ def diversity(runs: Mapping[str, Sequence[tuple[str, EvalLog]]]) -> list[Spread]
         judged = [verdicts(log) for _, log in arms]
         k = min((len(samples) for run in judged for samples in run.values()), default=0)
         if k > 1:
-            rows += [_spread(task, label, k, run, judged[0]) for (label, _), run in zip(arms, judged, strict=True)]
+            rows += [
+                replace(_spread(task, label, k, run, judged[0]), distinct=distinct_answers(log, k))
+                for (label, log), run in zip(arms, judged, strict=True)
+            ]
     adjusted = holm([_p(d) for row in rows for d in (row.one_difference, row.any_difference)])
     return [
         replace(row, one_p_holm=one, any_p_holm=other)
@@ -62,7 +67,7 @@ def diversity(runs: Mapping[str, Sequence[tuple[str, EvalLog]]]) -> list[Spread]
     ]
 
 
-def corrected_together(rows: Sequence[Row], spread: Sequence[Spread]) -> tuple[list[Row], list[Spread]]:
+def corrected_together(rows: Sequence[ComparedArm], spread: Sequence[Spread]) -> tuple[list[ComparedArm], list[Spread]]:
     """Both tables of a report with p-values of one family (Holm); a difference of pass@1 is in both and counts once."""
     adjusted = holm([*(_p(row.difference) for row in rows), *(_p(one.any_difference) for one in spread)])
     first = [replace(row, p_holm=p) for row, p in zip(rows, adjusted, strict=False)]
@@ -97,18 +102,28 @@ def _any(run: Runs, k: int) -> dict[str, list[bool | None]]:
 
 
 def render_spread(rows: Sequence[Spread]) -> list[Table]:
-    """Two tables, each at most 80 columns wide where labels are short; none where there are no rows."""
+    """Two tables, each at most 80 columns wide where labels are short; one without differences, none without rows."""
     if not rows:
         return []
     labels = [f"{row.task}: {row.label}" if len({one.task for one in rows}) > 1 else row.label for row in rows]
     k = "k" if len({row.k for row in rows}) > 1 else str(rows[0].k)
-    found = [[percent_cell(row.one), percent_cell(row.any), f"{row.any.n}x{row.k}"] for row in rows]
+    found = [
+        (
+            label,
+            percent_cell(row.one),
+            percent_cell(row.any),
+            "–" if row.distinct is None else f"{row.distinct:.1f} of {row.k}",
+            f"{row.any.n}x{row.k}",
+        )
+        for label, row in zip(labels, rows, strict=True)
+    ]
+    heads = ("method", "pass@1 % [95 %]", f"pass@{k} % [95 %]", "distinct", "n")
+    said = "Of a problem's samples: distinct is the mean number of different answers."
+    tables = [Table(f"One sample and any of {k}", heads, tuple(found), said)]
+    if all(row.one_difference is None for row in rows):
+        return tables
     against = [
-        [*difference_cells(row.one_difference, row.one_p_holm), *difference_cells(row.any_difference, row.any_p_holm)]
-        for row in rows
+        (label, *difference_cells(row.any_difference, row.any_p_holm)) for label, row in zip(labels, rows, strict=True)
     ]
-    heads = ["pass@1 difference", "p (Holm)", f"pass@{k} difference", "p (Holm)"]
-    return [
-        table_of(labels, found, ["pass@1 % [95 %]", f"pass@{k} % [95 %]", "n"], "one sample and any of k"),
-        table_of(labels, against, heads, ""),
-    ]
+    title = f"Any of {k}, against {rows[0].label}, points [95 %]"
+    return [*tables, Table(title, ("method", f"pass@{k} difference", "p (Holm)"), tuple(against))]

@@ -1,140 +1,74 @@
-"""A comparison as a table for the terminal, and in words."""
+"""A table of texts: what the terminal, the page and the exports show; and the two tables of a comparison."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
+from entmin.report.compare import ComparedArm
+from entmin.report.drawing import folded
+from entmin.report.words import difference_cells, percent_cell
 
-from entmin.report.compare import Row
-from entmin.stats.estimates import Estimate
-from entmin.stats.paired import PairedDifference
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.table import Table as Shown
 
-
-def render(rows: Sequence[Row], title: str) -> list[Table]:
-    """The tables of a comparison, each at most 80 columns wide where labels are short.
-
-    What was found comes first: accuracy, difference, p. What it took comes second: problems, tokens, entropy, speed.
-    """
-    labels = [f"{row.task}: {row.label}" if len({one.task for one in rows}) > 1 else row.label for row in rows]
-    several = any(row.difference is not None for row in rows)
-    found = ["accuracy % [95 %]", *(["difference [95 %]", "p (Holm)"] if several else ["n"])]
-    spent = _spent_columns(rows)
-    took = [*(["n", "won/lost"] if several else []), *spent, "entropy", "tok/s", "cut %", "none %"]
-    return [
-        table_of(labels, [_found(row, several) for row in rows], found, title),
-        table_of(labels, [_took(row, spent, several) for row in rows], took, ""),
-    ]
+_GAP = 2
+"""Columns between columns."""
+_LABEL = 20
+"""Columns that a long label keeps at least before other columns go into a block of their own."""
 
 
-def table_of(labels: Sequence[str], cells: Sequence[Sequence[str]], heads: Sequence[str], title: str) -> Table:
-    """A table of one line for each label, which is folded where there is little room; numbers are never cut."""
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("method", overflow="fold", min_width=6)
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    for label, one in zip(labels, cells, strict=True):
-        table.add_row(label, *one)
-    return table
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose cells are texts; the first column names the row."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Shown | str]:
+        """For the terminal: as many blocks as its width asks for, so that no number is ever cut."""
+        label, blocks = _fit(self, options.max_width)
+        for number, block in enumerate(blocks):
+            if number:
+                yield ""
+            yield _block(self, label, block, "" if number else self.title)
 
 
-def _spent_columns(rows: Sequence[Row]) -> list[str]:
-    """What an answer cost. Where some take several calls: how many, and the tokens read, which then differ too."""
-    several = any(row.cost.calls > 1 for row in rows)
-    return ["calls", "tokens in", "tokens out"] if several else ["tokens"]
+def _fit(table: Table, width: int) -> tuple[int, list[list[int]]]:
+    """The width of the labels, and the other columns of each block."""
+    columns = list(zip(table.columns, *table.rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    widest = max(widths[1:], default=0) + _GAP
+    room = width - sum(size + _GAP for size in widths[1:])
+    label = widths[0] if widths[0] <= room else max(room, min(widths[0], _LABEL, max(6, width - widest)))
+    blocks, used = [], width
+    for i, size in enumerate(widths[1:], 1):
+        if used + _GAP + size > width:
+            blocks.append([0])
+            used = label
+        blocks[-1].append(i)
+        used += _GAP + size
+    return label, blocks or [[0]]
 
 
-def _size(row: Row) -> str:
-    return f"{row.accuracy.n}" if row.samples == row.problems else f"{row.accuracy.n}x{row.samples // row.problems}"
+def _block(table: Table, label: int, columns: Sequence[int], title: str) -> Shown:
+    from rich import box
+    from rich.table import Table as Shown
+    from rich.text import Text
 
-
-def _found(row: Row, several: bool) -> list[str]:
-    shown = percent_cell(row.accuracy)
-    if not several:
-        return [shown, _size(row)]
-    return [shown, *difference_cells(row.difference, row.p_holm)]
-
-
-def _took(row: Row, spent: Sequence[str], several: bool) -> list[str]:
-    d = row.difference
-    cost = {"calls": f"{row.cost.calls:.3g}", "tokens in": f"{row.cost.input_tokens:.0f}"}
-    return [
-        *([_size(row), "" if d is None else f"{d.gained}/{d.lost}"] if several else []),
-        *(cost.get(name, f"{row.cost.output_tokens:.0f}") for name in spent),
-        "–" if row.entropy_before is None else f"{row.entropy_before:.2f}→{row.entropy_after:.2f}",
-        "" if row.tokens_per_second is None else f"{row.tokens_per_second:.0f}",
-        f"{100 * row.truncated:.0f}",
-        f"{100 * row.unanswered:.0f}",
-    ]
-
-
-def percent_cell(estimate: Estimate) -> str:
-    """An estimate in percent with its interval."""
-    return f"{_percent(estimate.value)} [{_percent(estimate.low)}, {_percent(estimate.high)}]"
-
-
-def difference_cells(d: PairedDifference | None, p: float) -> tuple[str, str]:
-    """A difference in points with its interval, and its p-value; None is the baseline's own."""
-    if d is None:
-        return "baseline", ""
-    return f"{100 * d.difference:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]", _p(p)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.1f}"
-
-
-def _p(value: float) -> str:
-    return "–" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _p_words(value: float) -> str:
-    return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
-
-
-def verdict_lines(rows: Sequence[Row]) -> list[str]:
-    """One honest sentence per arm and task: better, worse, or not shown either way; and what could not be seen."""
-    lines = []
-    for row in rows:
-        if row.difference is None or math.isnan(row.p_holm):
-            continue
-        d = row.difference
-        if row.p_holm < 0.05:
-            word = "better" if d.difference > 0 else "worse"
-            lines.append(f"{row.label} is {word} than the baseline on {row.task} (n = {d.n}, {_p_words(row.p_holm)}).")
-        else:
-            alone = f"; alone {_p_words(d.p_value)}, which the other comparisons weaken" if d.p_value < 0.05 else ""
-            lines.append(
-                f"{row.label}: no difference shown on {row.task} (n = {d.n}, {_p_words(row.p_holm)}{alone}); "
-                f"it may be anything from {100 * d.low:+.1f} to {100 * d.high:+.1f} points."
-            )
-        lines.append(_power(d, shown=row.p_holm < 0.05))
-        if row.worst is not None:
-            low, high = row.worst
-            lines.append(
-                f"  {row.not_judged} of its answers were not judged: with all of those in doubt against it and for it, "
-                f"from {100 * low:+.1f} to {100 * high:+.1f} points."
-            )
-    if lines:
-        lines.append("Intervals have 95 % each; p-values are corrected for all comparisons of this report (Holm).")
-    return lines
-
-
-def _power(d: PairedDifference, *, shown: bool) -> str:
-    if math.isnan(d.detectable):
-        return "  So few problems show a difference of no size with 80 % power."
-    points = f"{100 * d.detectable:.1f} points"
-    if shown:
-        return f"  Such a run finds a difference of {points} in 80 % of cases."
-    return f"  This run could not have seen less than {points} (80 % power)."
-
-
-def trivial_line(task: str, trivial: dict[str, Any]) -> str:
-    """The score of someone who always says the same."""
-    return f"{task}: always answering {trivial['answer']} would score {100 * trivial['share']:.1f} %."
+    shown = Shown(
+        title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False,
+        pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    for i in columns:
+        shown.add_column(Text(table.columns[i]), justify="right" if i else "left", no_wrap=True, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(Text(folded(row[i], label) if i == 0 else row[i]) for i in columns))
+    return shown
 
 
 def print_tables(tables: Sequence[Table]) -> None:
@@ -143,30 +77,63 @@ def print_tables(tables: Sequence[Table]) -> None:
 
     console = Console()
     for table in tables:
-        (console if console.is_terminal else Console(width=200)).print(table)
+        (console if console.is_terminal else Console(width=200)).print(table, "")
 
 
-def detail_lines(task: str, results: dict[str, Any]) -> list[str]:
-    """What a summary holds beyond accuracy: pass@k, maj@k, and accuracy by level, subject, year and the like."""
-    lines = []
-    if results["samples_per_problem"] > 1:
-        passes = [f"pass@{k} {_estimate(e)}" for k, e in results["pass@k"].items() if int(k) > 1]
-        majority = results["maj@k"]
-        voted = [f"maj@{majority['k']} {_estimate(majority)}"] if majority else []
-        lines.append(f"{task}: {', '.join([*passes, *voted])}")
-    if "rounds" in results:
-        shown = ", ".join(f"{number}: {_estimate(e)}" for number, e in enumerate(results["rounds"], 1))
-        lines.append(f"{task} by round: {shown}")
-        if stopped := results["refinements_stopped_early"]:
-            lines.append(f"{task}: {stopped} refinements stopped early because the context was full")
-    for key, groups in results["by"].items():
-        if len(groups) > 1:
-            lines.append(f"{task} by {key}: " + ", ".join(f"{name} {_estimate(e)}" for name, e in groups.items()))
-    if results["not_judged"]["n"]:
-        lines.append(f"{task}: {results['not_judged']['n']} answers could not be judged and are in no estimate")
-    return lines
+def render(rows: Sequence[ComparedArm], title: str) -> list[Table]:
+    """The tables of a comparison, each at most 80 columns wide where labels are short.
+
+    What was found comes first: accuracy, difference, p. What it took comes second: problems, tokens, entropy, speed.
+    """
+    labels = labels_of(rows)
+    several = any(row.difference is not None for row in rows)
+    found = ("accuracy % [95 %]", *(("difference [95 %]", "p (Holm)") if several else ("n",)))
+    spent = _spent_columns(rows)
+    took = (*(("n", "won/lost") if several else ()), *spent, "entropy", "tok/s", "cut %", "none %", *_doubt(rows))
+    cells = [(label, *_found(row, several)) for label, row in zip(labels, rows, strict=True)]
+    more = [(label, *_took(row, took)) for label, row in zip(labels, rows, strict=True)]
+    return [Table(title, ("method", *found), tuple(cells)), Table("", ("method", *took), tuple(more))]
 
 
-def _estimate(estimate: dict[str, Any]) -> str:
-    value, low, high, n = (estimate[key] for key in ("value", "low", "high", "n"))
-    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}] (n={n})"
+def labels_of(rows: Sequence[ComparedArm]) -> list[str]:
+    """The arms' labels, with their tasks where there are several."""
+    several = len({one.task for one in rows}) > 1
+    return [f"{row.task}: {row.label}" if several else row.label for row in rows]
+
+
+def _spent_columns(rows: Sequence[ComparedArm]) -> tuple[str, ...]:
+    """What an answer cost. Where some take several calls: how many, and the tokens read, which then differ too."""
+    several = any(row.cost.calls > 1 for row in rows)
+    return ("calls", "tokens in", "tokens out") if several else ("tokens",)
+
+
+def _doubt(rows: Sequence[ComparedArm]) -> tuple[str, ...]:
+    return ("not judged",) if any(row.not_judged for row in rows) else ()
+
+
+def size_cell(row: ComparedArm) -> str:
+    """Problems judged, times samples of each."""
+    return f"{row.accuracy.n}" if row.samples == row.problems else f"{row.accuracy.n}x{row.samples // row.problems}"
+
+
+def _found(row: ComparedArm, several: bool) -> tuple[str, ...]:
+    shown = percent_cell(row.accuracy)
+    return (shown, *difference_cells(row.difference, row.p_holm)) if several else (shown, size_cell(row))
+
+
+def _took(row: ComparedArm, columns: Sequence[str]) -> tuple[str, ...]:
+    d, written = row.difference, f"{row.cost.output_tokens:.0f}"
+    cells = {
+        "n": size_cell(row),
+        "won/lost": "" if d is None else f"{d.gained}/{d.lost}",
+        "calls": f"{row.cost.calls:.3g}",
+        "tokens in": f"{row.cost.input_tokens:.0f}",
+        "tokens out": written,
+        "tokens": written,
+        "entropy": "–" if row.entropy_before is None else f"{row.entropy_before:.2f}→{row.entropy_after:.2f}",
+        "tok/s": "" if row.tokens_per_second is None else f"{row.tokens_per_second:.0f}",
+        "cut %": f"{100 * row.truncated:.0f}",
+        "none %": f"{100 * row.unanswered:.0f}",
+        "not judged": str(row.not_judged),
+    }
+    return tuple(cells[name] for name in columns)

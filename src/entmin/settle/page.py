@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from entmin.report.page import Chart, Page, Table
 from entmin.report.page.charts import Difference, Point, forest, frontier
 from entmin.report.page.runs import arms_table, flips
-from entmin.report.table import difference_cells
+from entmin.report.words import difference_cells
 from entmin.settle.verdict import LEVEL
 from entmin.stats import holm, paired_difference
 
@@ -25,7 +25,7 @@ def settled_page(done: Settlement) -> Page:
         tone=done.verdict.kind,
         remarks=tuple(remarks(done)),
         charts=tuple(_charts(done)),
-        tables=(_test_table(done), arms_table(list(done.rows.values()), method.name), _exploratory_table(done)),
+        tables=(planned_test(done), arms_table(list(done.rows.values()), method.name), _exploratory_table(done)),
         flips=flips((method.name, done.runs[method.name]), (best, done.runs[best])),
         facts=tuple(_facts(done)),
     )
@@ -116,7 +116,8 @@ def _charts(done: Settlement) -> list[Chart]:
     ]  # fmt: skip
 
 
-def _test_table(done: Settlement) -> Table:
+def planned_test(done: Settlement) -> Table:
+    """What the verdict rests on."""
     rows = tuple(
         (
             name,
@@ -128,7 +129,7 @@ def _test_table(done: Settlement) -> Table:
     )
     return Table(
         "Planned test",
-        ("rival of the same entropy", "method minus rival, points [95 %]", "p", "won/lost", "n"),
+        ("rival of the same entropy", "method minus rival [95 %]", "p", "won/lost", "n"),
         rows,
         "The method must beat every rival, each at the full level: p-values are not corrected, and none may be picked.",
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inspect_ai import Task
 
     from entmin.evals.provider import InProcess
-    from entmin.report.compare import Row
+    from entmin.report.compare import ComparedArm
     from entmin.tasks.registry import Named
 
 Notify = Callable[[str], None]
@@ -52,7 +52,7 @@ class Settlement:
     """How often this plan was begun or continued."""
 
     @cached_property
-    def rows(self) -> dict[str, Row]:
+    def rows(self) -> dict[str, ComparedArm]:
         """The comparison's row of each arm, by name."""
         from entmin.report.compare import compare
 

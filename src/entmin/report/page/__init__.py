@@ -10,7 +10,8 @@ Whatever a model wrote is hostile HTML here. It only ever reaches the page throu
 script run but the page's own, whose hash it names.
 """
 
-from entmin.report.page.document import Alternative, Answer, Chart, Flip, Page, Table, Token
+from entmin.report.page.document import Alternative, Answer, Chart, Flip, Page, Token
 from entmin.report.page.render import render, write
+from entmin.report.table import Table
 
 __all__ = ["Alternative", "Answer", "Chart", "Flip", "Page", "Table", "Token", "render", "write"]

@@ -13,9 +13,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from entmin.report.drawing import (
+    COLOURS_MEAN,
+    GREY,
+    INK,
+    POINT,
+    Interval,
+    Series,
+    draw_intervals,
+    draw_series,
+    name_points,
+    tidy,
+)  # fmt: skip
+from entmin.report.figure import difference_colour
 from entmin.report.page.document import Chart
 
-_INK, _BLUE, _ORANGE, _GREY = "#000000", "#2a7fc0", "#c87a14", "#8a949e"
 _SIZE = (5.6, 3.6)
 
 
@@ -29,7 +41,7 @@ class Point:
     low: float
     high: float
     main: bool = False
-    """The method that the report is about."""
+    """The method that the report is about, or the baseline."""
     frontier: bool = False
     """A temperature of the plain model: the frontier is drawn through these."""
 
@@ -44,64 +56,80 @@ class Difference:
     high: float
     primary: bool = True
     """Part of the test that was planned; others are exploratory."""
+    shown: bool | None = None
+    """Whether it is significant; None where the interval decides."""
+
+    def interval(self) -> Interval:
+        """In points, coloured by what it shows."""
+        shown = self.low > 0 or self.high < 0 if self.shown is None else self.shown
+        colour = difference_colour(self.value, shown=shown)
+        return Interval(self.label, 100 * self.value, 100 * self.low, 100 * self.high, colour, self.primary)
 
 
-def frontier(points: Sequence[Point], title: str, x_label: str, caption: str) -> Chart:
+def frontier(
+    points: Sequence[Point], title: str, x_label: str, caption: str, y_label: str = "accuracy, % (95 % interval)"
+) -> Chart:
     """Accuracy against what lies on the x axis, with the band of the plain model's temperatures."""
     figure, axis = _axes()
     line = sorted((p for p in points if p.frontier), key=lambda p: p.x)
     if len(line) > 1:
         xs = [p.x for p in line]
-        axis.fill_between(xs, [100 * p.low for p in line], [100 * p.high for p in line], color=_GREY, alpha=0.25, lw=0)
-        axis.plot(xs, [100 * p.accuracy for p in line], color=_GREY, lw=1.5)
+        axis.fill_between(xs, [100 * p.low for p in line], [100 * p.high for p in line], color=GREY, alpha=0.25, lw=0)
+        axis.plot(xs, [100 * p.accuracy for p in line], color=GREY, lw=1.5)
     for point in points:
-        colour = _ORANGE if point.main else _GREY if point.frontier else _BLUE
+        colour = INK if point.main else GREY if point.frontier else POINT
         below, above = max(0.0, point.accuracy - point.low), max(0.0, point.high - point.accuracy)
-        marker = "D" if point.main else "o"
         axis.errorbar(
-            [point.x],
-            [100 * point.accuracy],
-            yerr=[[100 * below], [100 * above]],
-            fmt=marker,
-            color=colour,
-            ms=5,
-            lw=1.2,
-            capsize=0,
-        )
-    _label(axis, points)
+            [point.x], [100 * point.accuracy], yerr=[[100 * below], [100 * above]],
+            fmt="D" if point.main else "o", color=colour, ms=5, lw=1.2, capsize=0,
+        )  # fmt: skip
     axis.set_xlabel(x_label)
-    axis.set_ylabel("accuracy, % (95 % interval)")
+    axis.set_ylabel(y_label)
     _from_zero(axis)
+    in_order = sorted(points, key=lambda p: (not p.main, p.x, p.accuracy))
+    name_points(figure, axis, [(p.label, p.x, 100 * p.accuracy) for p in in_order])
     return Chart(title, caption, svg(figure))
 
 
 def forest(differences: Sequence[Difference], title: str, x_label: str, caption: str) -> Chart:
     """Differences with intervals, one below the other; filled marks are the planned test."""
-    figure, axis = _axes((5.6, 1.1 + 0.36 * len(differences)))
-    places = range(len(differences))[::-1]
-    axis.axvline(0, color=_INK, lw=1)
-    for one, y in zip(differences, places, strict=True):
-        colour = _ORANGE if one.primary else _GREY
-        axis.plot([100 * one.low, 100 * one.high], [y, y], color=colour, lw=2, solid_capstyle="butt")
-        axis.plot([100 * one.value], [y], "o", color=colour, ms=6, mfc=colour if one.primary else "none")
-    axis.set_yticks(list(places), [_plain(one.label) for one in differences])
-    axis.set_ylim(-0.6, len(differences) - 0.4)
-    axis.grid(visible=False, axis="y")
+    shown = intervals([one.interval() for one in differences], title, x_label, caption, zero=True)
+    return Chart(title, f"{shown.caption} {COLOURS_MEAN.capitalize()}.", shown.svg)
+
+
+def intervals(found: Sequence[Interval], title: str, x_label: str, caption: str, *, zero: bool = False) -> Chart:
+    """Values with intervals, one below the other.
+
+    Args:
+        found: from top to bottom.
+        title: of the figure.
+        x_label: what the values are, with their unit.
+        caption: what to read from it.
+        zero: draw the line at 0; else the axis begins there.
+    """
+    figure, axis = _axes((5.6, 1.1 + 0.36 * len(found)))
+    if zero:
+        axis.axvline(0, color=INK, lw=1)
+    draw_intervals(axis, found)
+    if not zero:
+        axis.set_xlim(left=0)
     axis.set_xlabel(x_label)
     return Chart(title, caption, svg(figure))
 
 
-def lines(
-    series: Sequence[tuple[str, Sequence[float], Sequence[float]]], title: str, labels: tuple[str, str], caption: str
-) -> Chart:
-    """Curves such as those of training: (name, x, y) each."""
-    figure, axis = _axes()
-    for (name, xs, ys), colour in zip(series, (_BLUE, _ORANGE, _GREY, "#5a9e6f", "#8d6bb0") * 4, strict=False):
-        axis.plot(xs, ys, color=colour, lw=1.6, marker="." if len(xs) < 30 else "", label=_plain(name))
+def curves(
+    series: Sequence[Series], title: str, labels: tuple[str, str], caption: str, floor: float | None = None,
+    marked: Sequence[float] = (),
+) -> Chart:  # fmt: skip
+    """Curves with bands over training steps, and dashed lines at steps that are marked."""
+    figure, axis = _axes((5.6, 2.6))
+    draw_series(axis, series, floor)
+    for step in marked:
+        axis.axvline(step, color=GREY, lw=1, ls="--")
     axis.set_xlabel(labels[0])
     axis.set_ylabel(labels[1])
     if len(series) > 1:
-        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        figure.legend(*axis.get_legend_handles_labels(), loc="outside upper left", ncols=3, fontsize=9, frameon=False)
     return Chart(title, caption, svg(figure))
 
 
@@ -110,9 +138,7 @@ def _axes(size: tuple[float, float] = _SIZE) -> tuple[Any, Any]:
 
     figure = Figure(figsize=size, layout="constrained")
     axis = figure.add_subplot()
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.grid(alpha=0.25, lw=0.6)
-    axis.ticklabel_format(useOffset=False, style="plain")
+    tidy(axis)
     return figure, axis
 
 
@@ -120,21 +146,6 @@ def _from_zero(axis: Any) -> None:
     axis.set_xlim(left=max(0.0, axis.get_xlim()[0]))
     low, high = axis.get_ylim()
     axis.set_ylim(max(0.0, low), min(100.0, high))
-
-
-def _label(axis: Any, points: Sequence[Point]) -> None:
-    """Names beside the points, above or below in turn where they lie close."""
-    for i, point in enumerate(sorted(points, key=lambda p: (p.x, p.accuracy))):
-        above = i % 2 == 0
-        axis.annotate(
-            _plain(point.label), (point.x, 100 * point.accuracy), textcoords="offset points",
-            xytext=(6, 5 if above else -11), fontsize=8.5, color=_ORANGE if point.main else _INK,
-        )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """A label that matplotlib does not take for mathematics."""
-    return text.replace("$", r"\$")
 
 
 def svg(figure: Any) -> str:
@@ -149,7 +160,7 @@ def svg(figure: Any) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\sstyle="([^"]*)"', _as_attributes, text)
-    text = text.replace(_INK, "currentColor")
+    text = text.replace(INK, "currentColor")
     return _unique_ids(re.sub(r'\s(?:width|height)="[\d.]+pt"', "", text))
 
 

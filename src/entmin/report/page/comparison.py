@@ -11,12 +11,12 @@ from entmin.report.page.runs import arms_table, flips
 
 if TYPE_CHECKING:
     from entmin.evals.run import RunResult
-    from entmin.report.compare import Row
+    from entmin.report.compare import ComparedArm
 
 
 def comparison_page(
     title: str,
-    rows: Sequence[Row],
+    rows: Sequence[ComparedArm],
     sentences: Sequence[str],
     runs: Sequence[tuple[str, RunResult]],
     about: Mapping[str, Any],
@@ -42,7 +42,7 @@ def comparison_page(
     )
 
 
-def _charts(rows: Sequence[Row]) -> list[Chart]:
+def _charts(rows: Sequence[ComparedArm]) -> list[Chart]:
     placed = [
         Point(
             row.label,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from entmin.report.table import Table
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
@@ -56,16 +58,6 @@ class Chart:
     caption: str
     svg: str
     """Made by `entmin.report.page.charts`; goes into the page unescaped, so its texts are escaped there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table whose cells are texts."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
 
 
 @dataclass(frozen=True, slots=True)

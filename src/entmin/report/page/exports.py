@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from entmin.report.page.document import Table
+from entmin.report.table import Table
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

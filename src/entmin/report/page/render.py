@@ -16,8 +16,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from entmin.errors import EntminError
-from entmin.report.page.document import Page, Table, Token
+from entmin.report.page.document import Page, Token
 from entmin.report.page.exports import as_csv, as_latex, as_markdown
+from entmin.report.table import Table
 
 SHADES = 10
 """Steps of shading; the last is for everything from `FULL_SHADE` on."""

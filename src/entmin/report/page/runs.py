@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from entmin.report.page.document import Alternative, Answer, Flip, Table, Token
-from entmin.report.table import difference_cells, percent_cell
+from entmin.report.page.document import Alternative, Answer, Flip, Token
+from entmin.report.table import Table
+from entmin.report.words import difference_cells, percent_cell
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
     from entmin.evals.run import RunResult
-    from entmin.report.compare import Row
+    from entmin.report.compare import ComparedArm
 
 MOST_FLIPS = 30
 """Pairs of answers on a page; those whose tokens were recorded first."""
@@ -20,7 +21,7 @@ TOKENS = "tokens"
 """Metadata of an output under which its recorded tokens stand: [text, before, after, [[text, probability], ...]]."""
 
 
-def arms_table(rows: Sequence[Row], baseline: str) -> Table:
+def arms_table(rows: Sequence[ComparedArm], baseline: str) -> Table:
     """Every arm of a comparison."""
     columns = (
         "arm", "accuracy % [95 %]", "n", f"difference to {baseline} [95 %]", "p (Holm)", "entropy, nats", "tokens",
@@ -29,7 +30,7 @@ def arms_table(rows: Sequence[Row], baseline: str) -> Table:
     return Table("Arms", columns, tuple(_cells(row) for row in rows), "Accuracies and differences in percent points.")
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: ComparedArm) -> tuple[str, ...]:
     return (
         row.label,
         percent_cell(row.accuracy),
