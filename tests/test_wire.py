@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -30,6 +31,45 @@ def test_keys_of_others_are_ignored():
     assert requested({"session_id": "a", "em_scale": 2}) == Mode(Normal())
     assert requested({"session_id": "a", "entmin_method": "em_inf"}) == Mode(EmInf())
     assert requested(None) == Mode(Normal())
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"entmin_metod": "em_inf"}, "method"),
+        ({"entmin_mehtod": "em_inf"}, "method"),
+        ({"entmin-method": "em_inf"}, "method"),
+        ({"ENTMIN_METHOD": "em_inf"}, "method"),
+        ({"entminMethod": "em_inf"}, "method"),
+        ({"entim_method": "em_inf"}, "method"),
+        ({"entmin_Mode": "em_inf"}, "mode"),
+        ({"entmin.threshold": 1}, "threshold"),
+        ({"enmtin_n_grad_steps": 1}, "n_grad_steps"),
+        ({"method": "em_inf"}, "method"),
+        ({"mode": "em_inf:threshold=0.1@0.7"}, "mode"),
+        ({"entmin_method": "em_inf", "entmin-threshold": 1}, "threshold"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("default", [None, Mode(EmInf())], ids=["no default", "default"])
+def test_a_key_that_was_meant_for_us_is_not_ignored(given, meant, default):
+    with pytest.raises(UsageError, match=rf"did you mean '(entmin_)?{meant}'\?"):
+        requested(given, default)
+
+
+def test_every_whole_number_of_a_method_is_bounded_in_a_request():
+    for name in method_names():
+        for option, kind in METHODS[name].options().items():
+            if kind is int:
+                assert math.isfinite(METHODS[name].bounds[option][1])
+                method = METHODS[name].from_settings({option: METHODS[name].bounds[option][1]})
+                with pytest.raises(UsageError, match=f"{option} must be at most"):
+                    refuse_costly(method, None)
+            with pytest.raises(UsageError):
+                requested({"entmin_method": name, f"entmin_{option}": 10**400})
+            if kind is not bool:
+                with pytest.raises(UsageError):
+                    requested({"entmin_method": name, f"entmin_{option}": True})
 
 
 def test_the_servers_default_is_taken_changed_or_turned_off():

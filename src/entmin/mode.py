@@ -160,6 +160,13 @@ class Mode:
         return "+".join(map(str, written)) + "".join(f":{key}={_short(value)}" for key, value in rest.items()) + heat
 
 
+def flat_names() -> set[str]:
+    """Every name that the flat form of a mode may hold, for whatever method and strategy, plugins' included."""
+    method_names()
+    options = (option for one in (*METHODS.values(), *STRATEGIES.values()) for option in one.options())
+    return {*options, *DRAWING, "method", "preset", "strategy"}
+
+
 def _written(part: Hyperparameters) -> str | None:
     """Name and settings that are not the defaults; None where a setting is a text that the grammar cannot hold."""
     changed = {f.name: value for f in dataclasses.fields(part) if (value := getattr(part, f.name)) != f.default}

@@ -6,15 +6,17 @@ A request names its mode in ``vllm_xargs``, as one text (``{"entmin_mode": "em_i
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from entmin.errors import UsageError
-from entmin.methods import Method
+from entmin.errors import UsageError, closest
+from entmin.methods import METHODS, Method
 from entmin.methods.base import METHOD_KEY, PREFIX
-from entmin.mode import Mode
+from entmin.mode import Mode, flat_names
 
 DEFAULT_VARIABLE = "ENTMIN_DEFAULT_METHOD"
 """Environment variable with the mode of requests that name none, in any form that `Mode.parse` reads."""
@@ -27,15 +29,17 @@ def requested(
     """The mode of one request.
 
     Args:
-        xargs: ``vllm_xargs`` of the request; keys without the ``entmin_`` prefix belong to somebody else.
+        xargs: ``vllm_xargs`` of the request; keys without the ``entmin_`` prefix belong to somebody else, unless they
+            read like one of ours.
         default: the server's own mode. Hyper-parameters without ``entmin_method`` change its method for this request;
             its sampling is for what the request leaves open.
         fields: the request's own sampling fields, as far as it has them; they win over `default`.
 
     Raises:
-        UsageError: an unknown name, a value out of range, options with no method to apply them to, a strategy, or
-            something said twice in different ways.
+        UsageError: an unknown or misspelt name, a value out of range, options with no method to apply them to, a
+            strategy, or something said twice in different ways.
     """
+    _refuse_near_misses(xargs or {})
     mode = _named({key: value for key, value in (xargs or {}).items() if key.startswith(PREFIX)}, default)
     if mode.strategy is not None:
         raise UsageError(
@@ -62,12 +66,36 @@ def _named(given: dict[str, Any], default: Mode | None) -> Mode:
         return Mode(default.method) if default else Mode()
     if METHOD_KEY not in given:
         if default is None:
+            for key in given.keys() - keys():
+                raise UsageError(f"{key} is not known{closest(key, keys())}")
             raise UsageError(
                 f"{', '.join(given)} without {METHOD_KEY}: name the method too, such as {METHOD_KEY}=em_inf"
             )
         keeps = PREFIX + "preset" not in given  # a preset starts from the method's defaults, not from the server's
         given = (default.method.to_args() if keeps else {METHOD_KEY: default.method.name}) | given
     return Mode.from_args(given)
+
+
+def keys() -> set[str]:
+    """Every key that a request may have; plugins' are among them."""
+    return {PREFIX + name for name in (*flat_names(), "mode")}
+
+
+def _refuse_near_misses(xargs: Mapping[str, Any]) -> None:
+    """Refuse keys that only look like ours, or a method's name under a key without the prefix.
+
+    Raises:
+        UsageError: they would be ignored, and the answer would not be what the client asked for.
+    """
+    for key, value in xargs.items():
+        if key.startswith(PREFIX):
+            continue
+        near = difflib.get_close_matches(re.sub(r"\W", "_", key.lower()), keys(), n=1, cutoff=0.8)
+        if not near and key.lower() in ("method", "mode"):
+            named = re.split(r"\W", str(value), maxsplit=1)[0] in METHODS
+            near = [PREFIX + key.lower()] if named else []
+        if near:
+            raise UsageError(f"{key!r} is not known (did you mean {near[0]!r}?); keys of a mode begin with {PREFIX}")
 
 
 def refuse_costly(method: Method, default: Mode | None) -> None:

@@ -16,6 +16,7 @@ from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
 from entmin.mode import Mode
+from entmin.serve.fields import RequestError
 from entmin.serve.protocol import Served, read_chat, read_completion
 
 METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature()]
@@ -220,6 +221,11 @@ BAD = [
     ({"vllm_xargs": {"entmin_threshold": -1}}, "vllm_xargs", "between 0 and 20"),
     ({"vllm_xargs": {"entmin_threshold": [1]}}, "vllm_xargs", "must be float"),
     ({"vllm_xargs": {"threshold": 1}}, "vllm_xargs.threshold", "begin with entmin_"),
+    ({"vllm_xargs": {"threshold": 1}}, "vllm_xargs.threshold", "did you mean 'entmin_threshold'"),
+    ({"vllm_xargs": {"entmin-method": "em_inf"}}, "vllm_xargs.entmin-method", "did you mean 'entmin_method'"),
+    ({"vllm_xargs": {"entmin_metod": "em_inf"}}, "vllm_xargs", "did you mean 'method'"),
+    ({"vllm_xargs": {"entmin_n_grad_steps": True}}, "vllm_xargs", "must be int, not True"),
+    ({"entmin_method": "em_inf"}, "entmin_method", "put it into vllm_xargs"),
     ({"vllm_xargs": "em_inf"}, "vllm_xargs", "object"),
     ({"vllm_xargs": {"entmin_mode": "em_inf:treshold=1"}}, "vllm_xargs", "did you mean 'threshold'"),
     ({"vllm_xargs": {"entmin_mode": "em_inf", "entmin_threshold": 1}}, "vllm_xargs", "in one request"),
@@ -424,3 +430,53 @@ def test_clients_that_leave_in_the_middle_of_their_request_leave_no_traceback(se
             time.sleep(0.1)
     assert chat(server, max_tokens=1).choices
     assert "Traceback" not in "".join(server.log)
+
+
+NOTHING = {
+    "store": False, "metadata": {}, "service_tier": "auto", "verbosity": "medium", "safety_identifier": "me",
+    "prompt_cache_key": "me", "stop_token_ids": [], "bad_words": [], "use_beam_search": False, "length_penalty": 1.0,
+    "skip_special_tokens": True, "spaces_between_special_tokens": True, "include_stop_str_in_output": False,
+    "priority": 0, "stream_options": {}, "min_tokens": 0, "ignore_eos": False, "return_token_ids": False,
+    "frequency_penalty": 0.0, "presence_penalty": 0, "repetition_penalty": 1.0, "logit_bias": {}, "stop": [],
+    "echo": False, "vllm_xargs": {}, "request_id": "r", "prompt_logprobs": None, "guided_json": None, "best_of": None,
+}  # fmt: skip
+IN_CHATS = {
+    "tools": [], "functions": [], "tool_choice": "auto", "parallel_tool_calls": True, "modalities": ["text"],
+    "response_format": {"type": "text"}, "chat_template_kwargs": {}, "add_generation_prompt": True, "documents": [],
+    "continue_final_message": False, "add_special_tokens": False, "prediction": None, "reasoning_effort": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*NOTHING, *IN_CHATS])
+def test_a_field_that_asks_for_nothing_changes_nothing(engine, name):
+    served = Served(engine.loaded, "tiny", Mode())
+    value = (NOTHING | IN_CHATS)[name]
+    chatting = {"messages": HELLO, "seed": 1}
+    assert read_chat({**chatting, name: value}, served) == read_chat(chatting, served)
+    if name in NOTHING:
+        completing = {"prompt": "a", "seed": 1}
+        assert read_completion({**completing, name: value}, served) == read_completion(completing, served)
+
+
+def test_fields_that_ask_for_something_are_not_passed_over(engine):
+    served = Served(engine.loaded, "tiny", Mode())
+    for field in ({"store": True}, {"verbosity": "low"}, {"service_tier": "flex"}, {"skip_special_tokens": False},
+                  {"bad_words": ["a"]}, {"use_beam_search": True}, {"echo": True}, {"store": 0}):  # fmt: skip
+        with pytest.raises(RequestError, match=f"{next(iter(field))} is not supported"):
+            read_chat({"messages": HELLO, **field}, served)
+
+
+@pytest.mark.parametrize("seed", [0, -1, -2, 1, -(1 << 63), (1 << 63) - 1])
+def test_choices_have_seeds_and_texts_of_their_own_whatever_the_seed(server, seed):
+    asked = {"model": "tiny", "prompt": "abc", "n": 4, "max_tokens": 16, "temperature": 2.0}
+    choices = server.client.completions.create(**asked, seed=seed).choices
+    assert len({choice.text for choice in choices}) == 4
+    alone = [choice.model_extra["entmin"]["seed"] for choice in choices]
+    again = [server.client.completions.create(**{**asked, "n": 1}, seed=one).choices[0].text for one in alone]
+    assert again == [choice.text for choice in choices]
+
+
+def test_opposite_seeds_are_two_seeds(engine):
+    prompt = encode_chat(engine.loaded, HELLO)
+    one, other = engine.generate([Request(prompt, sampling=Sampling(2.0), max_tokens=16, seed=s) for s in (7, -7)])
+    assert one.tokens != other.tokens

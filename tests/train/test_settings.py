@@ -1,5 +1,6 @@
 """Settings are checked once, and every complaint says where, which and what is meant."""
 
+import contextlib
 import json
 import re
 
@@ -7,6 +8,7 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig, fixed_settings
+from entmin.train.prompts import rows_to_train_on
 from entmin.train.reading import load_config
 from entmin.train.session import _check_folder
 
@@ -22,6 +24,8 @@ BASE = {"method": "em-rl", "model": "m"}
         ("n: 2", {"n": 0}, "^setting 'n': input should be greater than or equal to 1"),
         ("reward: rant", {}, r"unknown reward 'rant' \(did you mean 'rent'"),
         ("watch_actions: {kl: stop}", {}, "the watch has no rule kl; rules: entropy-floor"),
+        ("learning_rate: yes", {}, r"setting 'learning_rate': .*input should not be true or false \(given: True\)"),
+        ("seed: 1", {"n": True}, r"setting 'n': .*should not be true or false"),
         ("- 1", {}, "run.yaml must be a table of settings"),
         ("a: [", {}, "run.yaml is malformed"),
     ],
@@ -32,6 +36,20 @@ def test_a_wrong_file_is_named_with_its_key(tmp_path, text, given, message):
     with pytest.raises(UsageError) as told:
         load_config(path, {**BASE, **given})
     assert re.search(message, str(told.value)) and "factory" not in str(told.value), told.value
+
+
+def test_true_and_false_are_no_numbers_in_any_setting():
+    for name in TrainConfig.model_fields:
+        for given in (True, False):
+            with contextlib.suppress(UsageError):
+                assert getattr(load_config(None, {**BASE, name: given}), name) is given, name
+
+
+@pytest.mark.parametrize("option", ["terms", "digits", "size"])
+@pytest.mark.parametrize("value", [True, "x", 2.5], ids=str)
+def test_options_of_arithmetic_are_of_their_kind(option, value):
+    with pytest.raises(UsageError, match=f"arithmetic: {option} must be a whole number, not {value!r}"):
+        rows_to_train_on(TrainConfig(**BASE, data_options={option: value}))
 
 
 def test_defaults_follow_the_method_and_stay_so_when_read_again():

@@ -42,7 +42,7 @@ class BatchRow:
         method = self.request.method
         self.state: State | None = method.start() if isinstance(method, MethodWithMemory) else None
         """What the method remembers of the row; like `uniform`, a step that fails is repeated with the same one."""
-        self._stream = random.Random(self.request.seed)
+        self._stream = random.Random(self.request.seed % (1 << 64))  # which alone would take -1 for 1
         self.uniform = self._stream.random()
         """The random number in [0, 1) of the next token; a step that fails is repeated with the same one."""
 

@@ -52,7 +52,7 @@ class Sls(MethodWithMemory):
         "window": (2, 1024), "k": (2, 1024), "rank": (1, 1024), "alpha": (0, 100), "threshold": (0, 100),
         "gap": (1e-6, 1000),
     }  # fmt: skip
-    request_limits: ClassVar[dict[str, int]] = {"window": 64, "k": 128}
+    request_limits: ClassVar[dict[str, int]] = {"window": 64, "k": 128, "rank": 64}
 
     window: int = 16
     """Steps of the sequence in the buffer, the present one included."""

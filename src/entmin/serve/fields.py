@@ -58,15 +58,20 @@ class Body(BaseModel):
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {}
     """Fields of the API that are not supported, with the values that ask for nothing and are let pass."""
 
+    labels: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the API that change no answer, with any value."""
+
     @model_validator(mode="before")
     @classmethod
     def _known(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             raise wrong("must be a JSON object")
-        given = {name: value for name, value in data.items() if value is not None}
+        given = {name: value for name, value in data.items() if value is not None and name not in cls.labels}
         for name in given.keys() - cls.model_fields.keys():
             if name not in cls.neutral:
+                inside = name.startswith("entmin_") and "vllm_xargs" in cls.model_fields
                 near = closest(name[:64], [*cls.model_fields, *cls.neutral])
+                near = "; put it into vllm_xargs" if inside else near
                 raise wrong(f"is not a field of this request{near}", name)
             value = given.pop(name)
             if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in cls.neutral[name]):

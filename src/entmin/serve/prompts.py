@@ -41,7 +41,8 @@ class Message(Body):
 
     # what the official client writes back from an earlier answer
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
-        "refusal": (), "annotations": ([],), "tool_calls": ([],), "name": (), "audio": (), "entmin": ()
+        "refusal": (), "annotations": ([],), "tool_calls": ([],), "name": (), "audio": (), "function_call": (),
+        "reasoning": ("",), "reasoning_content": ("",), "entmin": (),
     }  # fmt: skip
 
     role: Literal["system", "developer", "user", "assistant"]

@@ -10,13 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, FailFast, Field, Validatio
 
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Request
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 from entmin.methods.base import PREFIX
 from entmin.mode import Mode, Sampling
 from entmin.serve.fields import Body, RequestError, Text, refused, whole, wrong
 from entmin.serve.logprobs import MOST
 from entmin.serve.prompts import Messages, encode_messages, encode_prompts, too_long
-from entmin.wire import refuse_costly, requested
+from entmin.wire import keys, refuse_costly, requested
 
 _MOST_CHOICES = 128
 _MOST_STOPS, _LONGEST_STOP = 16, 256
@@ -27,10 +27,27 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "frequency_penalty": (0,),
     "presence_penalty": (0,),
     "repetition_penalty": (1,),
+    "length_penalty": (1,),
     "logit_bias": ({},),
     "min_tokens": (0,),
     "ignore_eos": (False,),
+    "use_beam_search": (False,),
+    "early_stopping": (False,),
+    "stop_token_ids": ([],),
+    "bad_words": ([],),
+    "include_stop_str_in_output": (False,),
+    "skip_special_tokens": (True,),
+    "spaces_between_special_tokens": (True,),
+    "return_tokens_as_token_ids": (False,),
+    "return_token_ids": (False,),
+    "logits_processors": ([],),
+    "priority": (0,),
+    "store": (False,),
+    "service_tier": ("auto", "default"),
+    "verbosity": ("medium",),
 }
+_LABELS = frozenset({"metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "request_id"})
+"""Fields that say who asks or what for, and change no answer; they may have any value."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,8 @@ def _few(stops: list[str]) -> list[str]:
 def _own_names(xargs: dict[str, Any]) -> dict[str, Any]:
     for key in xargs:
         if not key.startswith(PREFIX):
-            raise wrong(f"is not known here; names begin with {PREFIX}", key)
+            near = closest(f"{PREFIX}{key[:64]}", keys()) or closest(key[:64], keys())
+            raise wrong(f"is not known here{near}; names begin with {PREFIX}", key)
     return xargs
 
 
@@ -92,6 +110,8 @@ Limit = Annotated[int, whole(1, 1 << 30)]
 
 class Asked(Body):
     """What both kinds of request have."""
+
+    labels: ClassVar[frozenset[str]] = _LABELS
 
     model: str | None = None
     user: str | None = None
@@ -120,7 +140,7 @@ class Asked(Body):
 
     @model_validator(mode="after")
     def _usage_of_a_stream(self) -> Asked:
-        if self.stream_options is not None and not self.stream:
+        if self.stream_options is not None and self.stream_options.include_usage and not self.stream:
             raise wrong("is for streams; add stream: true", "stream_options")
         return self
 
@@ -155,7 +175,7 @@ class Asked(Body):
                 mode.method,
                 mode.sampling,
                 _room(prompt, limit, otherwise, name, served.loaded),
-                first + choice,
+                _signed(first + choice),
                 tuple(self.stop),
                 confidence=alternatives is not None,
                 alternatives=alternatives or 0,
@@ -191,6 +211,12 @@ class Chat(Asked):
         "audio": (),
         "prediction": (),
         "chat_template_kwargs": ({},),
+        "add_generation_prompt": (True,),
+        "continue_final_message": (False,),
+        "add_special_tokens": (False,),
+        "echo": (False,),
+        "documents": ([],),
+        "mm_processor_kwargs": ({},),
     }
 
     messages: Messages
@@ -210,7 +236,9 @@ class Chat(Asked):
 class Completion(Asked):
     """The body of ``/v1/completions``."""
 
-    neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {"echo": (False,), "suffix": ("",), "best_of": (1,)}
+    neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
+        "echo": (False,), "suffix": ("",), "best_of": (1,), "add_special_tokens": (True,)
+    }  # fmt: skip
 
     prompt: Any = None
     logprobs: Annotated[int, whole(0, MOST)] | None = None
@@ -248,6 +276,11 @@ def read_completion(body: Any, served: Served) -> Ask:
         otherwise=served.max_tokens or _COMPLETION_TOKENS,
         alternatives=asked.logprobs,
     )
+
+
+def _signed(seed: int) -> int:
+    """A seed that a request may have: after the greatest comes the least."""
+    return (seed + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str, loaded: LoadedModel) -> int:

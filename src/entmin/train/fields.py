@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 T = TypeVar("T")
 
@@ -26,3 +26,17 @@ class Settings(BaseModel):
     """A frozen part of a run's settings; unknown names are refused, docstrings are the descriptions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_yes_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which YAML reads in `yes` and `off` too, for a number; pydantic would take 1 and 0."""
+        if isinstance(value, bool) and bool not in _plain(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("input should not be true or false")
+        return value
+
+
+def _plain(kind: Any) -> set[Any]:
+    """The plain types in an annotation."""
+    inner = get_args(kind)
+    return set().union(*map(_plain, inner)) if inner and get_origin(kind) is not dict else {kind}

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from entmin.errors import UsageError
 from entmin.train.config import Split, TrainConfig
+from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
 from entmin.train.rules import WatchSettings
 from entmin.train.sizes import Sizes, sizes_of
@@ -84,7 +85,7 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
 
 def _prompts(config: TrainConfig) -> int | None:
     if config.data == "arithmetic":
-        return config.limit or int(config.data_options.get("size", 4096))
+        return config.limit or int(arithmetic.checked(config.data_options)["size"])
     return config.limit or (NAMED[config.data].size if config.data in NAMED else None)
 
 

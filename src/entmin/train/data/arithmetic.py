@@ -6,7 +6,7 @@ part or in the benchmark's default problems is dropped, so that training and eva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -35,23 +35,36 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
         Columns prompt (chat messages), answer, source, id, kind.
 
     Raises:
-        UsageError: an unknown split or prompt, or too few distinct problems.
+        UsageError: an unknown split, option or prompt, an option of another kind, or too few distinct problems.
     """
     if split not in ("train", "test"):
         raise UsageError(f"arithmetic has no split {split!r}: train or test")
-    chosen = OPTIONS | options
+    chosen = checked(options)
     ARITHMETIC.profile(chosen["prompt"])
 
     def stream(number: int) -> Iterator[Item]:
-        return problem_stream(chosen["kind"], number, int(chosen["terms"]), int(chosen["digits"]))
+        return problem_stream(chosen["kind"], number, chosen["terms"], chosen["digits"])
 
-    count = limit or (HELD_OUT_SIZE if split == "test" else int(chosen["size"]))
+    count = limit or (HELD_OUT_SIZE if split == "test" else chosen["size"])
     common = {"source": "arithmetic", "kind": "math"}
     rows = []
     for i, (_, question, answer) in enumerate(_problems(stream, count, split, seed)):
         prompt = [{"role": "user", "content": fill(PROMPTS[chosen["prompt"]], question=question)}]
         rows.append({"prompt": prompt, "answer": answer, "id": f"arithmetic-{split}-{i}", **common})
     return Dataset.from_list(rows)
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All of `OPTIONS`, with these values.
+
+    Raises:
+        UsageError: one is not of its default's kind; true and false are no whole numbers.
+    """
+    for name, value in options.items():
+        if name in OPTIONS and type(value) is not (kind := type(OPTIONS[name])):
+            wanted = "a whole number" if kind is int else "a text"
+            raise UsageError(f"arithmetic: {name} must be {wanted}, not {value!r}")
+    return OPTIONS | dict(options)
 
 
 def _problems(stream: Callable[[int], Iterator[Item]], count: int, split: str, seed: int) -> list[Item]:
