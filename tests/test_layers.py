@@ -16,11 +16,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai"}
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
-PLAIN = {"errors", "seeds", "hyperparameters", "jsonl", "verdict", "problem", "extras", "plugins", "cache_folder"}
+PLAIN = {
+    "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins", "cache_folder"
+}  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
     **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder")},
-    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "plugins", "problem", "clients")},
+    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "durable", "extras", "plugins", "problem", "clients")},
     "entmin": {"extras"},
     "stats": set(),
     "core": {"errors"},

@@ -6,9 +6,10 @@ import json
 import os
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,89 +18,16 @@ import click
 
 from entmin.cli import options as common
 from entmin.cli import task_options as shared
-from entmin.errors import EntminError, UsageError
+from entmin.cli.tally import Tally, finished, key_of
+from entmin.durable import alone
+from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.jsonl import answer_rows
-from entmin.stats.estimates import wilson
 
 if TYPE_CHECKING:
     from entmin.grading.gold import Gold
     from entmin.problem import Problem
     from entmin.tasks.benchmark import Benchmark
     from entmin.tasks.data import Loaded
-
-
-@dataclass
-class Tally:
-    """What has been judged so far."""
-
-    grader: str
-    reasons: Counter[str] = field(default_factory=Counter)
-    correct: int = 0
-    not_judged: int = 0
-    in_process: int = 0
-    """Programs whose tests could not be held apart from them."""
-    graded_now: int = 0
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Count one output row."""
-        self.reasons[str(row.get("reason"))] += 1
-        self.correct += row.get("correct") is True
-        self.not_judged += row.get("correct") is None
-        self.in_process += row.get("judged_in_process") is True
-
-    def summary(self, task: str, seconds: float) -> dict[str, Any]:
-        """The numbers the command prints. Accuracy is over judged rows; its interval is Wilson's at 95 %."""
-        n = sum(self.reasons.values())
-        judged = n - self.not_judged
-        low, high = wilson(self.correct, judged) if judged else (0.0, 1.0)
-        return {
-            "task": task,
-            "grader": self.grader,
-            "n": n,
-            "correct": self.correct,
-            "not_judged": self.not_judged,
-            "judged_in_process": self.in_process,
-            "accuracy": self.correct / judged if judged else None,
-            "interval_95": [low, high],
-            "reasons": dict(sorted(self.reasons.items())),
-            "graded_now": self.graded_now,
-            "rows_per_second": round(self.graded_now / seconds, 1) if seconds > 0 else None,
-        }
-
-
-def _key(identifier: Any) -> str:
-    return json.dumps(identifier, sort_keys=True)
-
-
-def finished(path: Path, tally: Tally) -> set[str]:
-    """Ids already in the output, counted into the tally; a line cut off by a kill is removed.
-
-    Raises:
-        UsageError: the output is of another grader, or not ours.
-    """
-    if not path.exists():
-        return set()
-    done: set[str] = set()
-    kept = 0
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                row = json.loads(line)
-                tally.add(row)
-                done.add(_key(row["id"]))
-            except (ValueError, KeyError, AttributeError) as error:
-                raise UsageError(f"{path}, line {number}: not a row of `entmin grade`; choose another -o") from error
-            kept += len(line)
-            if row.get("ran") != tally.grader:
-                raise UsageError(
-                    f"{path} was graded by {row.get('ran')!r}, not {tally.grader!r}; choose another -o or remove it"
-                )
-    if kept != path.stat().st_size:
-        with path.open("r+b") as file:
-            file.truncate(kept)
-    return done
 
 
 @dataclass(frozen=True)
@@ -197,13 +125,13 @@ def grade_file(judged_by: Judging, source: Path, out: IO[str], done: set[str], t
     def pending() -> Iterator[tuple[str, Any]]:
         try:
             for where, row in answer_rows(source, *judged_by.fields):
-                if _key(row["id"]) in done:
+                if key_of(row["id"]) in done:
                     continue
                 try:
                     right = judged_by.right(row)
                 except UsageError as error:
                     raise UsageError(f"{where}: {error}") from error
-                done.add(_key(row["id"]))
+                done.add(key_of(row["id"]))
                 waiting.append(row["id"])
                 yield row["prediction"], right
         except UsageError as error:
@@ -218,6 +146,24 @@ def grade_file(judged_by: Judging, source: Path, out: IO[str], done: set[str], t
         tally.graded_now += 1
     if failure:
         raise failure[0]
+
+
+@contextmanager
+def _opened(output: Path | None, as_json: bool, tally: Tally) -> Iterator[tuple[IO[str], set[str]]]:
+    """Where verdicts go, and the ids that are there already."""
+    if output is None:
+        if not as_json:
+            yield sys.stdout, set()
+            return
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            yield nowhere, set()
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.touch()
+    with alone(output):
+        done = finished(output, tally)
+        with output.open("a", encoding="utf-8") as out:
+            yield out, done
 
 
 def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
@@ -266,22 +212,19 @@ def command(
     TASK is a benchmark, or a file of problems with --judge. Rows of FILE are {id, prediction, gold}; {id, prediction}
     for code and for files of problems, whose golds are known.
     """
+    tally, started = Tally(grader), time.monotonic()
     try:
-        tally = Tally(grader)
         judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, common.with_sandbox(options))
-        done = finished(output, tally) if output else set()
         started = time.monotonic()
-        if output:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            with output.open("a", encoding="utf-8") as out:
-                grade_file(judged_by, file, out, done, tally)
-        elif as_json:
-            with open(os.devnull, "w", encoding="utf-8") as nowhere:
-                grade_file(judged_by, file, nowhere, done, tally)
-        else:
-            grade_file(judged_by, file, sys.stdout, done, tally)
+        with _opened(output, as_json, tally) as (out, done):
+            grade_file(judged_by, file, out, done, tally)
+        if not tally.reasons:
+            raise UsageError(f"{file} has no answers to judge; each line must be one JSON object")
     except EntminError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
+    except KeyboardInterrupt:
+        kept = f"kept in {output}, and the same command goes on" if output else "kept nowhere: name a file by -o"
+        raise Interrupted(f"interrupted; {sum(tally.reasons.values())} verdicts are {kept}") from None
     # Rows on standard output stay clean: the summary goes beside them. With --json only the summary is printed.
     _show(tally.summary(task, time.monotonic() - started), as_json=as_json, to_error=output is None and not as_json)

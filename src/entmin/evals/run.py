@@ -23,6 +23,7 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig
 
+from entmin.durable import alone, write_whole
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals import kept
 from entmin.evals.choice import EngineChoice, RunningEngine
@@ -31,6 +32,7 @@ from entmin.evals.progress import Progress
 from entmin.evals.scores import require_scorer
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
+from entmin.evals.stopping import Stopping
 from entmin.evals.summary import SIZE, note_session, write_summary
 from entmin.evals.trial import require_telling_scorer
 from entmin.mode import Mode
@@ -166,11 +168,12 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     require(engine, spec.mode)
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
-    logs = kept.logs_of(folder / "logs")
-    log = kept.whole(logs, request)
-    if log is None:
-        log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
-    return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
+    with alone(folder):
+        logs = kept.logs_of(folder / "logs")
+        log = kept.whole(logs, request)
+        if log is None:
+            log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
+        return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
 
 
 def _compute(
@@ -204,15 +207,16 @@ def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -
     folder = model_folder(results, spec.model) / spec.mode.name / f"{task}-{digest}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+        write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
     except OSError as error:
         raise EntminError(f"cannot write results under {folder}: {error}; free space or choose --results") from error
     return folder
 
 
 def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine) -> EvalLog:
-    with contextlib.redirect_stdout(io.StringIO()):  # Inspect has a closing word of its own
-        _, found = _eval_set(spec, task, logs, max_tokens, engine)
+    with contextlib.redirect_stdout(io.StringIO()), Stopping() as stopping:  # Inspect has a closing word of its own
+        task.solver = stopping.watched(task.solver)
+        _, found = _eval_set(spec, task, logs, max_tokens, engine, stopping)
     # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
     written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
     if not written:
@@ -221,12 +225,12 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: Ru
 
 
 def _eval_set(
-    spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine
+    spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine, stopping: Stopping
 ) -> tuple[bool, list[EvalLog]]:
     return eval_set(
         task,
         log_dir=str(logs),
-        model=engine.model(),
+        model=stopping.model(engine.model()),
         retry_attempts=0,
         retry_immediate=False,
         retry_cleanup=False,  # `kept.tidy` removes what a newer log has, and no sample besides

@@ -11,11 +11,13 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.log import EvalLog
 
+from entmin.durable import append_row, write_whole
 from entmin.engine.requests import EngineStats
 from entmin.evals.choice import RunningEngine
 from entmin.evals.cost import mean_cost
 from entmin.evals.metrics import summarize_log
 from entmin.evals.record import git_revision, hardware, versions
+from entmin.jsonl import read_rows
 from entmin.tasks.procedural import trivial
 
 SIZE = ("limit", "epochs")
@@ -56,8 +58,7 @@ def note_session(folder: Path, before: EngineStats, engine: RunningEngine) -> No
         "engine": engine.record(),
         "notices": list(engine.notices),
     }
-    with (folder / "sessions.jsonl").open("a") as sessions:
-        sessions.write(json.dumps(row) + "\n")
+    append_row(folder / "sessions.jsonl", row)
 
 
 def _about(task: Task, log: EvalLog) -> dict[str, Any]:
@@ -80,8 +81,7 @@ def write_summary(
         log: the samples that were asked for.
         record: what the engine says of itself.
     """
-    sessions = folder / "sessions.jsonl"
-    rows = [json.loads(line) for line in sessions.read_text().splitlines()] if sessions.exists() else []
+    rows = read_rows(folder / "sessions.jsonl")
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
     engines = [row["engine"] for row in rows if "engine" in row] or [record]
     summary = {
@@ -102,5 +102,5 @@ def write_summary(
         "git_revision": git_revision(),
         "log": Path(str(log.location)).name,
     }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, default=str) + "\n")
+    write_whole(folder / "summary.json", json.dumps(summary, indent=2, default=str) + "\n")
     return summary

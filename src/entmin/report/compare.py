@@ -11,6 +11,7 @@ from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample
 
+from entmin.durable import write_whole
 from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
@@ -140,7 +141,7 @@ def _entropies(log: EvalLog) -> tuple[float | None, float | None]:
 def write_json(path: Path, rows: Sequence[ComparedArm], about: Mapping[str, Any]) -> None:
     """Write the comparison as JSON."""
     document = {**about, "rows": [row.to_dict() for row in rows]}
-    path.write_text(json.dumps(document, indent=2, default=str) + "\n")
+    write_whole(path, json.dumps(document, indent=2, default=str) + "\n")
 
 
 def without_nan(value: Any) -> Any:

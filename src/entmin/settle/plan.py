@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from entmin.durable import write_whole
 from entmin.errors import EntminError
 
 Role = Literal["method", "matched", "frontier", "voting", "control"]
@@ -90,10 +91,8 @@ def write_plan(plan: Plan, folder: Path) -> Path:
     if known is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_text(json.dumps(plan.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
-            (folder / "plan.sha256").write_text(plan.sha256 + "\n")
-            temporary.replace(path)
+            write_whole(folder / "plan.sha256", plan.sha256 + "\n")
+            write_whole(path, json.dumps(plan.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise EntminError(f"cannot write the plan to {folder}: {error}; free space or choose --results") from error
     return path

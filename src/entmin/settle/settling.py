@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.dataset import MemoryDataset
 
+from entmin.durable import alone, append_row
 from entmin.errors import EntminError
 from entmin.evals.metrics import verdicts
 from entmin.evals.record import versions
@@ -83,8 +84,9 @@ def settle_question(
     matched = match_rivals(question, pilot, _methods())
     plan = _plan(question, spec, info, task, engine, pilot, matched, run_ids)
     folder = home / plan.sha256[:12]
-    if read_plan(folder) is None:
-        write_plan(plan, folder)
+    with alone(folder):
+        if read_plan(folder) is None:
+            write_plan(plan, folder)
     notify(f"plan {plan.sha256[:12]}: {len(plan.arms)} arms on {plan.n} problems, written to {folder / 'plan.json'}")
     sessions, ordered = _count_session(folder), _in_order(task, run_ids)
     runs = {}
@@ -177,8 +179,7 @@ def _count_session(folder: Path) -> int:
     """Note that the plan is being run, and say how often it was, this time included."""
     path = folder / "sessions.jsonl"
     try:
-        with path.open("a") as file:
-            file.write(json.dumps({"began": time.time()}) + "\n")
+        append_row(path, {"began": time.time()})
     except OSError as error:
         raise EntminError(f"cannot write {path}: {error}; free space or choose --results") from error
     return len(path.read_text().splitlines())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Self
 
 from transformers import TrainerCallback
 
+from entmin.durable import append_row, write_whole
 from entmin.jsonl import read_rows
 
 NAMES = (
@@ -39,16 +39,8 @@ def keep_until(path: Path, step: int) -> list[dict[str, Any]]:
     """Drop the lines after `step`, which a resumed run will write again; returns those kept."""
     rows = [row for row in read_rows(path) if row["step"] <= step]
     if path.exists():
-        scratch = path.with_suffix(".partial")
-        scratch.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        os.replace(scratch, path)
+        write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
-
-
-def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Add one line and hand it to the operating system."""
-    with path.open("a") as file:
-        file.write(json.dumps(row) + "\n")
 
 
 class Curves(TrainerCallback):  # type: ignore[misc]

@@ -15,12 +15,13 @@ from typing import Any
 from datasets import Dataset
 from transformers import TrainerCallback
 
+from entmin.durable import append_row, write_whole
 from entmin.engine.requests import Completion
 from entmin.jsonl import read_rows
 from entmin.seeds import derive_seed
 from entmin.stats.estimates import avg_at_k, pass_at_k
 from entmin.train.answers import Answers
-from entmin.train.curves import append_row, keep_until
+from entmin.train.curves import keep_until
 from entmin.train.rollouts import Rollouts
 
 
@@ -100,7 +101,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
             for i, c in enumerate(greedy)
         ]
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        (self._folder / f"step-{step}.jsonl").write_text(text)
+        write_whole(self._folder / f"step-{step}.jsonl", text)
 
 
 def _distinct(answers: Answers, group: list[Completion]) -> float:

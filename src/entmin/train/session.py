@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
+from entmin.durable import alone, write_whole
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.train.answers import Answers
@@ -69,7 +70,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     require_packages(config.report)
     watch = CollapseWatch(config, config.n, config.updates_per_rollout) if config.watch != "off" else None
     folder = Path(config.output)
-    newest = _check_folder(folder, config, resume)
+    _check_folder(folder, config, resume)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     labelled, problems = rows_to_train_on(config), held_out_rows(config)  # what cannot be judged is told at once
@@ -84,26 +85,25 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
     _require_whole_weights(trainer)
-    _claim(folder, config)
-    if config.static:
-        with _resumable():
-            _fix_samples(config, trainer, loaded, folder)
-    trainer.remove_callback(PrinterCallback)
-    curves = Curves(folder)
-    trainer.add_callback(curves)
-    if problems is not None:
-        trainer.add_callback(_held_out(config, problems, trainer, loaded, place))
-    if watch is not None:
-        # After the others: it reads the curves they write, and draws them at the end.
-        trainer.add_callback(watch)
-    stop = StopAtStep(config.updates_per_rollout)
-    trainer.add_callback(stop)
-    with _resumable(), stop, curves:
-        _run(trainer, newest)
-    if stop.asked and trainer.state.global_step < steps:
-        done = trainer.state.global_step
-        raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
-    _finish(trainer, config, folder)
+    with _claimed(folder, config, resume) as newest:
+        if config.static:
+            with _resumable():
+                _fix_samples(config, trainer, loaded, folder)
+        trainer.remove_callback(PrinterCallback)
+        curves, stop = Curves(folder), StopAtStep(config.updates_per_rollout)
+        trainer.add_callback(curves)
+        if problems is not None:
+            trainer.add_callback(_held_out(config, problems, trainer, loaded, place))
+        if watch is not None:
+            # After the others: it reads the curves they write, and draws them at the end.
+            trainer.add_callback(watch)
+        trainer.add_callback(stop)
+        with _resumable(), stop, curves:
+            _run(trainer, newest)
+        if stop.asked and trainer.state.global_step < steps:
+            done = trainer.state.global_step
+            raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
+        _finish(trainer, config, folder)
     return folder
 
 
@@ -164,7 +164,7 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | Non
     """Whether the run may use its output folder; the checkpoint to resume from, if any."""
     record, found = folder / RECORD, checkpoints(folder)
     if not resume:
-        if _is_first() and {path.name for path in folder.glob("*")} - {REPORT}:
+        if _is_first() and [path for path in folder.glob("[!.]*") if path.name != REPORT]:
             raise UsageError(
                 f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
             )
@@ -184,11 +184,14 @@ def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _claim(folder: Path, config: TrainConfig) -> None:
-    """Write the settings down; from here on the folder belongs to this run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if _is_first():
-        (folder / RECORD).write_text(config.model_dump_json(indent=2) + "\n")
+@contextmanager
+def _claimed(folder: Path, config: TrainConfig, resume: bool) -> Iterator[Path | None]:
+    """Have the folder for this run and write the settings down; gives the checkpoint to resume from."""
+    with alone(folder, wait=False) if _is_first() else nullcontext():
+        newest = _check_folder(folder, config, resume)  # again: another run may have begun or gone on meanwhile
+        if _is_first():
+            write_whole(folder / RECORD, config.model_dump_json(indent=2) + "\n")
+        yield newest
 
 
 def _held_out(config: TrainConfig, problems: Dataset, trainer: Any, loaded: LoadedModel, place: Place) -> HeldOut:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
 
+from entmin.durable import write_whole
 from entmin.errors import EntminError
 from entmin.seeds import derive_seed
 from entmin.train.rollouts import Rollouts
@@ -37,9 +37,7 @@ class StaticSamples:
             {"prompt": prompt, "completions": drawn[i * self._n : (i + 1) * self._n]}
             for i, prompt in enumerate(prompts)
         ]
-        scratch = self._path.with_suffix(".partial")
-        scratch.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        os.replace(scratch, self._path)
+        write_whole(self._path, "".join(json.dumps(row) + "\n" for row in rows))
 
     def __call__(self, model: Any, prompts: list[list[int]], streams: list[int]) -> list[list[int]]:
         """The stored completions; groups of n identical prompts get the n stored ones."""

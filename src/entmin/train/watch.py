@@ -18,6 +18,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from entmin.durable import write_whole
 from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH, draw
 from entmin.train.fields import Action
@@ -102,7 +103,7 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
         for old in folder.glob("step-*"):
             if old.name not in needed:
                 shutil.rmtree(old)
-        (folder / _STATE).write_text(json.dumps(self._kept))
+        write_whole(folder / _STATE, json.dumps(self._kept))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write what was seen, as ``watch.json`` and as a figure."""
@@ -110,7 +111,7 @@ class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is u
             return
         output = Path(args.output_dir)
         found = {**self.engine.summary(), "actions": self.actions, "stopped_by": self.stopped_by, "kept": self._before}
-        (output / WATCH).write_text(json.dumps(found, indent=2) + "\n")
+        write_whole(output / WATCH, json.dumps(found, indent=2) + "\n")
         if (output / CURVES).exists():
             draw({output.name: output}, output / "curves.png")
 

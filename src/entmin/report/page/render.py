@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -15,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
+from entmin.durable import write_whole
 from entmin.errors import EntminError
 from entmin.report.page.document import Page, Token
 from entmin.report.page.exports import as_csv, as_latex, as_markdown
@@ -54,10 +53,7 @@ def write(page: Page, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".html")
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(render(page))
-        Path(name).replace(path)
+        write_whole(path, render(page))
     except OSError as error:
         raise EntminError(f"cannot write the report to {path}: {error}; free space or name another file") from error
 

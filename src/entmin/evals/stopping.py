@@ -1,0 +1,146 @@
+"""Ctrl-C during a run: answers that are there are judged and kept, and only those being generated are given up.
+
+After the first signal no sample gets another answer from the model. Samples that need none go on: they vote, they are
+judged, they reach the log. When the last of them is in it, the run ends as Inspect ends it. A second signal ends the
+run at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache, wraps
+from typing import Any, Self
+
+import anyio
+from inspect_ai.hooks import Hooks, SampleEnd, hooks
+from inspect_ai.model import Model, ModelOutput
+from inspect_ai.solver import Generate, Solver, TaskState
+
+_solving: ContextVar[str | None] = ContextVar("entmin_solving", default=None)
+"""The sample whose solver runs; calls of the model by a scorer have none."""
+_runs: set[Stopping] = set()
+"""The runs that are going on in this process."""
+
+
+class Stopping:
+    """Watches one run, as a context manager."""
+
+    def __init__(self, notify: Callable[[str], None] | None = None) -> None:
+        """Prepare; signals are taken over when the first sample begins.
+
+        Args:
+            notify: takes the line that tells a waiting person what is still done; standard error by default.
+        """
+        self.asked = False
+        self._notify = notify or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._going: set[str] = set()
+        """Samples that may still end by themselves."""
+        self._calls: dict[anyio.CancelScope, str] = {}
+        """Calls of the model in progress, each with its sample."""
+        self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        _register()
+        _runs.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _runs.discard(self)
+        if self._before is not None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def watched(self, inner: Solver) -> Solver:
+        """The solver, whose samples are known here."""
+
+        @wraps(inner)  # with its name and arguments in Inspect's registry, which the log shows
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            self._take_over()
+            self._going.add(state.uuid)
+            token = _solving.set(state.uuid)
+            try:
+                return await inner(state, generate)
+            finally:
+                _solving.reset(token)
+
+        return solve
+
+    def model(self, model: Model) -> Model:
+        """The model, whose answers to solvers stop when they should."""
+        ask = model.generate
+
+        async def generate(*args: Any, **options: Any) -> ModelOutput:
+            sample = _solving.get()
+            if sample is None:
+                return await ask(*args, **options)
+            if not self.asked:
+                with anyio.CancelScope() as call:
+                    self._calls[call] = sample
+                    try:
+                        return await ask(*args, **options)
+                    finally:
+                        del self._calls[call]
+            self._leave(sample)
+            await anyio.sleep_forever()
+            raise AssertionError("unreachable")
+
+        model.generate = generate  # type: ignore[method-assign]
+        return model
+
+    def ended(self, sample: str) -> None:
+        """A sample is in the log."""
+        self._leave(sample)
+
+    def _leave(self, sample: str) -> None:
+        known = sample in self._going
+        self._going.discard(sample)
+        if known and self.asked and not self._going:
+            self._end()
+
+    def _take_over(self) -> None:
+        """Take the place of the handler that the event loop has set; only the main thread may."""
+        if self._loop is None and threading.current_thread() is threading.main_thread():
+            self._loop = asyncio.get_running_loop()
+            self._before = signal.signal(signal.SIGINT, self._signal)
+
+    def _signal(self, *_: object) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._interrupt if self.asked else self._begin)
+        self.asked = True
+
+    def _begin(self) -> None:
+        for call, sample in list(self._calls.items()):
+            call.cancel()
+            self._going.discard(sample)
+        if self._going:
+            there = len(self._going)
+            self._notify(f"stopping: answers that are there are judged first ({there}); Ctrl-C again ends at once")
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """What Ctrl-C does without us: the event loop's own handler cancels the run, or leaves it when called again."""
+        self._ended = True
+        if callable(self._before):
+            self._before(signal.SIGINT, None)
+
+
+@cache
+def _register() -> None:
+    """Tell Inspect once, and only in processes that run something."""
+
+    @hooks(name="entmin_stopping", description="knows which samples are in the log")
+    class _Ends(Hooks):
+        async def on_sample_end(self, data: SampleEnd) -> None:
+            for run in list(_runs):
+                run.ended(data.sample_id)

@@ -1,0 +1,101 @@
+"""The real command in a process of its own, forked from one that has made the imports: a start costs no seconds.
+
+The process is as real as any: it gets real signals, writes real files, and is gone after SIGKILL.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.faults.warm"])
+
+
+def _main(args: list[str], folder: str, said: str, environment: dict[str, str], before: str) -> None:
+    os.setpgid(0, 0)  # a Ctrl-C goes to all processes of the group, as from a terminal
+    os.chdir(folder)
+    os.environ.update(environment)
+    stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(stream, 1)
+    os.dup2(stream, 2)
+    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    exec(before, {})
+    from entmin.cli import main
+
+    try:
+        main(args)
+    finally:
+        atexit._run_exitfuncs()
+
+
+@dataclass
+class Run:
+    """One process of the command."""
+
+    process: multiprocessing.process.BaseProcess
+    said: Path
+    seconds: float = 0.0
+    """How long it ran, once it was waited for."""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def text(self) -> str:
+        """What it wrote on both streams."""
+        return self.said.read_text(errors="replace") if self.said.exists() else ""
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.is_alive()
+
+    def wait(self, seconds: float = 120.0) -> int:
+        """Its exit code, negative for a signal."""
+        self.process.join(seconds)
+        if self.process.exitcode is None:
+            self.process.kill()
+            raise AssertionError(f"still running after {seconds} s:\n{self.text}")
+        self.seconds = self.seconds or time.monotonic() - self.started
+        return self.process.exitcode
+
+    def kill(self) -> bool:
+        """``kill -9``; whether it was still running."""
+        was = self.alive()
+        self.process.kill()
+        return self.wait() == -signal.SIGKILL and was
+
+    def ctrl_c(self) -> None:
+        """Interrupt it and whatever it started, as a terminal does."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+
+@dataclass
+class Forked:
+    """Starts the command in a folder."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    def start(self, *args: str | Path, before: str = "", **environment: str) -> Run:
+        """Start it; `before` is Python to run in the process first, for limits that it is put under."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.count += 1
+        said = self.folder.parent / f"{self.folder.name}-said-{self.count}.txt"
+        values = ([str(arg) for arg in args], str(self.folder), str(said), self.environment | environment, before)
+        process = _context.Process(target=_main, args=values)
+        process.start()
+        return Run(process, said)
+
+    def __call__(self, *args: str | Path, code: int = 0, **options: str) -> Run:
+        """Run it to its end."""
+        run = self.start(*args, **options)
+        found = run.wait()
+        assert found == code, f"exit {found}\n{run.text}"
+        return run
