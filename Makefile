@@ -12,7 +12,7 @@ OLDEST_VENV ?= .venv-oldest
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow lint wheel-test oldest-test vllm-test clean
+.PHONY: demo test slow faults lint wheel-test oldest-test vllm-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 96 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -24,6 +24,12 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# Every fault of docs/reliability.md for real; writes its table. `make faults PAGE=` only prints it.
+KILLS ?= 50
+PAGE ?= docs/reliability.md
+faults: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -p tests.faults.report -m fault --kills $(KILLS) $(if $(PAGE),--reliability $(PAGE))
 
 lint: $(READY)
 	$(BIN)/ruff check .

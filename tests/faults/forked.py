@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +64,14 @@ class Run:
             raise AssertionError(f"still running after {seconds} s:\n{self.text}")
         self.seconds = self.seconds or time.monotonic() - self.started
         return self.process.exitcode
+
+    def wait_for(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+        """Wait until something is the case, while it runs."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.alive(), f"ended before it could be disturbed:\n{self.text}"
+            assert time.monotonic() < end, f"waited too long:\n{self.text}"
+            time.sleep(0.02)
 
     def kill(self) -> bool:
         """``kill -9``; whether it was still running."""
