@@ -4,6 +4,7 @@
 - `em_inf`: EM-INF, a few Adam steps on the row's own logits (paper section 4).
 - `adaptive_temperature`: the temperature at which the row's entropy meets a target (paper Algorithm 1).
 - `newton`: how the temperature is found.
+- `gumbel_argmax`: a token of each row, with noise that two distributions can share.
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
 - `self_certainty`: how far a row is from uniform.
 """
@@ -12,6 +13,7 @@ from entmin.core.adaptive_temperature import adaptive_temperature, solve_tempera
 from entmin.core.certainty import self_certainty
 from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
 from entmin.core.entropy import entropy, entropy_and_logprob
+from entmin.core.gumbel import gumbel_argmax
 from entmin.core.impl import implementation
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "em_inf_measured",
     "entropy",
     "entropy_and_logprob",
+    "gumbel_argmax",
     "implementation",
     "self_certainty",
     "solve_temperature",

@@ -28,7 +28,7 @@ from entmin.errors import UsageError, closest
 
 AUTO = "auto"
 VARIABLE = "ENTMIN_IMPL"
-OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob")
+OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob", "gumbel_argmax")
 _COMPILED_MIN_VOCABULARY = 1024
 _HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -96,6 +96,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "solve_temperature": "entmin.core.adaptive_temperature:solve_temperature_torch",
             "entropy": "entmin.core.entropy:entropy_torch",
             "entropy_and_logprob": "entmin.core.entropy:entropy_and_logprob_torch",
+            "gumbel_argmax": "entmin.core.gumbel:gumbel_argmax_torch",
         },
         _nothing,
         _nothing,
@@ -105,6 +106,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "em_inf": "entmin.core.numba.em_inf:em_inf",
             "solve_temperature": "entmin.core.numba.adaptive_temperature:solve_temperature",
             "entropy": "entmin.core.numba.entropy:entropy",
+            "gumbel_argmax": "entmin.core.numba.gumbel:gumbel_argmax",
         },
         _numba_missing,
         _numba_refuses,
@@ -130,7 +132,7 @@ def implementation(logits: Tensor, op: str = "em_inf", impl: str = AUTO) -> str:
 
     Args:
         logits: ``[..., V]``; only device, dtype, V and whether a gradient is wanted are looked at.
-        op: ``em_inf``, ``solve_temperature`` (adaptive temperature), ``entropy`` or ``entropy_and_logprob``.
+        op: one of `OPERATIONS`; ``solve_temperature`` is adaptive temperature.
         impl: a name, or ``auto``, which ``ENTMIN_IMPL`` overrides where the implementation it names has the operation.
 
     Raises:

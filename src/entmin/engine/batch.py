@@ -137,7 +137,7 @@ class Batch:
         drawn = draw(
             logits,
             [row.request for row in rows],
-            [row.uniform for row in rows],
+            [row.key for row in rows],
             self._room(logits),
             [row.state for row in rows],
         )

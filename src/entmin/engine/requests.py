@@ -26,7 +26,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 512
     seed: int = 0
-    """Seeds this request's own stream of uniforms, one per token, so that neighbours and batch size do not matter."""
+    """Seeds this request's own noise, so that neighbours and batch size do not matter."""
     stop: tuple[str, ...] = ()
     """Texts that end the completion; they are cut from it."""
     token_entropies: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from entmin.engine.requests import Completion, Request, StopReason, TokenConfidence
 from entmin.errors import EntminError
 from entmin.methods.memory import MethodWithMemory
+from entmin.seeds import noise_key
 
 if TYPE_CHECKING:
     from entmin.methods.memory import State
@@ -41,10 +41,12 @@ class BatchRow:
     def __post_init__(self) -> None:
         method = self.request.method
         self.state: State | None = method.start() if isinstance(method, MethodWithMemory) else None
-        """What the method remembers of the row; like `uniform`, a step that fails is repeated with the same one."""
-        self._stream = random.Random(self.request.seed % (1 << 64))  # which alone would take -1 for 1
-        self.uniform = self._stream.random()
-        """The random number in [0, 1) of the next token; a step that fails is repeated with the same one."""
+        """What the method remembers of the row; like `key`, a step that fails is repeated with the same one."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Of the next token's noise; a step that fails is repeated with the same one."""
+        return noise_key(self.request.seed, len(self.tokens))
 
     @property
     def length(self) -> int:
@@ -59,14 +61,13 @@ class BatchRow:
     def take(
         self, token: int, before: float, after: float, confidence: TokenConfidence | None, state: State | None
     ) -> None:
-        """Append a token that was drawn with `uniform`, and `state` as the method left it."""
+        """Append a token that was drawn with `key`, and `state` as the method left it."""
         self.tokens.append(token)
         self.before.append(before)
         self.after.append(after)
         if confidence is not None:
             self.confidence.append(confidence)
         self.state = state
-        self.uniform = self._stream.random()
 
     def completion(self, text: str) -> Completion:
         """The finished row as its owner gets it.

@@ -1,10 +1,10 @@
-"""From logits to tokens: adjust, then temperature, then truncation, then one seeded uniform per row.
+"""From logits to tokens: adjust, then temperature, then truncation, then Gumbel-max with seeded noise.
 
 A method that belongs after the temperature (`Method.stage`) adjusts there, before the truncation of the sampling.
 
-The token is the inverse of the cumulative distribution at the row's uniform number, in float64. A request's tokens thus
-depend on its seed and its logits alone; two methods run with one seed share their random numbers, which makes paired
-comparisons sharper; and no token of probability zero is ever drawn.
+The noise (`entmin.core.gumbel`) is a function of the request's seed, the step and the token. A request's tokens thus
+depend on its seed and its logits alone; two methods run with one seed choose alike wherever their distributions agree,
+which makes paired comparisons sharper; and no token of probability zero is ever drawn.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from entmin.core import entropy, entropy_and_logprob, self_certainty
-from entmin.core.entropy import rows_at_once
+from entmin.core import entropy, entropy_and_logprob, gumbel_argmax, self_certainty
 from entmin.engine.requests import Request, TokenConfidence
 from entmin.methods import Method, Normal
 from entmin.methods.memory import MethodWithMemory
@@ -47,7 +46,7 @@ class Draw(NamedTuple):
 def draw(
     logits: Tensor,
     requests: list[Request],
-    uniforms: list[float],
+    keys: Sequence[tuple[int, int]],
     room: Tensor | None = None,
     states: Sequence[State | None] = (),
 ) -> Draw:
@@ -58,7 +57,7 @@ def draw(
     Args:
         logits: ``[B, V]``, any floating dtype.
         requests: one a row.
-        uniforms: one number in [0, 1) a row.
+        keys: of the noise of each row (`entmin.seeds.noise_key`).
         room: ``[B, V]`` float32 that may be written over, `logits` itself allowed; with it a step need not allocate.
         states: one a row, of those whose method has memory.
     """
@@ -68,15 +67,17 @@ def draw(
     if len(groups) == 1:
         if any(request.confidence for request in requests):
             room = None  # `logits` may lie there, and are asked once more
-        drawn = _draw_group(logits, requests[0], torch.tensor(uniforms, dtype=torch.float64), room, states)
+        drawn = _draw_group(logits, requests[0], torch.tensor(keys), room, states)
         return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens))
     tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
     before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
     following: dict[int, State] = {}
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
-        u = torch.tensor([uniforms[row] for row in rows], dtype=torch.float64)
-        drawn = _draw_group(logits[index], requests[rows[0]], u, None, [states[row] for row in rows] if states else ())
+        own = torch.tensor([keys[row] for row in rows])
+        drawn = _draw_group(
+            logits[index], requests[rows[0]], own, None, [states[row] for row in rows] if states else ()
+        )
         tokens[index], before[index], after[index] = drawn.tokens, drawn.before, drawn.after
         following |= {rows[i]: state for i, state in drawn.states.items()}
     return Draw(tokens, before, after, _confidence(logits, requests, tokens), following)
@@ -120,7 +121,7 @@ def _adjust(
 
 
 def _draw_group(
-    logits: Tensor, request: Request, uniforms: Tensor, room: Tensor | None, states: Sequence[State | None]
+    logits: Tensor, request: Request, keys: Tensor, room: Tensor | None, states: Sequence[State | None]
 ) -> Draw:
     method, sampling = request.method, request.sampling
     later = method.stage == "after"
@@ -131,22 +132,7 @@ def _draw_group(
     scores = truncate(method.adjust(scores) if later else scores, sampling)
     if scores is not adjusted:
         after = entropy(scores)
-    size = rows_at_once(scores)
-    tokens = [
-        _invert(piece, u) for piece, u in zip(torch.split(scores, size), torch.split(uniforms, size), strict=True)
-    ]
-    return Draw(torch.cat(tokens), before, after, states=following)
-
-
-def _invert(scores: Tensor, uniforms: Tensor) -> Tensor:
-    """The token at which each row's cumulative distribution passes its uniform number."""
-    probabilities = scores.softmax(-1)
-    if scores.device.type == "mps":  # which has no float64; the CPU does this small step for it
-        probabilities = probabilities.cpu()
-    cumulative = probabilities.cumsum(-1, dtype=torch.float64)
-    point = uniforms.to(cumulative.device)[:, None] * cumulative[:, -1:]
-    tokens = torch.searchsorted(cumulative, point, right=True).squeeze(-1)
-    return tokens.clamp_(max=scores.shape[-1] - 1).to(scores.device)
+    return Draw(gumbel_argmax(scores, keys), before, after, states=following)
 
 
 def truncate(scores: Tensor, sampling: Sampling) -> Tensor:

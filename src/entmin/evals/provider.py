@@ -35,6 +35,7 @@ from entmin.evals.opened import any_open, opened
 from entmin.evals.seeded import TOKENS
 from entmin.evals.several import BEFORE
 from entmin.mode import Mode
+from entmin.seeds import SAMPLER
 from entmin.strategies import Confidence
 from entmin.wire import requested
 
@@ -114,9 +115,9 @@ class InProcess:
         return get_model(f"entmin/{self.name}", **self.options)
 
     def identity(self) -> dict[str, Any]:
-        """Weights, and where and how they are computed with."""
+        """Weights, where and how they are computed with, and how seeds become tokens."""
         chosen = {key: self.options.get(key, "auto") for key in ("device", "dtype")}
-        return {"engine": "transformers", "revision": self.engine.loaded.revision, **chosen}
+        return {"engine": "transformers", "revision": self.engine.loaded.revision, "sampler": SAMPLER, **chosen}
 
     def record(self) -> dict[str, Any]:
         """Version, and the dtype and device that ``auto`` came to."""

@@ -22,6 +22,7 @@ from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import EngineChoice
 from entmin.mode import Mode, Sampling
+from entmin.seeds import SAMPLER
 from entmin.strategies import Confidence
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Servers:
         first = self.servers[0]
         # Of a server that was running already, nobody here knows how it was started.
         started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
-        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started}
+        own = {"sampler": SAMPLER} if first.kind == "entmin" else {}
+        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started, **own}
 
     def record(self) -> dict[str, Any]:
         """What the servers said of themselves."""

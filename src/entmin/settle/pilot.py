@@ -20,7 +20,7 @@ from entmin.durable import alone, append_row
 from entmin.errors import EntminError, Interrupted
 from entmin.jsonl import read_rows
 from entmin.mode import Mode
-from entmin.seeds import derive_seed
+from entmin.seeds import SAMPLER, derive_seed
 
 if TYPE_CHECKING:
     from entmin.engine.engine import Engine
@@ -88,7 +88,8 @@ class Pilot:
     @cached_property
     def sha256(self) -> str:
         """Hash of the problems and of how they are decoded."""
-        about = [self._prompts, self._max_tokens, self._seed, self._engine.loaded.name, str(self._engine.loaded.dtype)]
+        loaded = self._engine.loaded
+        about = [self._prompts, self._max_tokens, self._seed, loaded.name, str(loaded.dtype), SAMPLER]
         return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def decode(self, mode: Mode) -> Decoded:

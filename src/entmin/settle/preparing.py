@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entmin.errors import UsageError
+from entmin.seeds import SAMPLER
 from entmin.settle.pilot import Pilot
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def open_pilot(
         turns = [ChatMessageUser(content=asked)] if isinstance(asked, str) else asked
         prompts.append((one, encode_chat(loaded, as_turns(list(turns)))))
     limit = spec.max_tokens or info.max_tokens
-    about = json.dumps([prompts, limit, seed, spec.model, list(spec.engine.options)], default=str)
+    about = json.dumps([prompts, limit, seed, spec.model, list(spec.engine.options), SAMPLER], default=str)
     return Pilot(
         engine.engine,
         prompts,

@@ -1,6 +1,6 @@
 """Compiled for the CPU with Numba: no compiler is needed on the user's machine.
 
-- `em_inf`, `entropy`, `adaptive_temperature`: the operations, as `entmin.core.impl` calls them.
+- `em_inf`, `entropy`, `adaptive_temperature`, `gumbel`: the operations, as `entmin.core.impl` calls them.
 - `rows`: tensors as memory, rows shared out over threads, one workspace per thread.
 - `counting`: a row as distinct values and how often each occurs.
 - `distinct`: the mathematics over distinct values, in float64.

@@ -24,6 +24,8 @@ from entmin.core.numba.counting import CODES
 from entmin.core.numba.distinct import ARRAYS
 from entmin.core.numba.sweeps import BLOCK, HEAD_LARGEST, STATE
 
+NOISE = 256
+"""Tokens whose noise is made at once (see `entmin.core.numba.gumbel`)."""
 _SHARE_ELEMENTS = 1 << 18
 _COUNTED_MIN_VOCABULARY = 4096
 
@@ -98,6 +100,7 @@ class Workspace(threading.local):
         self.where = np.zeros(HEAD_LARGEST, np.int64)
         self.scratch = np.zeros(2 * BLOCK, np.float32)
         self.sums = np.zeros(2)
+        self.noise = np.zeros(NOISE, np.int32)
         self.state = np.zeros(0, np.float32)
 
     def state_of(self, length: int) -> Any:
