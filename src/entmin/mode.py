@@ -77,6 +77,7 @@ class Mode:
         sampling = self.sampling
         if self.strategy is not None:
             self.strategy.check_temperature(sampling.temperature)
+            self.strategy.check_method(self.method.name, self.method.memory)
 
     @classmethod
     def parse(cls, text: str, options: Mapping[str, Any] | None = None) -> Mode:

@@ -69,7 +69,7 @@ def foreign(request):
 
 MODES = (
     "normal", "em_inf", "self_consistency:n=2:vote=logprob", "best_of_n:n=2:by=logprob",
-    "em_inf+best_of_n:n=2:by=self_certainty", "self_refinement:n=2",
+    "em_inf+best_of_n:n=2:by=self_certainty", "self_refinement:n=2", "sls+deepconf:n=2:keep=1",
 )  # fmt: skip
 
 
@@ -206,6 +206,12 @@ def test_strategies_use_what_a_foreign_server_reports_and_refuse_the_rest(entmin
     done = entmin_here("eval", "m", *where, "--mode", "best_of_n", code=2)
     assert "does not measure entropy" in done.stderr
     assert "use logprob" in done.stderr
+    done = entmin_here("eval", "m", *where, "--mode", "lowest_centroid", code=2)
+    assert "does not measure entropy_centroid (--engine transformers does, in this process)" in done.stderr
+    done = entmin_here("eval", "m", *where, "--mode", "power_sampling@0.25", code=2)
+    assert "does not measure power" in done.stderr
+    done = entmin_here("eval", "m", *where, "--mode", "deepconf:n=2", code=1)
+    assert "does not measure trace_confidence" in done.stderr
     done = entmin_here("eval", "m", *where, "--mode", "self_refinement", code=2)
     assert "style=clean" in done.stderr
     entmin_here("eval", "m", *where, "--mode", "self_refinement:style=clean:n=2")

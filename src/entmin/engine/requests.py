@@ -35,6 +35,8 @@ class Request:
     """Measure every token's log-probability and self-certainty too."""
     alternatives: int = 0
     """With `confidence`: report this many of the likeliest tokens at every step, with their log-probabilities."""
+    drawn: bool = False
+    """With `confidence`: report each token's log-probability under the distribution it was drawn from too."""
 
 
 class TokenConfidence(NamedTuple):
@@ -48,6 +50,8 @@ class TokenConfidence(NamedTuple):
     """The likeliest tokens, likeliest first."""
     log_probabilities: tuple[float, ...] = ()
     """Of the likeliest tokens, nats."""
+    drawn: float | None = None
+    """Log-probability of the token under the distribution it was drawn from, nats; when asked for."""
 
 
 @dataclass

@@ -19,6 +19,13 @@ OnToken = Callable[[int, TokenConfidence | None], None]
 """Takes a token, and how sure the model was of it where the request asks for that."""
 
 
+def cut_at(text: str, stop: tuple[str, ...]) -> str:
+    """The text before the first of the texts that end a completion."""
+    for one in stop:
+        text = text.split(one, 1)[0]
+    return text
+
+
 @dataclass(eq=False)
 class BatchRow:
     """A request, what has been decoded of it, and the future that its owner waits for."""
@@ -76,8 +83,7 @@ class BatchRow:
             text: what the tokens say.
         """
         assert self.stopped is not None
-        for stop in self.request.stop:
-            text = text.split(stop, 1)[0]
+        text = cut_at(text, self.request.stop)
         n, wanted = len(self.tokens), self.request.token_entropies
         return Completion(
             text=text,

@@ -41,6 +41,8 @@ class Draw(NamedTuple):
     """Of the rows that ask."""
     states: dict[int, State] = {}  # noqa: RUF012 - as above
     """Next states of the rows whose method has memory."""
+    drawn: dict[int, float] = {}  # noqa: RUF012 - as above
+    """Log-probabilities of the tokens under the distributions they were drawn from, for the rows that ask."""
 
 
 def draw(
@@ -63,15 +65,16 @@ def draw(
     """
     groups: dict[object, list[int]] = {}
     for row, request in enumerate(requests):
-        groups.setdefault((request.method, request.sampling), []).append(row)
+        groups.setdefault((request.method, request.sampling, request.drawn), []).append(row)
     if len(groups) == 1:
         if any(request.confidence for request in requests):
             room = None  # `logits` may lie there, and are asked once more
         drawn = _draw_group(logits, requests[0], torch.tensor(keys), room, states)
-        return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens))
+        return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens, drawn.drawn))
     tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
     before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
     following: dict[int, State] = {}
+    under: dict[int, float] = {}
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
         own = torch.tensor([keys[row] for row in rows])
@@ -80,10 +83,13 @@ def draw(
         )
         tokens[index], before[index], after[index] = drawn.tokens, drawn.before, drawn.after
         following |= {rows[i]: state for i, state in drawn.states.items()}
-    return Draw(tokens, before, after, _confidence(logits, requests, tokens), following)
+        under |= {rows[i]: value for i, value in drawn.drawn.items()}
+    return Draw(tokens, before, after, _confidence(logits, requests, tokens, under), following, under)
 
 
-def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict[int, TokenConfidence]:
+def _confidence(
+    logits: Tensor, requests: list[Request], tokens: Tensor, under: dict[int, float]
+) -> dict[int, TokenConfidence]:
     rows = [row for row, request in enumerate(requests) if request.confidence]
     if not rows:
         return {}
@@ -94,7 +100,7 @@ def _confidence(logits: Tensor, requests: list[Request], tokens: Tensor) -> dict
     found = {}
     for i, (row, sure, certain) in enumerate(zip(rows, logprobs.tolist(), self_certainty(asked).tolist(), strict=True)):
         k = requests[row].alternatives
-        found[row] = TokenConfidence(sure, certain, tuple(ids[i][:k]), tuple(values[i][:k]))
+        found[row] = TokenConfidence(sure, certain, tuple(ids[i][:k]), tuple(values[i][:k]), under.get(row))
     return found
 
 
@@ -127,12 +133,15 @@ def _draw_group(
     later = method.stage == "after"
     (adjusted, before, after), following = _adjust(_NORMAL if later else method, logits, room, states)
     if sampling.temperature == 0:
-        return Draw(adjusted.argmax(-1), before, torch.zeros_like(before), states=following)
+        certain = dict.fromkeys(range(len(adjusted)), 0.0) if request.drawn else {}
+        return Draw(adjusted.argmax(-1), before, torch.zeros_like(before), states=following, drawn=certain)
     scores = adjusted if sampling.temperature == 1 else adjusted / sampling.temperature
     scores = truncate(method.adjust(scores) if later else scores, sampling)
     if scores is not adjusted:
         after = entropy(scores)
-    return Draw(gumbel_argmax(scores, keys), before, after, states=following)
+    taken = gumbel_argmax(scores, keys)
+    under = enumerate(entropy_and_logprob(scores, taken)[1].tolist()) if request.drawn else ()
+    return Draw(taken, before, after, states=following, drawn=dict(under))
 
 
 def truncate(scores: Tensor, sampling: Sampling) -> Tensor:

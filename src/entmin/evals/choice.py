@@ -18,6 +18,9 @@ from entmin.strategies import Confidence
 if TYPE_CHECKING:
     from inspect_ai.model import Model
 
+OWN_SERVER_MEASURES: frozenset[Confidence] = frozenset(("entropy", "logprob", "self_certainty", "trace_confidence"))
+"""Kinds of confidence that a server of `entmin serve --engine transformers` reports."""
+
 ENGINES = {
     "transformers": "the model in this process",
     "vllm": "vLLM with entmin's logits processor: started here, or at --base-url",

@@ -6,7 +6,7 @@ Heavy imports happen when an engine is opened.
 from __future__ import annotations
 
 from entmin.errors import UsageError
-from entmin.evals.choice import EngineChoice, RunningEngine
+from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice, RunningEngine
 from entmin.evals.opened import opened
 from entmin.mode import Mode
 
@@ -43,8 +43,9 @@ def require(engine: RunningEngine, mode: Mode) -> None:
         )
     wanted = strategy.confidence
     if wanted is not None and wanted not in engine.measures:
-        instead = "; a server reports log-probabilities: use logprob" if "logprob" in engine.measures else ""
+        other = any("logprob" in words for words in strategy.choices.values()) and "logprob" in engine.measures
+        instead = "; a server reports log-probabilities: use logprob" if other else ""
+        where = "here or under `entmin serve`" if wanted in OWN_SERVER_MEASURES else "in this process"
         raise UsageError(
-            f"{strategy.name}: this engine does not measure {wanted} (--engine transformers does, here or under "
-            f"`entmin serve`){instead}"
+            f"{strategy.name}: this engine does not measure {wanted} (--engine transformers does, {where}){instead}"
         )

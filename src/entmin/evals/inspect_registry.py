@@ -9,7 +9,13 @@ from __future__ import annotations
 from inspect_ai.model import modelapi
 from inspect_ai.util import sandboxenv
 
-from entmin.evals.several import best_of_n, self_consistency, self_refinement  # noqa: F401 - found by ``--solver``
+from entmin.evals.several import (  # noqa: F401 - found by ``--solver``
+    best_of_n,
+    lowest_centroid,
+    power_sampling,
+    self_refinement,
+)
+from entmin.evals.voting import deepconf, self_consistency  # noqa: F401
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.on_inspect.graded import graded  # noqa: F401 - found here by `inspect score`
 from entmin.tasks.on_inspect.judge import ugphysics_judge  # noqa: F401

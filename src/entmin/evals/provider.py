@@ -28,15 +28,20 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
+from entmin.engine.power import power_sample
 from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
 from entmin.engine.requests import Completion, EngineStats, Request
+from entmin.engine.rows import cut_at
 from entmin.errors import UsageError
+from entmin.evals.choice import OWN_SERVER_MEASURES
+from entmin.evals.cost import total
+from entmin.evals.measured import measured, needed, strategy_of
 from entmin.evals.opened import any_open, opened
 from entmin.evals.seeded import TOKENS
 from entmin.evals.several import BEFORE
 from entmin.mode import Mode
 from entmin.seeds import SAMPLER
-from entmin.strategies import Confidence
+from entmin.strategies import Confidence, PowerSampling
 from entmin.wire import requested
 
 DEFAULT_MAX_TOKENS = 512
@@ -83,7 +88,7 @@ def shared_engine(
 class InProcess:
     """The shared engine as `entmin.evals.choice` wants one."""
 
-    measures: frozenset[Confidence] = frozenset(("entropy", "logprob", "self_certainty"))
+    measures: frozenset[Confidence] = OWN_SERVER_MEASURES | {"entropy_centroid", "power"}
     text_prompts = True
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
@@ -172,15 +177,36 @@ class EntminAPI(ModelAPI):
             request = replace(request, prompt=encode_chat_text(self.engine.loaded, text))
         if (input[-1].metadata or {}).get(TOKENS):
             request = replace(request, token_entropies=True, confidence=True, alternatives=_ALTERNATIVES)
+        strategy = strategy_of(input)
+        if isinstance(strategy, PowerSampling):
+            return await self._power(request, strategy)
+        request = replace(request, **needed(strategy))
         futures = [
             self.engine.submit(replace(request, seed=request.seed + choice))
             for choice in range(config.num_choices or 1)
         ]
         completions = await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
         extra = {} if text is None else {"prompt": text}
-        if request.token_entropies:
+        extra |= measured(strategy, completions[0])
+        if (input[-1].metadata or {}).get(TOKENS):
             extra["tokens"] = token_record(self.engine.loaded, completions[0])
         return _output(self.model_name, completions, extra)
+
+    async def _power(self, request: Request, strategy: PowerSampling) -> ModelOutput:
+        """The answer that a chain comes to, with the cost of all its calls."""
+        found = await power_sample(
+            lambda one: asyncio.wrap_future(self.engine.submit(one)),
+            request,
+            strategy.power,
+            strategy.steps,
+            strategy.blocks,
+        )
+        outputs = [_output(self.model_name, [done], {}) for done in found.calls]
+        last = outputs[-1].model_copy(deep=True)
+        loaded, written = self.engine.loaded, found.written
+        last.completion = cut_at(loaded.tokenizer.decode(written.tokens, skip_special_tokens=True), request.stop)
+        last.choices[0].stop_reason = written.stop_reason
+        return total(last, outputs, accepted=found.accepted, proposed=found.proposed, answer_tokens=len(written.tokens))
 
     def max_connections(self) -> int:
         """Enough requests in flight to keep the batch full."""

@@ -26,10 +26,12 @@ from openai.types.chat import ChatCompletion
 from entmin.clients import NO_KEY, explained, said
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError
+from entmin.evals.measured import measured_by_server, needed_of_server, strategy_of
 from entmin.evals.several import BEFORE
 
 if TYPE_CHECKING:
     from entmin.evals.servers import Servers
+    from entmin.strategies import Strategy
 
 _SECONDS = 3600.0
 """Longest wait for one answer."""
@@ -83,6 +85,8 @@ class ServerAPI(OpenAICompatibleAPI):
             PromptTooLongError: the conversation leaves no room for an answer.
         """
         before = (input[-1].metadata or {}).get(BEFORE)
+        strategy = strategy_of(input)
+        config = config.model_copy(update=needed_of_server(strategy))
         with explained(self._urls[self._place(config)]):
             if self._servers is None:
                 return await super().generate(input, tools, tool_choice, config)
@@ -90,19 +94,24 @@ class ServerAPI(OpenAICompatibleAPI):
                 if before is not None:
                     output = await self._continue(before, input, config)
                 else:
-                    output = self._answer(await super().generate(input, tools, tool_choice, config), config)
+                    found = await super().generate(input, tools, tool_choice, config)
+                    output = self._answer(found, config, strategy)
             self._count(output)
         return output
 
     def _answer(
-        self, result: ModelOutput | tuple[ModelOutput | Exception, ModelCall], config: GenerateConfig
+        self,
+        result: ModelOutput | tuple[ModelOutput | Exception, ModelCall],
+        config: GenerateConfig,
+        strategy: Strategy | None,
     ) -> ModelOutput:
         found = result[0] if isinstance(result, tuple) else result
         if isinstance(found, openai.APIError):
             raise self._refused(found, config)
         if isinstance(found, Exception):
             raise found
-        found.metadata = (found.metadata or {}) | _confidence(found.choices)
+        measure = measured_by_server(strategy, found.choices[0].logprobs if found.choices else None)
+        found.metadata = (found.metadata or {}) | _confidence(found.choices) | measure
         return found
 
     def _refused(self, error: openai.APIError, config: GenerateConfig) -> EntminError:

@@ -20,7 +20,7 @@ import openai
 from entmin.clients import NO_KEY, explained, said
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
-from entmin.evals.choice import EngineChoice
+from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice
 from entmin.mode import Mode, Sampling
 from entmin.seeds import SAMPLER
 from entmin.strategies import Confidence
@@ -98,7 +98,7 @@ class Servers:
     def measures(self) -> frozenset[Confidence]:
         """Log-probabilities come from servers that return them, the rest from entmin's own."""
         own = self.servers[0].kind == "entmin"
-        return frozenset(("entropy", "logprob", "self_certainty")) if own else frozenset(("logprob",))
+        return OWN_SERVER_MEASURES if own else frozenset(("logprob", "trace_confidence"))
 
     @property
     def text_prompts(self) -> bool:

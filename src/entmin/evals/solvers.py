@@ -10,8 +10,17 @@ from inspect_ai import Task
 from inspect_ai.solver import Solver, TaskState
 
 from entmin.evals.seeded import seeded_generate
-from entmin.evals.several import solver_of
-from entmin.strategies import Strategy
+from entmin.evals.several import best_of_n, lowest_centroid, power_sampling, self_refinement
+from entmin.evals.voting import deepconf, require_equivalence, self_consistency
+from entmin.strategies import (
+    BestOfN,
+    DeepConf,
+    LowestCentroid,
+    PowerSampling,
+    SelfConsistency,
+    SelfRefinement,
+    Strategy,
+)
 
 
 def solver_for(
@@ -40,6 +49,34 @@ def solver_for(
     if strategy is None:
         return inner
     return solver_of(strategy, str(metadata.get("rules", task.name)), inner, in_parts=own)
+
+
+def solver_of(strategy: Strategy, task: str, inner: Solver, *, in_parts: bool) -> Solver:
+    """The solver of a strategy.
+
+    Args:
+        strategy: which.
+        task: the benchmark.
+        inner: the task's plain solver.
+        in_parts: whether it asks for an answer in several parts, whose rounds cannot be scored alone.
+
+    Raises:
+        UsageError: the strategy has to compare answers and those of this benchmark have no equivalence.
+    """
+    if isinstance(strategy, (SelfConsistency, DeepConf)):
+        require_equivalence(task, strategy.name)
+    if isinstance(strategy, SelfConsistency):
+        return self_consistency(task, strategy.n, strategy.vote, inner)
+    if isinstance(strategy, SelfRefinement):
+        return self_refinement(strategy.n, strategy.style, not in_parts, inner)
+    if isinstance(s := strategy, DeepConf):
+        return deepconf(task, s.n, s.keep, s.trust, s.group, s.likeliest, inner)
+    if isinstance(s, LowestCentroid):
+        return lowest_centroid(s.n, s.high, s.low, s.calm, inner)
+    if isinstance(s, PowerSampling):
+        return power_sampling(s.power, s.steps, s.blocks, inner)
+    assert isinstance(strategy, BestOfN)
+    return best_of_n(strategy.n, strategy.by, inner)
 
 
 def _own_solver(metadata: dict[str, Any], run_seed: int, on_done: Callable[[TaskState], None] | None) -> Solver:
