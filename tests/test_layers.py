@@ -17,12 +17,14 @@ HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", 
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
 PLAIN = {
-    "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins", "cache_folder"
+    "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
+    "cache_folder",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
-    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder")},
-    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "durable", "extras", "plugins", "problem", "clients")},
+    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "terminal")},
+    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients")},
+    **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},
     "stats": set(),
     "core": {"errors"},
@@ -224,7 +226,7 @@ def test_a_host_imports_methods_and_one_host_library(path):
 
 @pytest.mark.parametrize("path", under("serve"), ids=lambda path: path.name)
 def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path):
-    assert layers(imports(path)) <= {"engine", "hosts", "methods", "mode", "wire", "errors", "serve"}
+    assert layers(imports(path)) <= {"engine", "hosts", "methods", "mode", "wire", "errors", "serve", "terminal"}
     assert not reaches(imports(path), HOST_LIBRARIES)
 
 

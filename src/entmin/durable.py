@@ -6,13 +6,15 @@ import contextlib
 import fcntl
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from entmin.errors import EntminError, UsageError
+from entmin.terminal import say
 
+_TOLD = partial(say, err=True)
 LOCK = ".lock"
 """Name of the file that says that a process works in its folder; it stays, empty."""
 
@@ -54,12 +56,8 @@ def cut_tail(path: Path) -> None:
             file.truncate(end)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 @contextlib.contextmanager
-def alone(path: Path, *, wait: bool = True, notify: Callable[[str], None] = _say) -> Iterator[None]:
+def alone(path: Path, *, wait: bool = True, notify: Callable[[str], None] = _TOLD) -> Iterator[None]:
     """Have a folder or a file for this process, until the block or the process ends.
 
     Args:

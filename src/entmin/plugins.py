@@ -8,13 +8,13 @@ A plugin that cannot be imported is reported as its author's fault and left out;
 
 from __future__ import annotations
 
-import sys
 import traceback
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from entmin.errors import first_line
+from entmin.terminal import say
 
 
 @cache
@@ -29,7 +29,7 @@ def load_plugins() -> tuple[Any, ...]:
         try:
             found.append(plugin.load())
         except (Exception, SystemExit) as error:
-            print(f"warning: {_title(plugin)} could not be loaded and is left out: {_cause(error)}", file=sys.stderr)
+            say(f"warning: {_title(plugin)} could not be loaded and is left out: {_cause(error)}", err=True)
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sqlite3
 import sys
 import traceback
@@ -14,6 +15,7 @@ import click
 from entmin import __version__
 from entmin.errors import EntminError
 from entmin.extras import require
+from entmin.terminal import prepare, say
 
 
 class Verb(NamedTuple):
@@ -82,11 +84,14 @@ def main(args: list[str] | None = None) -> None:
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"]
+    prepare()
     try:
         outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        say(shown.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
     except EntminError as error:
         code = _report(str(error), error.exit_code, debug)
@@ -110,6 +115,6 @@ def _is_disk_full(error: Exception) -> bool:
 
 def _report(message: str, code: int, debug: bool) -> int:
     if debug:
-        traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+        say(traceback.format_exc(), err=True)
+    say(f"error: {message}", err=True)
     return code

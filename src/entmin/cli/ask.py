@@ -10,6 +10,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.errors import UsageError
+from entmin.terminal import console, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -56,13 +57,11 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
 
 
 def _show(titles: list[str], completions: list[Completion], engine: Engine) -> None:
-    from rich.console import Console
-
-    console = Console()
-    panels = [_panel(title, done, engine, console) for title, done in zip(titles, completions, strict=True)]
-    if len(panels) == 1 or not console.is_terminal:
+    shown = console()
+    panels = [_panel(title, done, engine, shown) for title, done in zip(titles, completions, strict=True)]
+    if len(panels) == 1 or not shown.is_terminal:
         for panel in panels:
-            console.print(panel)
+            shown.print(panel)
         return
     from rich.table import Table
 
@@ -70,10 +69,10 @@ def _show(titles: list[str], completions: list[Completion], engine: Engine) -> N
     for _ in panels:
         grid.add_column(ratio=1)
     grid.add_row(*panels)
-    console.print(grid)
+    shown.print(grid)
 
 
-def _panel(title: str, done: Completion, engine: Engine, console: Console) -> RenderableType:
+def _panel(title: str, done: Completion, engine: Engine, shown: Console) -> RenderableType:
     from rich.panel import Panel
     from rich.text import Text
 
@@ -81,9 +80,11 @@ def _panel(title: str, done: Completion, engine: Engine, console: Console) -> Re
         f"{len(done.tokens)} tokens, entropy {done.entropy_before:.2f} → {done.entropy_after:.2f} nats, "
         f"ended by {done.stop_reason}"
     )
-    if not console.is_terminal:
-        return Text(f"[{title}]\n{done.text}\n({caption})")
-    return Panel(_shaded(done, engine), title=title, subtitle=caption, title_align="left", subtitle_align="left")
+    if not shown.is_terminal:
+        return Text(printable(f"[{title}]\n{done.text}\n({caption})"))
+    return Panel(
+        _shaded(done, engine), title=Text(title), subtitle=Text(caption), title_align="left", subtitle_align="left"
+    )
 
 
 def _shaded(done: Completion, engine: Engine) -> RenderableType:
@@ -95,6 +96,8 @@ def _shaded(done: Completion, engine: Engine) -> RenderableType:
         if now.endswith("\ufffd"):  # half of a character: shown with the token that completes it
             continue
         level = min(entropy / _FULL_SHADE, 1.0)
-        text.append(now[len(shown) :], style=f"on rgb({round(140 * level)},{round(40 * level)},{round(60 * level)})")
+        text.append(
+            printable(now[len(shown) :]), style=f"on rgb({round(140 * level)},{round(40 * level)},{round(60 * level)})"
+        )
         shown = now
     return text

@@ -13,6 +13,7 @@ import click
 from entmin.cli import options as common
 from entmin.cli import task_options as shared
 from entmin.errors import EntminError, UsageError
+from entmin.terminal import say
 
 if TYPE_CHECKING:
     from entmin.programs.checks import CodeReport
@@ -54,12 +55,12 @@ def check(
         except EntminError as error:
             # One set that is not at hand must not hide what the others have to say.
             missing[info.name] = str(error)
-            click.echo(error, err=True)
+            say(error, err=True)
         else:
             if not as_json:
-                click.echo("\n".join(reports[-1].lines(show)))
+                say("\n".join(reports[-1].lines(show)))
     if as_json:
-        click.echo(json.dumps({"reports": [report.to_dict() for report in reports], "missing": missing}, indent=1))
+        say(json.dumps({"reports": [report.to_dict() for report in reports], "missing": missing}, indent=1))
     if missing or any(report.unlisted for report in reports):
         sys.exit(EntminError.exit_code)
 

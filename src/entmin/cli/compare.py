@@ -16,6 +16,7 @@ from entmin.cli.task_options import judge_option, take_tasks
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
+from entmin.terminal import say
 
 if TYPE_CHECKING:
     from entmin.evals.run import RunResult, RunSpec
@@ -84,12 +85,12 @@ def command(
     folder = _write(model, results, rows, spread, runs)
     _write_pages(model, folder, rows, runs)
     if as_json:
-        click.echo((folder / "comparison.json").read_text())
+        say((folder / "comparison.json").read_text())
     else:
         _print(model, rows, spread, runs)
     for notice in {notice for arm in runs.values() for _, r in arm for notice in r.summary["notices"]}:
-        click.echo(f"note: {notice}", err=True)
-    click.echo(f"written to {folder}", err=True)
+        say(f"note: {notice}", err=True)
+    say(f"written to {folder}", err=True)
 
 
 def _matched(text: str, settings: dict[str, Any], spec: RunSpec, infos: list[Named], results: Path) -> str:
@@ -102,7 +103,7 @@ def _matched(text: str, settings: dict[str, Any], spec: RunSpec, infos: list[Nam
         raise UsageError("a match is made on one task: name one, or compare the tasks one by one")
 
     def told(line: str) -> None:
-        click.echo(line, err=True)
+        say(line, err=True)
 
     spec = replace(spec, mode=Mode(seed=settings.get("seed")))
     pilot = cache(lambda: comparison_pilot(spec, infos[0], results, told))
@@ -190,8 +191,8 @@ def _print(model: str, rows: list[ComparedArm], spread: list[Spread], runs: ByTa
 
     print_tables([*render(rows, f"{model}: paired comparison, baseline {rows[0].label}"), *render_spread(spread)])
     for line in verdict_lines(rows):
-        click.echo(line)
+        say(line)
     for task, arms in runs.items():
         trivial = arms[0][1].summary["task"].get("trivial")
         if trivial:
-            click.echo(trivial_line(task, trivial))
+            say(trivial_line(task, trivial))

@@ -13,6 +13,7 @@ import click
 
 from entmin.errors import EntminError
 from entmin.extras import EXTRAS, lacking
+from entmin.terminal import say
 
 
 @click.command("doctor")
@@ -23,7 +24,7 @@ def command() -> None:
     """
     missing = lacking("")
     for label, state in _lines(missing):
-        click.echo(f"{label:<14} {state}")
+        say(f"{label:<14} {state}")
     if missing:
         sys.exit(1)
 

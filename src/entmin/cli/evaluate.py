@@ -10,6 +10,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.task_options import judge_option, take_tasks
+from entmin.terminal import say
 
 
 @click.command("eval")
@@ -45,7 +46,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     tasks, folder, quiet = require_data([spec], infos), Path(options["results"]), options["quiet"]
     results = [run_task(spec, info, folder, task=tasks[info.name], quiet=quiet) for info in infos]
     if as_json:
-        click.echo(json.dumps([result.summary for result in results], indent=2, default=str))
+        say(json.dumps([result.summary for result in results], indent=2, default=str))
         return
     from entmin.report.compare import compare, correct
     from entmin.report.table import print_tables, render
@@ -55,7 +56,7 @@ def command(model: str, task: str, mode: str, as_json: bool, **options: Any) -> 
     print_tables(render(correct(rows), f"{model}: {chosen.describe()}"))
     for info, result in zip(infos, results, strict=True):
         for line in detail_lines(info.name, result.summary["results"]):
-            click.echo(line)
+            say(line)
         for notice in result.summary["notices"]:
-            click.echo(f"note: {notice}", err=True)
-        click.echo(f"written to {result.folder}", err=True)
+            say(f"note: {notice}", err=True)
+        say(f"written to {result.folder}", err=True)

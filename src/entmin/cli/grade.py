@@ -22,6 +22,7 @@ from entmin.cli.tally import Tally, finished, key_of
 from entmin.durable import alone
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.jsonl import answer_rows
+from entmin.terminal import printable, say
 
 if TYPE_CHECKING:
     from entmin.grading.gold import Gold
@@ -140,7 +141,7 @@ def grade_file(judged_by: Judging, source: Path, out: IO[str], done: set[str], t
 
     for verdict in judged_by.verdicts(pending()):
         written = {"id": waiting.popleft(), **verdict, "ran": tally.grader}
-        out.write(json.dumps(written, ensure_ascii=False) + "\n")
+        out.write(printable(json.dumps(written)) + "\n")  # ASCII: for any terminal, and half a surrogate is no error
         out.flush()
         tally.add(written)
         tally.graded_now += 1
@@ -168,17 +169,17 @@ def _opened(output: Path | None, as_json: bool, tally: Tally) -> Iterator[tuple[
 
 def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     if as_json:
-        click.echo(json.dumps(summary), err=to_error)
+        say(json.dumps(summary), err=to_error)
         return
     low, high = summary["interval_95"]
     accuracy = "-" if summary["accuracy"] is None else f"{100 * summary['accuracy']:.1f} %"
     reasons = ", ".join(f"{name} {count}" for name, count in summary["reasons"].items())
-    click.echo(f"{summary['task']} by {summary['grader']}: {summary['correct']} of {summary['n']} right", err=to_error)
-    click.echo(f"accuracy {accuracy}, 95 % interval {100 * low:.1f} to {100 * high:.1f} %", err=to_error)
-    click.echo(f"not judged {summary['not_judged']}; {reasons or 'nothing graded'}", err=to_error)
+    say(f"{summary['task']} by {summary['grader']}: {summary['correct']} of {summary['n']} right", err=to_error)
+    say(f"accuracy {accuracy}, 95 % interval {100 * low:.1f} to {100 * high:.1f} %", err=to_error)
+    say(f"not judged {summary['not_judged']}; {reasons or 'nothing graded'}", err=to_error)
     if summary["judged_in_process"]:
-        click.echo(f"{summary['judged_in_process']} judged in process (docs/safety.md)", err=to_error)
-    click.echo(f"{summary['graded_now']} graded now, {summary['rows_per_second']} rows/s", err=to_error)
+        say(f"{summary['judged_in_process']} judged in process (docs/safety.md)", err=to_error)
+    say(f"{summary['graded_now']} graded now, {summary['rows_per_second']} rows/s", err=to_error)
 
 
 @click.command("grade")
@@ -221,7 +222,7 @@ def command(
         if not tally.reasons:
             raise UsageError(f"{file} has no answers to judge; each line must be one JSON object")
     except EntminError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         kept = f"kept in {output}, and the same command goes on" if output else "kept nowhere: name a file by -o"

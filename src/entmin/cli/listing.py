@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.terminal import say
+
 if TYPE_CHECKING:
     from entmin.hyperparameters import Hyperparameters
 
@@ -18,13 +20,13 @@ def command(what: str, as_json: bool) -> None:
     """List tasks (benchmarks and groups), methods and strategies (with options and defaults), or model aliases."""
     rows: list[dict[str, Any]] = {"tasks": _tasks, "methods": _methods, "models": _models}[what]()
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return
     width = max(len(row["name"]) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:<{width}}  {row['summary']}")
+        say(f"{row['name']:<{width}}  {row['summary']}")
         for line in row.get("details", []):
-            click.echo(f"{'':<{width}}  {line}")
+            say(f"{'':<{width}}  {line}")
 
 
 def _tasks() -> list[dict[str, Any]]:

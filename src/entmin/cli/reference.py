@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from entmin.cli import VERBS, cli
@@ -23,4 +25,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    click.echo(reference(), nl=False)
+    sys.stdout.write(reference())

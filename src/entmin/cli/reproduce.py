@@ -12,6 +12,7 @@ import click
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.mode import Mode
+from entmin.terminal import console, say
 
 if TYPE_CHECKING:
     from entmin.report.page import Table
@@ -55,10 +56,10 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     spec = shared.take_spec(model, Mode(seed=seed), options)
     cells = reproduce(
         known, rows, spec, Path(options["results"]), checkpoints,
-        lambda line: click.echo(line, err=True), quiet=options["quiet"],
+        lambda line: say(line, err=True), quiet=options["quiet"],
     )  # fmt: skip
     if as_json:
-        click.echo(json.dumps([_as_json(cell, model == reference) for cell in cells], indent=2))
+        say(json.dumps([_as_json(cell, model == reference) for cell in cells], indent=2))
     else:
         _print(known, cells, model, reference)
     if output:
@@ -106,7 +107,6 @@ def _summary(known: PublishedTable, cells: list[Cell], model: str, reference: st
 
 def _print(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table as Shown
 
     table = _table(known, cells, model, reference)
@@ -115,11 +115,10 @@ def _print(known: PublishedTable, cells: list[Cell], model: str, reference: str)
         shown.add_column(column, justify="left" if i < 2 else "right", overflow="fold")
     for row in table.rows:
         shown.add_row(*row)
-    console = Console()
-    console.print(shown)
+    console().print(shown)
     for reason in dict.fromkeys(cell.why_not for cell in cells if cell.why_not):
-        click.echo(reason)
-    click.echo(_summary(known, cells, model, reference))
+        say(reason)
+    say(_summary(known, cells, model, reference))
 
 
 def _write_page(known: PublishedTable, cells: list[Cell], model: str, reference: str, path: Path) -> None:
@@ -127,4 +126,4 @@ def _write_page(known: PublishedTable, cells: list[Cell], model: str, reference:
 
     verdict = _summary(known, cells, model, reference)
     write(Page(f"{known.source}: {model}", verdict, tables=(_table(known, cells, model, reference),)), path)
-    click.echo(f"page: {path}", err=True)
+    say(f"page: {path}", err=True)

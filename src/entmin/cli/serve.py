@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.mode import Mode
+from entmin.terminal import say
 from entmin.wire import DEFAULT_VARIABLE
 
 _LOCAL_ONLY = {
@@ -58,7 +59,7 @@ def command(
     from entmin.serve.addressed import is_loopback
 
     if not is_loopback(options["host"]) and not options["api_key"]:
-        click.echo(
+        say(
             f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
             "anybody there can use this server",
             err=True,

@@ -14,6 +14,7 @@ from entmin.cli.task_options import judge_option, take_tasks
 from entmin.errors import UsageError
 from entmin.mode import Mode
 from entmin.settle.question import RIVALS, Question
+from entmin.terminal import say
 
 if TYPE_CHECKING:
     from entmin.report.page import Page
@@ -57,15 +58,15 @@ def command(model: str, task: str, method: str, as_json: bool, **options: Any) -
 
     spec = replace(shared.take_spec(model, Mode(), options), limit=None, epochs=1)
     quiet, results = options["quiet"], Path(options["results"])
-    done = settle_question(question, spec, info, results, lambda line: click.echo(line, err=True), quiet=quiet)
+    done = settle_question(question, spec, info, results, lambda line: say(line, err=True), quiet=quiet)
     page = settled_page(done)
     target = Path(options["output"] or done.folder / "report.html")
     write(page, target)
     if as_json:
-        click.echo(json.dumps(_as_json(done), indent=2))
+        say(json.dumps(_as_json(done), indent=2))
     else:
         _print(done, page)
-    click.echo(f"page: {target}", err=True)
+    say(f"page: {target}", err=True)
 
 
 def _question(method: Mode, options: dict[str, Any]) -> Question:
@@ -93,8 +94,8 @@ def _print(done: Settlement, page: Page) -> None:
 
     print_tables([planned_test(done)])
     for line in page.remarks:
-        click.echo(line)
-    click.secho(page.verdict, bold=True)
+        say(line)
+    say(page.verdict, bold=True)
 
 
 def _as_json(done: Settlement) -> dict[str, Any]:

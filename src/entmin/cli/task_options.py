@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.terminal import say
+
 if TYPE_CHECKING:
     from entmin.tasks.registry import Named
 
@@ -28,5 +30,5 @@ def take_tasks(names: str, judge: str | None) -> list[Named]:
 
     found = resolve(names, judge)
     for notice in (notice for one in found for notice in one.notices):
-        click.echo(f"note: {notice}", err=True)
+        say(f"note: {notice}", err=True)
     return found

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
+from entmin.terminal import say
 from entmin.train.config import METHODS, TrainConfig
 from entmin.train.reading import load_config, parse_settings
 from entmin.train.rewards import reward_summaries
@@ -68,10 +69,10 @@ def command(
     if dry_run:
         from entmin.train.plan import describe, plan
 
-        click.echo("\n".join(describe(config, plan(config, gpus), file)))
+        say("\n".join(describe(config, plan(config, gpus), file)))
         return
     from entmin.train.session import train
 
     folder = train(config, resume=resume)
     if not int(os.environ.get("RANK", "0")):
-        click.echo(f"trained model, curves and card: {folder}")
+        say(f"trained model, curves and card: {folder}")

@@ -21,6 +21,7 @@ from pathlib import Path
 from entmin.cache_folder import cache_folder
 from entmin.errors import EntminError
 from entmin.extras import require
+from entmin.terminal import say
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def fetch(name: str) -> Path:
     folder = _folder(name)
     if is_cached(name):
         return folder
-    print(f"fetching {name}: {alias.about}", file=sys.stderr, flush=True)
+    say(f"fetching {name}: {alias.about}", err=True)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from entmin.terminal import console, printable
+
 _PLAIN_EVERY = 15.0
 
 
@@ -61,15 +63,14 @@ class Progress:
 
     def _show(self) -> None:
         if self._stream.isatty():
-            from rich.console import Console
             from rich.live import Live
 
-            with Live(self.line(), console=Console(file=self._stream), transient=True, auto_refresh=False) as live:
+            with Live(self.line(), console=console(self._stream), transient=True, auto_refresh=False) as live:
                 while not self._stop.wait(0.25):
                     live.update(self.line(), refresh=True)
         else:
             while not self._stop.wait(_PLAIN_EVERY):
-                print(self.line(), file=self._stream, flush=True)
+                print(printable(self.line()), file=self._stream, flush=True)
 
 
 def _clock(seconds: float) -> str:

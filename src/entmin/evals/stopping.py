@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any, Self
 
 import anyio
 from inspect_ai.hooks import Hooks, SampleEnd, hooks
 from inspect_ai.model import Model, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState
+
+from entmin.terminal import say
 
 _solving: ContextVar[str | None] = ContextVar("entmin_solving", default=None)
 """The sample whose solver runs; calls of the model by a scorer have none."""
@@ -37,7 +38,7 @@ class Stopping:
             notify: takes the line that tells a waiting person what is still done; standard error by default.
         """
         self.asked = False
-        self._notify = notify or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._notify = notify or partial(say, err=True)
         self._going: set[str] = set()
         """Samples that may still end by themselves."""
         self._calls: dict[anyio.CancelScope, str] = {}

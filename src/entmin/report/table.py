@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from entmin.report.compare import ComparedArm
 from entmin.report.drawing import folded
 from entmin.report.words import difference_cells, percent_cell
+from entmin.terminal import console
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -73,11 +74,9 @@ def _block(table: Table, label: int, columns: Sequence[int], title: str) -> Show
 
 def print_tables(tables: Sequence[Table]) -> None:
     """Print tables to standard output; elsewhere than on a terminal they are as wide as they need."""
-    from rich.console import Console
-
-    console = Console()
+    shown = console()
     for table in tables:
-        (console if console.is_terminal else Console(width=200)).print(table, "")
+        (shown if shown.is_terminal else console(width=200)).print(table, "")
 
 
 def render(rows: Sequence[ComparedArm], title: str) -> list[Table]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -23,6 +22,7 @@ from entmin.sandbox.limits import MIB, Case, Limits, Outcome, Program
 from entmin.sandbox.outcomes import outcome_of
 from entmin.sandbox.process import FloodError, MemoryExceededError, Session, SilenceError
 from entmin.sandbox.seccomp import filter_program
+from entmin.terminal import say
 
 KINDS = ("bubblewrap", "docker", "unsafe-none")
 VERSION = "2"
@@ -197,7 +197,7 @@ def open_sandbox(kind: str = "bubblewrap") -> Sandbox:
     if outcome.ending != "ok":
         raise EntminError(_REFUSAL.format(why=f"{kind} does not work here ({outcome.ending}: {outcome.detail})"))
     if kind == "unsafe-none":
-        print("warning: programs run WITHOUT a sandbox, with your rights", file=sys.stderr)
+        say("warning: programs run WITHOUT a sandbox, with your rights", err=True)
     return sandbox
 
 

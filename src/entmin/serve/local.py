@@ -7,7 +7,6 @@ import contextlib
 import errno
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from entmin.serve.addressed import is_loopback
 from entmin.serve.app import Service
 from entmin.serve.connections import ACCEPTED_AT_ONCE, Connection, most_connections
 from entmin.serve.protocol import Served
+from entmin.terminal import say
 
 _BACKLOG = 1024
 
@@ -67,7 +67,7 @@ def serve_local(
         _listen(listener, host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/v1"
-        print(f"serving {served.name} at {address} with {mode}", file=sys.stderr, flush=True)
+        say(f"serving {served.name} at {address} with {mode}", err=True)
         app = service.app(host if is_loopback(listener.getsockname()[0]) else None)
         _Server(_settings(app, grace), service, grace).run([listener])
         engine.close()

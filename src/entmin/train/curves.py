@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 from entmin.durable import append_row, write_whole
 from entmin.jsonl import read_rows
+from entmin.terminal import console, say
 
 NAMES = (
     "loss",
@@ -85,14 +86,13 @@ class Curves(TrainerCallback):  # type: ignore[misc]
             self._bar.advance(line, row["step"])
         elif time.monotonic() - self._shown > _PLAIN_EVERY or row["step"] >= steps:
             self._shown = time.monotonic()
-            print(line, file=sys.stderr, flush=True)
+            say(line, err=True)
 
 
 class Bar:
     """On a terminal: a line per step, and under them a bar with the time left."""
 
     def __init__(self, done: int, steps: int) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (
@@ -104,13 +104,13 @@ class Bar:
             TimeRemainingColumn(),
             "left",
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(*columns, console=console(stderr=True), transient=True)
         self._task = self._progress.add_task("training", total=steps, completed=done)
         self._progress.start()
 
     def advance(self, line: str, step: int) -> None:
         """Show a finished step."""
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(line, soft_wrap=True)
         self._progress.update(self._task, completed=step)
 
     def stop(self) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,6 +27,7 @@ from transformers.utils import logging
 from entmin.durable import alone, write_whole
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.terminal import say
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
 from entmin.train.card import write_card
@@ -81,7 +81,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     if config.push_to_hub and _is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
     if prompts.too_long and _is_first():
-        print(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", file=sys.stderr)
+        say(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", err=True)
     steps = steps_of(config, prompts.rows)
     trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
     _require_whole_weights(trainer)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from transformers import TrainerCallback
 from entmin.durable import write_whole
 from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH, draw
+from entmin.terminal import say
 from entmin.train.fields import Action
 from entmin.train.rules import RULES, Alarm, RuleEngine, WatchSettings
 
@@ -30,7 +30,7 @@ _FOR_RESUMING = ("optimizer", "scheduler", "rng_state", "scaler", "global_step",
 
 
 def _announce(message: str) -> None:
-    print(f"\nwatch: {message}\n", file=sys.stderr, flush=True)
+    say(f"\nwatch: {message}\n", err=True)
 
 
 class CollapseWatch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
