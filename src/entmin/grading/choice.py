@@ -2,15 +2,16 @@ r"""Multiple choice: the one letter an answer commits to, however it is dressed.
 
 ``(C)``, ``**C**``, ``\text{C}``, ``\boxed{C. Plane}``, "The answer is C" and "option c" all say C. An answer that names
 two letters ("A or B") commits to none and is reported as ``ambiguous``, which counts as wrong. A letter inside a
-formula, a unit, a name ("vitamin D") or a later aside is no choice, and a box without a letter does not silence one
-that is stated.
+formula, a unit, a name ("vitamin D"), a question, a denial or a later aside is no choice, nor is a list of the options,
+and a box without a letter does not silence one that is stated.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
-from entmin.grading.extract import MAX_TEXT, Extracted, boxes, extract, statements
+from entmin.grading.extract import MAX_TEXT, Extracted, boxes, extract, last_run, statements
 from entmin.grading.gold import Gold
 from entmin.grading.settled import DENIAL, denied
 from entmin.grading.visible import visible
@@ -19,45 +20,95 @@ from entmin.verdict import Verdict
 NAME, VERSION = "choice", "3"
 
 _DRESS = re.compile(
-    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"'\[\]]|\\[()\[\],;! ]|~"
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"“”«»\[\]✓✔✅→⇒∴]|\\[()\[\],;! ]|~"
+    r"|^\s*[-=]?>"
 )
+_QUOTED = re.compile(r"(?<![^\W_])['‘]([^'’\n]{1,200})['’]")
 _MARKS = re.compile(r"\*+|\$|\\[()]")
-_WHOLE = re.compile(r"[(<]?\s*([A-Za-z])\s*[)>]?\s*[.:)]?")
+_WHOLE = re.compile(r"[(<]?\s*([A-Z]|[a-j])\s*[)>]?\s*[.:)]?")
 _RUN = re.compile(r"[A-J]{2,10}")
 _SEPARATOR = r"\s*(?:,?\s*(?:and|or|&|/)|,|和|或|、)\s*"
 _JOINED = re.compile(rf"\(?([A-Za-z])\)?(?:{_SEPARATOR}\(?([A-Za-z])\)?)+(?![a-z])")
-_LABELLED = re.compile(r"\(?\s*([A-Z])\s*(?:\)|\.|:|：|、|\s[-–—])\s*\S.*|\(?([a-j])\)\s*\S.*", re.DOTALL)
+_LABELLED = re.compile(r"\(?\s*([A-Z])\s*(?:\)|\.|:|：|、|\s[-–—])\s*(\S.*)|\(?([a-j])\)\s*(\S.*)", re.DOTALL)
 _SPACED = re.compile(r"([B-HJ])\s+[A-Za-z0-9].*", re.DOTALL)
+_NO = re.compile(r"(?:no|not|wrong|incorrect|false|fails?|impossible)\b|(?:[A-J]\)?\s*)?[都均也]?[错不]", re.IGNORECASE)
+_VERB = re.compile(
+    r"[A-Z]\s+(?:is|isn|are|was|has|can|cannot|can't|fails?|does|doesn|may|might|could|would|should|it)\b"
+)
+_SPECIES = re.compile(
+    r"\b[A-J]\.\s*(?=(?:coli|elegans|melanogaster|subtilis|thaliana|cerevisiae|difficile|pylori|sapiens)\b)"
+)
+_ASKED = re.compile(r"[^.\n]{0,40}\?\s*(?:no|nope|wrong|wait|hmm)\b", re.IGNORECASE)
+_FORMULA = r"(?![A-Za-z0-9'’^=+*<>]|\s*[-+*/=^<>]\s*\w|\s\d|(?![项选正是对而不和或与错因符也都])[一-鿿])"
+"""What stands behind a letter of a formula or a name; Chinese goes on about a choice with few words only."""
+_LETTERS = rf"\(?[A-J]\)?(?:{_SEPARATOR}\(?[A-J]\)?(?![A-Za-z]))*{_FORMULA}"
 _NAMED = re.compile(
-    r"\b(?:option|choice|answer|letter|statement)s?(?:\s+is)?\s*:?\s*\(?([A-Za-z])\)?(?![A-Za-z'’])"
-    r"|(?:选项?|选择|答案)[是为]?\s*[:：]?\s*\(?([A-Za-z])\)?(?![A-Za-z])",
-    re.IGNORECASE,
+    rf"(?:\b(?i:option|choice|answer|letter|statement)(?:(?i:s)(?=\W)|(?![A-Za-z]))(?:\s+(?i:is|are))?"
+    rf"|选项?|选择|答案[是为]?)\s*:?\s*(?P<letters>{_LETTERS}|\(?[a-j]\)?(?![A-Za-z'’]))"
 )
-_LEADING = re.compile(
-    rf"\(?(?P<one>[A-J])\)?(?P<more>(?:{_SEPARATOR}\(?[A-J]\)?(?![A-Za-z]))*)(?![A-Za-z0-9'’^=+*<>]|\s*[-+*/=^<>]\s*\w|\s\d)"
-)
+_LEADING = re.compile(rf"(?P<letters>{_LETTERS})")
 _NOUN = r"\s+(?!(?:and|or|is|are|was|because|since|as|but|due|given|which|while|not|for)\b)[a-z]"
 """What follows an article: a word that does not go on about a choice."""
-_SURELY = re.compile(r"^(?:for sure|definitely|certainly|clearly|surely|obviously|probably|likely)\s+(?=\(?[A-J]\b)")
-_NOT_ANOTHER = re.compile(r"\(?([A-J])\)?[\s。，,.]*(?:而?不是|not\b)")
-_PARENTHESISED = re.compile(r"\(([A-J])\)")
+_SURELY = re.compile(
+    r"^(?:for sure|definitely|certainly|clearly|surely|obviously|(?:most )?(?:probably|likely)|la|el)\s+(?=\(?[A-J]\b)"
+)
+_ASIDE = re.compile(r"[A-J]\)?\s*[,;(]?\s*(?:not|because|since|as|rather|instead)\b")
+_NOT_ANOTHER = re.compile(r"\(?([A-J])\)?[\s。，,.]*(?:而?不[是选]|not\b)")
+_PARENTHESISED = re.compile(r"(?P<letters>\([A-J]\))")
 _BESIDE = (
     r"is|are|be|and|or|both|neither|either|pick|choose|chose|select|to|with|as|so|for|than|go|only|just|definitely|probably|that|was|es|est"
-    r"|ist|would|just|clearly"
+    r"|ist|would|just|clearly|think|believe|say|hence|thus|therefore|because|since|not|except|but|out|between|unlike|given|of"
 )
-_ALONE = re.compile(rf"(?:^|[.,;:!?(]\s*|\b(?i:{_BESIDE})\s+)([A-J])(?![\w'’^=]|\s*[=^+*/<>]|\s\d)")
+_BEFORE = rf"(?:^|[.,;:!?(，。；：]\s*|(?<=[是为错])|(?<![A-Za-z])(?i:{_BESIDE})\s+)"
+_ALONE = re.compile(rf"{_BEFORE}(?P<letters>{_LETTERS})")
 _CHOSEN = re.compile(
-    r"(?:\bI\s+(?:think|believe)\s+it(?:['’]s|\s+is)\s+(?:option\s+|choice\s+)?|\b(?:I|we)(?:['’]d|['’]ll|\s+will|\s+would|\s+must|\s+should)?\s+(?:choose|pick|select|go\s+with|chose)\s+(?:option\s+|choice\s+)?"
-    r"|故选|应选|所以选|因此选|选择|[故应]?选[:：]?\s*)\(?([A-J])\)?(?![A-Za-z0-9])"
-    r"|(?:\boption\s+|\bchoice\s+|\()([A-J])\)?\s+is\s+(?:the\s+)?(?:correct|right|best)\b"
-    r"|(?<![A-Za-z])([B-J])\s+is\s+(?:the\s+)?(?:correct|right|best)\b",
+    r"(?:\b(?i:I)\s+(?i:think|believe|guess)\s+(?i:it(?:['’]s|\s+is))\s+|\b(?i:I|we)(?i:['’]d|['’]ll|['’]m|\s+will|\s+would|\s+must|\s+should)?\s+"
+    r"(?i:choose|pick|select|say|go(?:ing)?\s+(?:with|for)|chose)\s+|(?<![A-Za-z])(?i:it|that|this|which)(?i:['’]s|\s+(?:is|must\s+be))\s+"
+    r"|\b(?i:so|hence|thus|therefore|correspond(?:s|ing)\s+to|match(?:es|ing)|let['’]s\s+go\s+with|no,)[,:]?\s+|(?:^|[.;]\s+)(?=(?i:option|choice)\s)"
+    r"|[故应]?选择?[:：]?\s*|(?:正确的|所以|因此|认为|而)[是选]\s*)(?:(?i:the|option|choice|answer)\s+){0,2}"
+    rf"(?P<letters>{_LETTERS}|[A-J]{{2,10}}(?![A-Za-z])|[a-j](?=\s*(?:[.\n]|$)))"
+    r"(?=\s*(?:[.,;:!?)\n。，；]|$|(?i:because|since|as|rather|instead|not|over|for|due|it)\b|[一-鿿]))"
+    rf"|(?:{_BEFORE}|\b(?i:option|choice)\s+|选项|(?<=[此以上]))(?P<right>\(?[A-J]\)?)\s*(?:(?i:it\s+is)\s*(?:[.!\n]|$)|(?i:is)\s+(?i:the\s+)?(?i:correct|right|best|answer|true)\b"
+    r"|选?项?(?:是?正确|是对|对[。，,.\s]|符合))",
+    re.MULTILINE,
+)
+_AGAINST_BEFORE = re.compile(
+    r"(?:\bnot|n['’]t|\bnever|\bneither|\bexcept|\b(?:all|everything|any\w*|none|nothing)\s+but|\bunlike|\beliminat\w+|\brul(?:e|es|ed|ing)\s+out"
+    r"|\bexclud\w+|\breject\w*|\bthan|\binstead\s+of|\bcompar\w+\s+(?:with|to)|\bconsider\w*|\bcheck\w*|\blook\w*\s+at|\bwhat\s+about|\bif|\b[A-Z]\s+to|\bno\s+es|\bpas|\bnicht"
+    r"|\bwhether|不(?:认为|觉得)?|非|排除|除了?)\s*(?:(?:be|that|the|option|choice|answer|statement)\s+){0,3}[选项]*\s*\(?$",
+    re.IGNORECASE,
+)
+_AGAINST_BEHIND = re.compile(
+    r"\)?\s*(?:选?项)?(?:都|均|也)?(?:(?:is|are|was|would\s+be|seems?|does|can)(?:\s+(?:both|also|all|clearly|obviously|just))?\s*"
+    r"(?:n['’]t\b|not\b|(?:the|an?)\s+(?!correct|right|best|answer|only|one\b)|wrong|incorrect|false|impossible|invalid|too\s|out\b)|cannot\b|fails?\b|不(?!是?选?\s*\(?[A-J])|是?错|有误|[^.!?。\n]{0,60}[?？])",
     re.IGNORECASE,
 )
 
 
 def undress(text: str) -> str:
     """Without LaTeX, Markdown and quotes."""
+    text = _QUOTED.sub(r" \1 ", re.sub(r"\\q?quad\b", ": ", text))
     return re.sub(r"\s+", " ", _DRESS.sub(" ", text)).strip(" .,;:。")
+
+
+def _upper(run: str) -> set[str]:
+    return {letter.upper() for letter in re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", run)}
+
+
+def _against(text: str, start: int, end: int) -> bool:
+    """Whether a letter is denied, left out, compared with, or asked about where it stands."""
+    head = re.split(r"[.!?;。！？；\n]", text[max(0, start - 80) : start])[-1]
+    beside = _AGAINST_BEFORE.search(head) or _AGAINST_BEHIND.match(text[end : end + 80])
+    return bool(beside) or denied(text, start, start)
+
+
+def _mentions(text: str, pattern: re.Pattern[str]) -> set[str]:
+    """The letters that a pattern finds and nothing speaks against."""
+    found: set[str] = set()
+    for match in pattern.finditer(text):
+        if not _against(text, match.start("letters"), match.end("letters")):
+            found |= _upper(match["letters"])
+    return found
 
 
 def letters(text: str) -> set[str]:
@@ -66,10 +117,8 @@ def letters(text: str) -> set[str]:
     if found:
         return found
     bare = undress(text)
-    for pattern in (_NAMED, _PARENTHESISED, _ALONE):
-        named = {letter.upper() for match in pattern.findall(bare) for letter in match if letter.strip()}
-        if pattern is not _PARENTHESISED:
-            named -= _articles(bare)
+    for pattern in () if _lists_options(bare) else (_NAMED, _PARENTHESISED, _ALONE):
+        named = _mentions(bare, pattern) - (set() if pattern is _PARENTHESISED else _articles(bare))
         if named:
             return named
     return set()
@@ -78,25 +127,39 @@ def letters(text: str) -> set[str]:
 def committed(text: str) -> set[str]:
     """The letters of a text that is nothing but a choice, with or without the option's own words."""
     bare = undress(text)
+    if _lists_options(bare):
+        return set()
     whole = _WHOLE.fullmatch(bare)
     if whole:
         return {whole.group(1).upper()}
     if _RUN.fullmatch(bare) and len(set(bare)) == len(bare):
         return set(bare)
     if _JOINED.fullmatch(bare):
-        return {letter.upper() for letter in re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", bare)}
+        return _upper(bare)
     labelled = _LABELLED.fullmatch(bare)
     if labelled:
-        return {str(labelled.group(1) or labelled.group(2)).upper()}
-    named = {letter.upper() for match in _NAMED.findall(bare) for letter in match if letter} - _articles(bare)
-    if named:
-        return named
+        label, words = (group for group in labelled.groups() if group)
+        return set() if _NO.match(words) else {label.upper()}
+    if _ASIDE.match(bare):
+        return {bare[0]}
+    named = _NAMED.match(bare)
+    if named and not _against(bare, named.start("letters"), named.end("letters")):
+        return _upper(named["letters"]) - _articles(bare)
     return set(_SPACED.fullmatch(bare).group(1)) if _is_spaced(bare) else set()  # type: ignore[union-attr]
+
+
+def _lists_options(bare: str) -> bool:
+    """``A) 1 B) 2``: the question's own words."""
+    return re.findall(r"(?<![A-Za-z])([A-Ja-j])[).:、]", bare)[:2] in (["A", "B"], ["a", "b"])
 
 
 def _is_spaced(bare: str) -> bool:
     """``B mitosis``; a lone letter before a sign or a number belongs to a formula."""
-    return bool(_SPACED.fullmatch(bare)) and not re.search(r"[=^+<>\\]|^[A-Z]\s+\d+$|^[A-Z]\s[a-z]\b", bare)
+    return (
+        bool(_SPACED.fullmatch(bare))
+        and not _VERB.match(bare)
+        and not re.search(r"[=^+<>\\]|^[A-Z]\s+\d+$|^[A-Z]\s[a-z]\b", bare)
+    )
 
 
 def _articles(text: str) -> set[str]:
@@ -114,34 +177,66 @@ def _stated(text: str) -> set[str]:
     bare = _SURELY.sub("", undress(text))
     leading = _LEADING.match(bare)
     if leading and not re.match("[AI]" + _NOUN, bare):
-        more = "" if re.match(r"\s+(?:is|are|was|fails?|cannot|can)\b", bare[leading.end() :]) else leading["more"]
-        return {leading["one"], *re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", more)}
+        run = _upper(leading["letters"])
+        return (
+            {bare.lstrip("(")[0]} if re.match(r"\s+(?:is|are|was|fails?|cannot|can)\b", bare[leading.end() :]) else run
+        )
     return committed(text) or letters(text)
+
+
+def _boxed(text: str, found: list[tuple[str, int, int]]) -> tuple[Extracted, set[str]] | None:
+    """The last box that is a choice; boxes that "and" or "or" joins are one answer."""
+    for index in range(len(found) - 1, -1, -1):
+        content, start, end = found[index]
+        if (named := committed(content)) and not denied(text, start, end):
+            group, joiner = last_run(text, found[: index + 1])
+            joined = committed(joiner.join(group)) if joiner else set()
+            return Extracted(content, "boxed"), joined or named
+    return None
+
+
+def _on_its_own_line(text: str) -> tuple[Extracted, set[str]] | None:
+    """A last or first line that is a choice; one of a list of options is none."""
+    lines = [line.strip() for line in text.strip().splitlines() if undress(line)]
+    for index in (len(lines) - 1, 0) if lines else ():
+        bare = undress(lines[index])
+        if _WHOLE.fullmatch(bare) or _LABELLED.fullmatch(bare) or _RUN.fullmatch(bare):
+            named = committed(bare)
+            neighbours = [letter for line in lines[max(0, index - 1) : index + 2] for letter in committed(line)]
+            if len(named) == 1 and {chr(ord(letter) + 1) for letter in neighbours} & set(neighbours) and len(lines) > 2:
+                continue
+            if named:
+                return Extracted(lines[index], "line"), named
+        if against := _NOT_ANOTHER.match(bare):
+            return Extracted(lines[index], "line"), {against.group(1)}
+    return None
 
 
 def find(prediction: str) -> tuple[Extracted, set[str]] | None:
     """The text that carries the choice, and its letters; None where nothing does."""
-    text = visible(prediction[-MAX_TEXT:])
-    boxed = boxes(text)
-    for content, start, end in reversed(boxed):
-        if (named := committed(content)) and not denied(text, start, end):
-            return Extracted(content, "boxed"), named
+    prediction = _SPECIES.sub("", prediction[-MAX_TEXT:])
+    text = unicodedata.normalize("NFKC", visible(prediction))
+    found_boxes = boxes(text)
+    if boxed := _boxed(text, found_boxes):
+        return boxed
     for answer, start in statements(text)[0]:
         sentence = re.split(r"\n|(?<=[a-z)]{2})[.。]", text[start : start + 400].lstrip(), maxsplit=1)[0]
+        if _ASKED.match(text, start):
+            continue
         if named := _stated(answer if DENIAL.match(sentence) else sentence) or _stated(answer):
             return Extracted(answer, "stated"), named
-    chosen = list(_CHOSEN.finditer(_MARKS.sub("", text[-5_000:])))
-    if chosen:
-        letter = next(group for group in chosen[-1].groups() if group).upper()
-        return Extracted(chosen[-1].group(), "stated"), {letter}
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    for line in (lines[-1:] + lines[:1]) if not boxed else []:
-        bare = undress(line)
-        if _WHOLE.fullmatch(bare) or _LABELLED.fullmatch(bare) or _RUN.fullmatch(bare):
-            return Extracted(line, "line"), committed(line)
-        if against := _NOT_ANOTHER.match(bare):
-            return Extracted(line, "line"), {against.group(1)}
-    found = extract(prediction) if not boxed else None
+    for _, start, end in found_boxes:
+        text = text[:start] + " " * (end - start) + text[end:]
+    plain = _MARKS.sub("", text[-5_000:])
+    for match in reversed(list(_CHOSEN.finditer(plain))):
+        group = "letters" if match["letters"] else "right"
+        if not _against(plain, match.start(group), match.end(group)):
+            run = match[group]
+            return Extracted(match.group(), "stated"), set(run) if _RUN.fullmatch(run) else _upper(run)
+    line = _on_its_own_line(text)
+    if line is not None or found_boxes:
+        return line
+    found = extract(prediction)
     return (found, letters(found.answer)) if found else None
 
 

@@ -24,16 +24,16 @@ _STATED_WITHIN = 50_000
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])\s*")
 _EMPTY_BOX = re.compile(r"\W*\\(?:boxed|fbox|framebox)(?![a-zA-Z])\W*")
-_WORD = r"(?:answer|respuesta|r[ée]ponse|antwort|risposta|resposta|ответ|答案|答え|正解|정답|答(?=\s*[:：]))"
+_WORD = r"(?:answers?|respuesta|r[ée]ponse|antwort|risposta|resposta|ответ|答案|答え|正解|정답|答(?=\s*[:：]))"
 _STATED = re.compile(
     rf"(?:final\s+|correct\s+|best\s+|right\s+|最终|正确)?(?:{_WORD}|(?:(?<=correct )|(?<=best ))(?:option|choice))"
     r"(?:\s+(?:option|choice|value|correcta?|correcte|finale?))?\s*"
     r"(?:to\s[^.\n:]{1,60}?\s)?(?:\([^()\n]{1,40}\)\s*)?(?:\*\*|__)?\s*"
     r"(?:(?:is|are|(?:would|must|should|could)\s+be|est|es|ist|lautet|è|é)(?![a-zA-Z])|应?该?[是为]|は|는|은)?\s*(?:\*\*|__)?\s*"
-    r"(?:[:：]|=)?\s*(?:\*\*|__)?\s*(?:[:：])?",
+    r"(?:[:：】]|=)?\s*(?:\*\*|__)?\s*(?:[:：])?",
     re.IGNORECASE,
 )
-_HAS_VERB = re.compile(r"(?:\bis|\bare|\bbe|\bes|\best|\bist|lautet|è|é|:|：|=|是|为|は|는|은)\W*$", re.IGNORECASE)
+_HAS_VERB = re.compile(r"(?:\bis|\bare|\bbe|\bes|\best|\bist|lautet|è|é|:|：|】|=|是|为|は|는|은)\W*$", re.IGNORECASE)
 _LINE_START = re.compile(r"(?:^|\n)[\s*#>]{0,8}\Z")
 _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _DELIMITER = re.compile(r"\\.|\$\$|\$|\n[ \t]*\n", re.DOTALL)
@@ -112,7 +112,7 @@ def boxes(text: str) -> list[tuple[str, int, int]]:
     return [box for box in found if box[0]]
 
 
-def _last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[tuple[str, ...], str]:
+def last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[tuple[str, ...], str]:
     """Boxes at the end that stand together, and what joins them."""
     run, joiner = [found[-1]], ""
     for box in reversed(found[:-1]):
@@ -136,7 +136,7 @@ def _from_boxes(text: str) -> Extracted | None:
     while (inner := boxes(answer)) and inner[-1][0] != answer:
         answer = inner[-1][0]
     after = _AFTER_BOX.match(text, found[-1][2])
-    group, joiner = _last_run(text, found)
+    group, joiner = last_run(text, found)
     return Extracted(f"{answer} {after.group(1)}" if after else answer, "boxed", group, joiner)
 
 
