@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import re
 
-_THOUGHT = r"(?:[a-z]{1,8}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|internal_monologue)"
+_NAME = (
+    r"(?:[a-z]{1,8}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|plan(?:ning)?"
+    r"|inner_monologue|internal_monologue|chain_of_thought)(?:_[a-z]{1,10})?"
+)
+_SHORT = r"(?:think(?:ing)?|thoughts?|reasoning)"
 _OPEN = re.compile(
-    rf"<{_THOUGHT}>|\[THINK\]|◁think▷|<unused94>(?:thought)?"
-    r"|<\|(?:begin_of_thought|start_thinking|think(?:ing)?(?:_start)?)\|>",
+    rf"(?P<marks>[`*]{{0,3}})(?:(?:<|&lt;)\s?{_NAME}(?:\s[^<>\n]{{0,60}})?(?:>|&gt;)|◁{_SHORT}▷"
+    rf"|(?<![^\n>`*])\[(?:BEGIN )?{_SHORT}\]|<\|(?:(?:begin|start)_?(?:of_?)?)?{_NAME}\|>|<\|{_NAME}_start\|>"
+    r"|<unused94>(?:thought)?|\[unused16\]|<\|channel>thought)(?P=marks)",
     re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"</{_THOUGHT}>|\[/THINK\]|◁/think▷|<unused95>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\]"
-    r"|<\|(?:end_of_thought|end_thinking|/think(?:ing)?|think(?:ing)?_end)\|>",
+    rf"(?P<marks>[`*]{{0,3}})(?:(?:<|&lt;)\s?(?:/\s?{_NAME}\s?|{_NAME}\s?/)(?:>|&gt;)|\[(?:/|END ){_SHORT}\]"
+    rf"|◁/{_SHORT}▷|<\|(?:/|end_?(?:of_?)?){_NAME}\|>|<\|{_NAME}_end\|>|<unused95>|\[unused17\]|<channel\|>|<\|begin_of_solution\|>"
+    r"|\[BEGIN FINAL RESPONSE\])(?P=marks)",
     re.IGNORECASE,
 )
+_FOLDED = re.compile(
+    r"<details(?:[^<>\n]{0,60}(?:reason|think)[^<>\n]{0,30}>|>\s*<summary>[^<>\n]{0,30}(?:thought|think|reason)[^<>\n]{0,30}</summary>)",
+    re.IGNORECASE,
+)
+_WIDE_TOKEN = re.compile(r"<[|｜][^<>\n]{1,40}[|｜]>")
+_BOX_TOKENS = re.compile(r"<\|begin_of_box\|>([^<\n]*)<\|end_of_box\|>")
 _END = re.compile(r"<\|(?:end|return)\|>")
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final[^<\n]{0,40}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>")
 _ANY_CHANNEL = re.compile(r"<\|channel\|>\s*\w+[^<\n]{0,40}<\|message\|>")
 _BARE_FINAL = re.compile(r"assistantfinal(?=[\s\S])")
 _TURN_STARTS = re.compile(
-    r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)\s*"
-    r"(?:assistant|model)(?:<\|end_header_id\|>)?|\[/INST\])\s*"
+    r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>|<\|turn>"
+    r"|<\|start_of_role\|>)\s*(?:assistant|model)(?:<\|end_(?:header_id|of_role)\|>)?|\[/INST\])\s*"
 )
 TURN_ENDS = re.compile(
-    r"</s>|<end_of_turn>|<eos>|</?pad>|<pad>|<｜end▁of▁sentence｜>|\[/?INST\]|<\|(?:im_end|im_start|eot_id|eom_id|eot"
-    r"|endoftext|end_of_text|end_of_turn(?:_token)?|end_response|end_of_solution|return|user|observation)\|>"
-    r"|\[END FINAL RESPONSE\]",
+    r"</?s>|<(?:end|start)_of_turn>|<turn\|>|<\|turn>|<e(?:os|ot)>|</?pad>|<unk>|<0x[0-9A-F]{2}>|\[/?INST\]|\[EOS\]|\[\|endofturn\|\]"
+    r"|<(?:reserved|extra_id|special)_\d{1,4}>|<\|(?:im_end|im_start|eot_id|eom_id|eot|endoftext|end_of_(?:text|sentence)"
+    r"|end_of_turn(?:_token)?|end_response|end_of_solution|return|user|observation)\|>|\[END FINAL RESPONSE\]"
+    r"|\n[ \t]*\n(?:user|human|用户)[ \t]?[:：]",
     re.IGNORECASE,
 )
-_TOKENS = re.compile(r"<\|[a-z_/]{2,30}\|>", re.IGNORECASE)
-_ANSWER = re.compile(r"</?answer>", re.IGNORECASE)
+_TOKENS = re.compile(
+    r"<\|[a-z_/]{2,30}\|>|</?(?:final|response|output|solution|result|conclusion|summary|tool_call)>", re.IGNORECASE
+)
+_ANSWER = re.compile(r"</?(?:final_?)?answer>", re.IGNORECASE)
 _ENDS_IN_BOX = re.compile(r"\\(?:boxed|fbox)[^\n]{0,400}\}[\s.$!*)\]\\]*\Z")
 
 
@@ -40,6 +55,9 @@ def visible(text: str) -> str:
     Thinking that was never closed is no answer, unless it ends in a box; thinking after which nothing comes is all
     there is.
     """
+    text = _WIDE_TOKEN.sub(lambda token: token.group().replace("｜", "|").replace("▁", "_"), text)
+    text, folded = _FOLDED.subn("<think>", _BOX_TOKENS.sub(r"\\boxed{\1}", text))
+    text = text.replace("</details>", "</think>") if folded else text
     text, finished = without_thinking(_first_turn(text))
     if not finished and not _ENDS_IN_BOX.search(text[-2_000:]):
         return ""
@@ -94,4 +112,4 @@ def _in_answer_tags(text: str) -> str:
         inside = text[tags[index].end() : end]
         if inside.strip():
             return inside
-    return text
+    return _ANSWER.sub("", text)
