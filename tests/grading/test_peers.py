@@ -286,7 +286,6 @@ DIFFERENT = {
 MISSED = {
     ("Math-Verify", "not it's not 10 it's 1,000.99m²", "1000.99"),
     ("lighteval", "Réponse: Janeth aura encore 220 $ à payer d'ici 12 mois.", "220"),
-    ("MARIO_EVAL", r"08:34 \text{P.M.}", "20:34"),
     ("AReaL", "First try [30], second try [45].", "45"),
 }
 """Right answers that we do not recognise."""

@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from entmin.grading.choice import letters
 from entmin.grading.compare import match_any_order, same
+from entmin.grading.dates import qualified, same_moment
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER, normalize
-from entmin.grading.phrases import PART_AFTER, PART_BEFORE, SCALES, qualified, truth, truth_word
+from entmin.grading.phrases import FACTORS, PART_AFTER, PART_BEFORE, truth, truth_word
 from entmin.grading.scalars import Rules
 from entmin.grading.settled import DENIAL, plain_value
 from entmin.grading.shapes import Shape, elements, is_thousands, parse
@@ -34,7 +35,7 @@ _EITHER = re.compile(
 _CHINESE_SENTENCE = re.compile(
     r"[一-鿿，、]*(?<![不非])[是为得]\s*(?P<value>[^一-鿿]+?)\s*(?![^。]*[万亿千百半多余倍折分之以])[一-鿿]{0,3}[。.]?"
 )
-_MEANING = PART_BEFORE | PART_AFTER | set(SCALES) | {"and", "or", "percent", "more", "less", "pairs"}
+_MEANING = PART_BEFORE | PART_AFTER | set(FACTORS) | {"and", "or", "percent", "more", "less", "pairs"}
 _LETTERS = re.compile(r"[A-J](?:\s*,?\s*[A-J])*")
 
 
@@ -53,7 +54,7 @@ def _alternatives(found: Extracted, gold: Gold) -> list[str]:
         texts.append(stripped)
     bare = re.sub(_TEXT, r" \1 ", found.answer)
     numbers = list(_NUMBER.finditer(bare))
-    if len(numbers) == 1 and _WORD.search(bare) and not re.search(r"[\\^_+*/|<>!√π]", bare):
+    if len(numbers) == 1 and _WORD.search(bare) and not re.search(r"[\\^_+*/|<>!√π⁰¹²³⁴-⁹⁻ⁿ½-¾⅐-⅞]", bare):
         value = plain_value(bare, numbers[0].start(), numbers[0].end(), fitting=True)
         texts += [value] if value else []
     if sentence := _CHINESE_SENTENCE.fullmatch(found.answer):
@@ -108,6 +109,9 @@ def judge(gold: Gold, text: str) -> bool:
             named = letters(text)
             if named:
                 return named == set(re.findall("[A-J]", bare))
+        moment = same_moment(gold.answers[0], text)
+        if moment is not None:
+            return moment
         target, named_by_gold = qualified(gold.answers[0])
         answer, named_by_answer = qualified(text)
         if named_by_gold and (named_by_gold != named_by_answer or not target):

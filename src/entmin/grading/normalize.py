@@ -69,8 +69,19 @@ def _between(match: re.Match[str]) -> str:
 
 _By = str | Callable[[re.Match[str]], str]
 _TABLE: list[tuple[str, _By]] = [
+    (r"^\s*(?:US|AU|CA|HK|NT)\s*\\?\$", ""),
     (r"(?<!\\)\\[()\[\]]|\\?\$", " "),
-    (r"[£€¥₹](?=\s*[\d.\\])", ""),
+    (r"[£€¥₹](?=\s*[\d.\\])|(?<=\d)\s*(?:\\text\s*\{\s*)?¢\s*\}?$", ""),
+    (r"^(?:\\text\s*\{\s*)?(?:about|around|approximately|approx\.?|roughly|大?约为?)\s*\}?\s*(?=[-\d.\\])", ""),
+    (r"\^\s*\{\s*\\text\s*\{\s*(\d)\s*\}\s*\}", r"^{\1}"),
+    (r"^(\d[\d.]*)(.{0,30}?)\s*below (?:zero|freezing)$", r"-\1\2"),
+    (r"^零下\s*(?=\d)", "-"),
+    (
+        r"(?<=\d)\s*(?:\\text\s*\{)?\s*(?:(?:[a-z]*met(?:er|re)s?|units?|feet|foot|inch(?:es)?|miles?|yards?)"
+        r"\s*(?:squared|cubed|\^\s*\{?[23]\}?)|(?:[ckm]?m|ft|in)\s*(?:squared|cubed))\s*\}?$",
+        "",
+    ),
+    (r"^(\d{1,3}(?: \d{3})+)(?=\s*(?:[a-zA-Z%€]|\\text))", lambda match: match.group().replace(" ", "")),
     (r"\\(?:tiny|small|normalsize|large|Large|LARGE|huge|Huge|checkmark|qed|blacksquare)(?![a-zA-Z])|[✓✔✅∎]", " "),
     (r"\\[hv]?phantom\s*\{[^{}]*\}|^\s*&?=|^\s*&|&(?==)", " "),
     (r"\\(?:text|mathrm|mbox)\s*\{\s*([:,;./-])\s*\}", r"\1"),
@@ -100,7 +111,7 @@ _TABLE: list[tuple[str, _By]] = [
         r"^[\[(]([^\[\]()]*,[^\[\]()]*)[\])]\s*\^\s*\{?\s*(?:\\(?:mathrm|text|mathsf)\s*\{)?\s*(?:T|\\top|\\intercal)\s*\}{0,2}$",
         r"(\1)",
     ),
-    (r"^[\[(]\s*([-+]?\d*\.?\d+\s*(?:\\(?:text|mathrm)\s*\{[^{}]*\}|[^\W\d_][^()\[\],;\d]*))[\])]$", r"\1"),
+    (r"^[\[(]\s*([-+]?\d*\.?\d+\s*(?:\\(?:text|mathrm)\s*\{[^{}]*\}|[^\W\d_][^()\[\],;]*))[\])]$", r"\1"),
     (r"\\bmod(?![a-z])", r"\\mod"),
     (r"\\(?:leqslant|leq|leqq|le)(?![a-z])", r"\\le "),
     (r"\\(?:geqslant|geq|geqq|ge)(?![a-z])", r"\\ge "),

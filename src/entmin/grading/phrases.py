@@ -1,4 +1,4 @@
-"""Words that carry values: numbers in words (English and Chinese), scales, yes and no, times, months, directions."""
+"""Words that carry values: numbers in words (English and Chinese), scales, yes and no."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from fractions import Fraction
 
 SCALES = {
     "dozen": 12, "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "百万": 10**6, "千万": 10**7, "万": 10**4, "亿": 10**8, "千(?![克米瓦])": 1_000,
+    "lakh": 10**5, "crore": 10**7, "mn": 10**6, "bn": 10**9,
+    "百万": 10**6, "千万": 10**7, "万": 10**4, "亿": 10**8, "千(?![克米瓦])": 1_000, "百(?!分)": 100,
 }  # fmt: skip
 """Words that multiply the number before them, as patterns."""
+FACTORS = {word: str(value) for word, value in SCALES.items()} | {
+    f"{word}th": rf"\frac{{1}}{{{SCALES.get(word, 10)}}}"
+    for word in ("ten", "hundred", "thousand", "million", "billion")
+}
+"""As LaTeX, the parts among them."""
 PART_BEFORE = frozenset(
     "not no never neither nor without than under below above least most minus times negative root log logarithm ln sin "
     "cos tan sine cosine tangent half third quarter double triple twice thrice cube square power exponent factorial "
@@ -23,7 +29,7 @@ PART_AFTER = frozenset(
 )
 """The same for the number before them."""
 
-CHINESE_BEFORE = re.compile(r"(?:[不没负减乘加非]|[小大少多]于|至[少多]|超过|根号|平方|除以)[^，。,]{0,3}$")
+CHINESE_BEFORE = re.compile(r"(?:[不没负减乘加非]|零下|[小大少多]于|至[少多]|超过|根号|平方|除以)[^，。,]{0,3}$")
 CHINESE_AFTER = re.compile(r"^[^，。,.]{0,5}(?:[半余几以的]|多$|次方|阶乘|折)")
 
 _ONES = (
@@ -35,7 +41,7 @@ _SMALL = {word: value for value, word in enumerate(_ONES)} | {word: 10 * n for n
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
           "eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100}  # fmt: skip
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items() if word[:4] != "half"} | {"halfs": 2}
-_NO_UNITS = PART_AFTER | PART_BEFORE - {"square"} | set(_PARTS) | {"and", "of"}
+_NO_UNITS = PART_AFTER | PART_BEFORE - {"square"} | set(_PARTS) | set(SCALES) | {"and", "of"}
 _DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _POWERS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000, "亿": 100_000_000}
 _CHINESE = re.compile(r"负?[零〇一二两三四五六七八九十百千万亿]+")
@@ -44,15 +50,6 @@ _FALSE = {
     "no", "false", "incorrect", "wrong", "n", "f", "否", "错", "错误", "不", "假", "不是", "不对", "不正确", "不成立",
 }  # fmt: skip
 _DRESS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\b|\\[,;! ]|[{}$*()\\~]")
-_MONTHS = "january february march april may june july august september october november december".split()
-_QUALIFIER = re.compile(
-    r"(?<![A-Za-z])(?i:(?P<noon>[ap]\.\s?m\b\.?|[ap]m\b)|(?P<month>(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec|"
-    + "|".join(_MONTHS)
-    + r")\b\.?)|(?P<way>north|south|east|west|upward|downward|(?:counter-?|anti-?)?clockwise)(?:ern|wards?|s)?)"
-    r"|(?:\\circ\s*\}?|°|\\deg)\s*(?P<point>[NSEW])(?![A-Za-z])",
-)
-_CLOCK = re.compile(r"(?:^|[^\d.])(?:0?\d|1[0-2])(?::\d\d)?\s*$")
-_POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 
 def undressed(text: str) -> str:
@@ -91,6 +88,11 @@ def _english(words: list[str]) -> Fraction | None:
     whole = _cardinal(words)
     if whole is not None:
         return Fraction(whole) if words[-1] != "and" else None
+    if (
+        words[-1] in SCALES
+        and (scaled := _english([word for word in words[:-1] if word != "a"] or ["one"])) is not None
+    ):
+        return scaled * SCALES[words[-1]]
     if words[-1] not in _PARTS:
         return None
     part, rest = _PARTS[words[-1]], words[:-1]
@@ -101,7 +103,8 @@ def _english(words: list[str]) -> Fraction | None:
     return Fraction(top, part) if top is not None and (rest or part == 2) else None
 
 
-def _chinese(text: str) -> int | None:
+def chinese_number(text: str) -> int | None:
+    """The value of a number in Chinese signs."""
     if not _CHINESE.fullmatch(text):
         return None
     total = section = digit = 0
@@ -129,11 +132,11 @@ def number_words(text: str) -> str | None:
         return None
     bottom, divided, top = bare.partition("分之")
     if divided:
-        over, under = _chinese(top), 100 if bottom == "百" else _chinese(bottom.lstrip("负"))
+        over, under = chinese_number(top), 100 if bottom == "百" else chinese_number(bottom.lstrip("负"))
         return _latex(Fraction(-over if bottom[0] == "负" else over, under)) if over is not None and under else None
     head = _CHINESE.match(bare)
     if head and len(bare) - head.end() <= 2:
-        value = _chinese(head.group())
+        value = chinese_number(head.group())
         return None if value is None else f"{value} {bare[head.end() :]}".strip()
     words = re.findall(r"[a-z]+|[^a-z\s-]", bare)
     sign = -1 if words[:1] in (["minus"], ["negative"]) else 1
@@ -148,37 +151,6 @@ def number_words(text: str) -> str | None:
                 return None
             return f"{_latex(sign * found)} {' '.join(rest)}".strip()
     return None
-
-
-def qualified(text: str, *, physics: bool = False) -> tuple[str, frozenset[str]]:
-    """(the rest, what is named) of an answer with a time of day, a month or a direction beside its number.
-
-    In physics letters side by side are a product, so only directions count.
-    """
-    if not re.search(r"\d", text):
-        return text, frozenset()
-    bare = re.sub(r"\s+", " ", re.sub(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}", r" \1 ", text))
-    found: set[str] = set()
-
-    def name(match: re.Match[str]) -> str:
-        kind = str(match.lastgroup)
-        word = match[kind]
-        before = re.sub(r"\s*:\s*", ":", bare[: match.start()])
-        if (physics and kind != "way") or (kind == "noon" and not _CLOCK.search(before)):
-            return match.group()
-        found.add(_POINTS.get(word, word.lower()[: 3 if kind == "month" else 1 if kind == "noon" else None]))
-        return match.group()[:-1] if kind == "point" else " "
-
-    rest = _QUALIFIER.sub(name, bare)
-    if not found:
-        return text, frozenset()
-    rest = re.sub(
-        r"(?<=\d)\s*\^?\s*\{?\s*(?:st|nd|rd|th)\b\s*\}?|\b(?:of|due|to|the|in|direction|on)\b|(?<=\d):00\s*$|\s{2,}",
-        " ",
-        rest,
-    )
-    rest = re.sub(r"\s+", " ", re.sub(r"(?<=\d),\s+(?=\d{4}\b)", " ", rest))
-    return rest.strip(" ,.-"), frozenset(found)
 
 
 _PART = re.compile(r"\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*([a-z]+)\.?")

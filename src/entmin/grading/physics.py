@@ -12,10 +12,11 @@ import re
 
 from entmin.grading.choice import letters
 from entmin.grading.compare import match_any_order, same
+from entmin.grading.dates import qualified
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER, normalize, spelled, unwrap_text
-from entmin.grading.phrases import qualified, truth
+from entmin.grading.phrases import truth
 from entmin.grading.scalars import Rules
 from entmin.grading.settled import DENIAL
 from entmin.grading.shapes import Shape, elements, parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from entmin.grading.phrases import CHINESE_AFTER, CHINESE_BEFORE, PART_AFTER, PART_BEFORE, SCALES
+from entmin.grading.phrases import CHINESE_AFTER, CHINESE_BEFORE, FACTORS, PART_AFTER, PART_BEFORE
 
 _DENIED_HEAD = re.compile(
     r"(?:(?:\bnot|\bnever|n['’]t|\bcannot|\bneither|\brather than|\binstead of|不是|并非|不等于|≠|\\neq?)"
@@ -58,10 +58,12 @@ _LAST_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n")
 _CLAUSE = re.compile(r"[.!?;:,\n。；，：！？](?=\s|$|[^\d])|\d")
 _LETTERED = re.compile(r"\d\s?[A-Za-z]\b|[A-Za-z]\d|\^|\\(?!text|[,;() \[\]]|times|cdot|div)")
 _FORMULA_AFTER = re.compile(
-    r"[$*]{0,3}\s*(?:[\^_!/×·√+=<>≤≥(−]|-\s*[\d\\A-Za-z(]|\\(?![)\],;: ]|text|mathrm|quad)|π|\*\s*[\dA-Za-z(])"
+    r"[$*]{0,3}\s*(?:[\^_!/×·√+=<>≤≥(−⁰¹²³⁴-⁹⁻ⁿ½-¾⅐-⅞]"
+    r"|-\s*[\d\\A-Za-z(]|\\(?![)\],;: ]|text|mathrm|quad)|π|\*\s*[\dA-Za-z(])"
     r"|[xyznkabijpqrtuvw](?![A-Za-z])"
 )
-_SCALE = re.compile(rf"[\s$*]{{0,3}}(?:\\text\{{\s*)?({'|'.join(SCALES)})s?(?![A-Za-z])")
+_SCALE = re.compile(rf"[\s$*]{{0,3}}(?:\\text\{{\s*)?({'|'.join(FACTORS)})s?(?![A-Za-z])", re.IGNORECASE)
+_BOUND = re.compile(r"\s*(?:times\s|and\s+(?:up|over|above|below|under|beyond)\b)|.*below (?:zero|freezing)")
 _FITTING = re.compile(
     r"(?:^|\b(?:is|are|was|were|be|has|have|had|makes?|made|gets?|got|equals?|takes?|took|costs?|earns?|earned|needs?"
     r"|sells?|sold|pays?|paid|saves?|spends?|spent|weighs?|contains?|answer|exactly|only|about|approximately|to|be|there)"
@@ -123,7 +125,8 @@ def plain_value(text: str, start: int, end: int, *, fitting: bool = False) -> st
     words, beyond = _words(_CLAUSE.split(head)[-1])[-4:], _words(clause)
     if CHINESE_BEFORE.search(head) or CHINESE_AFTER.match(after.strip()):
         return None
-    if set(words) & PART_BEFORE or set(beyond[:3]) & PART_AFTER or (len(beyond) > 1 and beyond[0] == "times"):
+    part = words[-2:] == ["up", "to"] or set(words) & PART_BEFORE or set(beyond[:3]) & PART_AFTER
+    if part or _BOUND.match(clause):
         return None
     if not fitting and len(beyond) > 4 and clause == tail:
         return None  # the text ends within a sentence that goes on after the number

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 
-from entmin.grading.phrases import PART_AFTER, SCALES
+from entmin.grading.phrases import FACTORS, PART_AFTER
 
 _SHORT = (
     "mm|cm|dm|km|nm|pm|fm|m|mg|kg|g|ms|ns|s|sec|min|h|hr|hrs|L|mL|ml|l|J|kJ|MJ|eV|keV|MeV|GeV|TeV|W|kW|MW|N|kN|Pa|kPa|"
     "MPa|atm|bar|V|mV|kV|A|mA|K|C|F|T|H|Hz|kHz|MHz|GHz|mol|rad|sr|ft|in|yd|mi|lb|lbs|oz|mph|kph|kmh|USD|EUR|cd|lm|lx|Wb|"
     "Gyr|Myr|yr|yrs|AU|pc|kpc|Mpc|amu|u|erg|ergs|cal|kcal|dB|G|D|AA|Omega|ohm|deg|degrees?|cc|b|mb|barn|cents?|pm|am"
 )
-_POWER = r"(?:\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+))?"
-_TEXT = r"\\(?:text|textrm|mathrm|mbox|textnormal|operatorname|rm|textit|textbf|mathit)\s*\{(?P<unit>[^{}]*)\}"
+_POWER = r"\.?(?:\s*(?:\^|\*\*)\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+)|(?<=[mt])[23])?"
+_TEXT = r"\\(?:text|textrm|mathrm|mbox|textnormal|operatorname|rm|textit|textbf|mathit)"
+_TEXT += r"\s*\{(?P<unit>(?:[^{}]|\{[^{}]*\})*)\}"
 _TRAILING_TEXT = re.compile(rf"(?P<core>.*?)[\s*]*(?:/|\\cdot)?\s*\(?{_TEXT}{_POWER}\)?$", re.DOTALL)
 _UNIT_FRACTION = re.compile(
     r"(?P<core>.*\S)\s*(?P<unit>\\frac\s*\{\s*\\(?:text|mathrm)\s*\{[^{}]*\}[^{}]*\}\s*"
@@ -24,17 +25,20 @@ _UNIT_FRACTION = re.compile(
     re.DOTALL,
 )
 _SYMBOL = rf"(?:\\mu\s*|\\(?!deg))?(?:{_SHORT}){_POWER}"
+_BARE_FRACTION = re.compile(
+    rf"(?P<core>.*\S)\s*(?P<unit>\\frac\s*\{{\s*{_SYMBOL}\s*\}}\s*\{{\s*{_SYMBOL}\s*\}})$", re.DOTALL
+)
 _TRAILING_BARE = re.compile(
     rf"(?P<core>.*[\d}})\]\s%])(?<![_^{{])\s*(?:/|\\cdot|per)?\s*\(?"
     rf"(?P<unit>{_SYMBOL}(?:\s*(?:/|\\cdot|\*|\s|per)\s*{_SYMBOL})*)\)?$",
     re.DOTALL,
 )
 _TRAILING_WORDS = re.compile(
-    r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*(?P<unit>(?:[^\W\d_]{3,}|[一-鿿]{1,8}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",
+    r"(?P<core>.*(?:\d|\}|\)|\\pi|\\%|%))\s*/?\s*(?P<unit>(?:[^\W\d_]{3,}|[一-鿿]{1,8}|in|of|per|a|an|\$)(?:[\s,./-]+(?:[^\W\d_]+\.?))*)\s*$",
     re.DOTALL,
 )
 _SCALED = re.compile(
-    rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?P<scale>{'|'.join(SCALES)})s?(?![a-z])\s*\}}?\s*(?P<rest>.*)$"
+    rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?i:(?P<scale>{'|'.join(FACTORS)})s?)(?![a-z])\s*\}}?\s*(?P<rest>.*)$"
 )
 _NOT_UNITS = {"and", "or", "mod", "if", "for", "choose", "over", "th", "st", "nd", "rd", "where", "with", *PART_AFTER}
 _PART_OF_NUMBER = re.compile(r"[半余多几以不的]")
@@ -48,12 +52,14 @@ def strip_money(text: str) -> str:
 
 def scaled(text: str) -> str:
     r"""``1.5 million`` as ``(1.5) \cdot 10^{6}``."""
-    match = _SCALED.match(text)
-    if match is None:
-        return text
-    rest = match.group("rest")
-    factor = SCALES.get(match.group("scale"), 1_000)
-    return f"({match.group('core')}) \\cdot {factor} {rest.rstrip('} ')}".strip()
+    for _ in range(3):
+        match = _SCALED.match(text)
+        if match is None:
+            break
+        word, rest = match.group("scale").lower(), match.group("rest")
+        factor = FACTORS.get(word) or {"千": "1000", "百": "100"}[word]
+        text = f"({match.group('core')}) \\cdot {factor} {rest.rstrip('} ')}".strip()
+    return text
 
 
 def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
@@ -74,7 +80,8 @@ def _cut(text: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
 def strip_units(text: str, *, bare: bool) -> tuple[str, str]:
     r"""(value, unit) of ``value unit``; ``bare`` also takes units and words not set in ``\text{}``."""
     unit = ""
-    patterns = [_TRAILING_TEXT, _UNIT_FRACTION, _TRAILING_BARE, _TRAILING_WORDS] if bare else [_TRAILING_TEXT]
+    words = [_UNIT_FRACTION, _BARE_FRACTION, _TRAILING_BARE, _TRAILING_WORDS]
+    patterns = [_TRAILING_TEXT, *(words if bare else [])]
     text = scaled(strip_money(text)) if bare else text
     for _ in range(8):
         cuts = (_cut(text, pattern) for pattern in patterns)
