@@ -11,13 +11,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from entmin.grading.extract import MAX_TEXT, Extracted, boxes, extract, last_run, statements
+from entmin.grading.extract import MAX_TEXT, Extracted, boxes, extract_visible, last_run, statements
 from entmin.grading.gold import Gold
 from entmin.grading.settled import DENIAL, denied
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
 NAME, VERSION = "choice", "3"
+
+_MAX_VISIBLE = 50_000
+"""Of longer answers the end is read."""
+_MAX_LINES = 2_000
+"""Where the first and the last line are looked for."""
 
 _DRESS = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed|bf|rm)\b|[{}$*_`\"“”«»\[\]✓✔✅→⇒∴]|\\[()\[\],;! ]|~"
@@ -197,7 +202,10 @@ def _boxed(text: str, found: list[tuple[str, int, int]]) -> tuple[Extracted, set
 
 def _on_its_own_line(text: str) -> tuple[Extracted, set[str]] | None:
     """A last or first line that is a choice; one of a list of options is none."""
-    lines = [line.strip() for line in text.strip().splitlines() if undress(line)]
+    text = text.strip()
+    if len(text) > 2 * _MAX_LINES:
+        text = f"{text[:_MAX_LINES]}\n{text[-_MAX_LINES:]}"
+    lines = [line.strip() for line in text.splitlines() if undress(line)]
     for index in (len(lines) - 1, 0) if lines else ():
         bare = undress(lines[index])
         if _WHOLE.fullmatch(bare) or _LABELLED.fullmatch(bare) or _RUN.fullmatch(bare):
@@ -214,8 +222,8 @@ def _on_its_own_line(text: str) -> tuple[Extracted, set[str]] | None:
 
 def find(prediction: str) -> tuple[Extracted, set[str]] | None:
     """The text that carries the choice, and its letters; None where nothing does."""
-    prediction = _SPECIES.sub("", prediction[-MAX_TEXT:])
-    text = unicodedata.normalize("NFKC", visible(prediction))
+    text = visible(prediction[-MAX_TEXT:])[-_MAX_VISIBLE:]
+    whole = text = _SPECIES.sub("", unicodedata.normalize("NFKC", text))
     found_boxes = boxes(text)
     if boxed := _boxed(text, found_boxes):
         return boxed
@@ -236,7 +244,7 @@ def find(prediction: str) -> tuple[Extracted, set[str]] | None:
     line = _on_its_own_line(text)
     if line is not None or found_boxes:
         return line
-    found = extract(prediction)
+    found = extract_visible(whole)
     return (found, letters(found.answer)) if found else None
 
 

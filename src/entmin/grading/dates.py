@@ -46,7 +46,7 @@ _DIRECTION = re.compile(
 _SIDE = r"(?:(?i:north|south|east|west)|[NSEW])"
 _QUALIFIER = re.compile(
     rf"(?<![A-Za-z])(?:(?P<bearing>{_SIDE}\s+of\s+{_SIDE})\b|(?i:(?P<noon>[ap]\.\s?m\b\.?|[ap]m\b)|(?P<month>(?:{_MONTH})\b\.?)"
-    rf"|(?P<way>{_WAY}|(?<!and )(?:up|down)(?=\s*$))(?:ern|wards?|s)?(?!\s+of\s+\d)))"
+    rf"|(?P<way>{_WAY}|(?<!and )(?:up|down)(?=[\s.。]*$))(?:ern|wards?|s)?(?!\s+of\s+\d)))"
     r"|(?:\\circ\s*\}?|°|\\deg)\s*(?P<point>[NSEW])(?![A-Za-z]|\s+of\b)",
 )
 _HOUR = re.compile(r"(?:^|[^\d.])(?:0?\d|1[0-2])(?::\d\d)?\s*$")

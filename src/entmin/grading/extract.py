@@ -250,7 +250,11 @@ def _from_numbers(text: str) -> Extracted | None:
 
 def extract(prediction: str) -> Extracted | None:
     """The final answer of a model's text, or None where there is none."""
-    text = visible(prediction[-MAX_TEXT:])
+    return extract_visible(visible(prediction[-MAX_TEXT:]))
+
+
+def extract_visible(text: str) -> Extracted | None:
+    """As `extract`, of a text without thinking and tokens."""
     if not text.strip():
         return None
     for source in (_from_boxes, _from_hashes, _from_statement):

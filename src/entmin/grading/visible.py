@@ -9,18 +9,19 @@ _NAME = (
     r"|inner_monologue|internal_monologue|chain_of_thought)(?:_[a-z]{1,10})?"
 )
 _SHORT = r"(?:think(?:ing)?|thoughts?|reasoning)"
+# Each alternative starts with one sign, so that a search skips from sign to sign.
 _OPEN = re.compile(
-    rf"(?P<marks>[`*]{{0,3}})(?:(?:<|&lt;)\s?{_NAME}(?:\s[^<>\n]{{0,60}})?(?:>|&gt;)|◁{_SHORT}▷"
-    rf"|(?<![^\n>`*])\[(?:BEGIN )?{_SHORT}\]|<\|(?:(?:begin|start)_?(?:of_?)?)?{_NAME}\|>|<\|{_NAME}_start\|>"
-    r"|<unused94>(?:thought)?|\[unused16\]|<\|channel>thought)(?P=marks)",
+    rf"<(?:\s?{_NAME}(?:\s[^<>\n]{{0,60}})?>|\|(?:(?:begin|start)_?(?:of_?)?)?{_NAME}\|>|\|{_NAME}_start\|>"
+    rf"|unused94>(?:thought)?|\|channel>thought)|&lt;{_NAME}&gt;|◁{_SHORT}▷"
+    rf"|\[(?:(?<![^\n>]\[)(?:BEGIN )?{_SHORT}|unused16)\]",
     re.IGNORECASE,
 )
 _CLOSE = re.compile(
-    rf"(?P<marks>[`*]{{0,3}})(?:(?:<|&lt;)\s?(?:/\s?{_NAME}\s?|{_NAME}\s?/)(?:>|&gt;)|\[(?:/|END ){_SHORT}\]"
-    rf"|◁/{_SHORT}▷|<\|(?:/|end_?(?:of_?)?){_NAME}\|>|<\|{_NAME}_end\|>|<unused95>|\[unused17\]|<channel\|>|<\|begin_of_solution\|>"
-    r"|\[BEGIN FINAL RESPONSE\])(?P=marks)",
+    rf"<(?:\s?(?:/\s?{_NAME}\s?|{_NAME}\s?/)>|\|(?:/|end_?(?:of_?)?){_NAME}\|>|\|{_NAME}_end\|>|unused95>|channel\|>"
+    rf"|\|begin_of_solution\|>)|&lt;/{_NAME}&gt;|\[(?:(?:/|END ){_SHORT}|unused17|BEGIN FINAL RESPONSE)\]|◁/{_SHORT}▷",
     re.IGNORECASE,
 )
+_MARKED = re.compile(rf"(`|\*\*)(</?{_NAME}>)\1", re.IGNORECASE)
 _FOLDED = re.compile(
     r"<details(?:[^<>\n]{0,60}(?:reason|think)[^<>\n]{0,30}>|>\s*<summary>[^<>\n]{0,30}(?:thought|think|reason)[^<>\n]{0,30}</summary>)",
     re.IGNORECASE,
@@ -56,7 +57,7 @@ def visible(text: str) -> str:
     there is.
     """
     text = _WIDE_TOKEN.sub(lambda token: token.group().replace("｜", "|").replace("▁", "_"), text)
-    text, folded = _FOLDED.subn("<think>", _BOX_TOKENS.sub(r"\\boxed{\1}", text))
+    text, folded = _FOLDED.subn("<think>", _MARKED.sub(r"\2", _BOX_TOKENS.sub(r"\\boxed{\1}", text)))
     text = text.replace("</details>", "</think>") if folded else text
     text, finished = without_thinking(_first_turn(text))
     if not finished and not _ENDS_IN_BOX.search(text[-2_000:]):
