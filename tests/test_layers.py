@@ -18,11 +18,11 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder",
+    "cache_folder", "in_order",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
-    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "terminal")},
+    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal")},
     **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},

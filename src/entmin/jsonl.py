@@ -7,27 +7,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from entmin.errors import UsageError
+from entmin.errors import UsageError, first_line
 
 
-def json_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, Any]]:
-    """(place, value) of each line that is not blank; the place reads ``PATH, line N``.
+def text_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, str]]:
+    """(place, text) of each line, its line end included; the place reads ``PATH, line N``.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8; a byte order mark at its start, which Windows writes, is skipped.
         errors: what happens to bytes that are not UTF-8, as for `open`.
 
     Raises:
-        UsageError: a line is not JSON.
+        UsageError: a line is not UTF-8.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
-                where = f"{path}, line {number}"
-                try:
-                    yield where, json.loads(line.decode("utf-8", errors))
-                except ValueError as error:
-                    raise UsageError(f"{where}: not JSON ({error}); each line must be one JSON object") from error
+            where = f"{path}, line {number}"
+            try:
+                yield where, line.decode("utf-8-sig" if number == 1 else "utf-8", errors)
+            except UnicodeDecodeError as error:
+                raise UsageError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
+
+
+def json_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, Any]]:
+    """(place, value) of each line that is not blank; arguments as for `text_lines`.
+
+    Raises:
+        UsageError: a line is not UTF-8, or not JSON.
+    """
+    for where, line in text_lines(path, errors):
+        if line.strip():
+            try:
+                yield where, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                text = first_line(error)
+                raise UsageError(f"{where}: not JSON ({text}); each line must be one JSON object") from error
 
 
 def answer_rows(path: Path, *fields: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -26,7 +26,13 @@ PAGES = [
     *sorted(path for place in ("docs", "integrations") for path in (ROOT / place).rglob("*.md")),
     *sorted((ROOT / "runs").rglob("*.yaml")),
 ]
-PLACEHOLDERS = {"METHOD": "em-rl --set batch_size=24", "TASK": "math500", "...": ""}
+PLACEHOLDERS = {
+    "METHOD": "em-rl --set batch_size=24",
+    "REWARD": "random",
+    "SEED": "0",
+    "TASK": "math500",
+}
+"""Words of the pages that stand for a value which is checked; other words in capitals are taken as they are."""
 OWN_NAMES = {
     "sharpen:factor=2": "normal",
     "doubles": "gsm8k",
@@ -52,7 +58,8 @@ def variants(line):
     """The argument lists that a line stands for: comments and remarks off, brackets open, each of ``a|b`` chosen."""
     line = re.split(r"\s{3,}|\s+# ", re.sub(r"\[any .*\]", "", line))[0]
     line = re.sub(r"\[([^\]\"']*)\](?=\s|$)", r"\1", line)
-    words = shlex.split(" ".join(PLACEHOLDERS.get(word, word) for word in line.split()))
+    line = re.sub(r"\b[A-Z]+\b", lambda found: PLACEHOLDERS.get(found[0], found[0]), line.replace(" ...", ""))
+    words = shlex.split(line)
     return [list(chosen) for chosen in product(*(word.split("|") if "://" not in word else [word] for word in words))]
 
 

@@ -114,8 +114,8 @@ def test_rows_do_not_influence_each_other_and_neither_does_the_grid(monkeypatch)
     together = em_inf(logits, impl="triton")
     assert torch.equal(torch.cat([em_inf(row[None], impl="triton") for row in logits]), together)
     for share in (1, 2, 16):
-        cut = launch.shape_of(logits)._replace(share=share)
-        monkeypatch.setattr(sys.modules["entmin.core.triton.em_inf"], "shape_of", lambda _, cut=cut: cut)
+        cut = launch.cut_of(logits)._replace(share=share)
+        monkeypatch.setattr(sys.modules["entmin.core.triton.em_inf"], "cut_of", lambda _, cut=cut: cut)
         assert torch.equal(kernel(logits), together)
 
 

@@ -50,6 +50,15 @@ def test_rows_get_verdicts_and_a_summary(tmp_path):
     assert summary["interval_95"] == pytest.approx(wilson(1, 3))
 
 
+def test_a_byte_order_mark_is_skipped_and_bytes_that_are_not_utf8_cost_no_row(tmp_path):
+    source = tmp_path / "in.jsonl"
+    second = b'{"id": "x", "prediction": "The answer is 5. \xff", "gold": "5"}'
+    source.write_bytes(b"\xef\xbb\xbf" + json.dumps(ROWS[0]).encode() + b"\n" + second)
+    result = run("math500", source, "--json")
+    assert result.exit_code == 0, result.output
+    assert (json.loads(result.output)["n"], json.loads(result.output)["correct"]) == (2, 2)
+
+
 def test_finished_rows_are_skipped_and_a_torn_line_is_graded_again(tmp_path):
     out = tmp_path / "out.jsonl"
     source = write(tmp_path / "in.jsonl", ROWS)

@@ -18,7 +18,7 @@ from entmin.terminal import say
 if TYPE_CHECKING:
     from entmin.programs.checks import CodeReport
     from entmin.tasks.benchmark import Benchmark
-    from entmin.tasks.checks import Report
+    from entmin.tasks.checks import GoldReport
     from entmin.tasks.registry import Named
 
 
@@ -45,7 +45,7 @@ def check(
     fails that is not listed as a known odd gold.
     """
     given = common.with_sandbox(options)
-    reports: list[Report | CodeReport] = []
+    reports: list[GoldReport | CodeReport] = []
     missing: dict[str, str] = {}
     for info in shared.take_tasks(tasks, judge):
         try:
@@ -65,7 +65,7 @@ def check(
         sys.exit(EntminError.exit_code)
 
 
-def _report(info: Named, options: dict[str, Any], limit: int | None, workers: int | None) -> Report | CodeReport:
+def _report(info: Named, options: dict[str, Any], limit: int | None, workers: int | None) -> GoldReport | CodeReport:
     from entmin.grading import grade_many
     from entmin.tasks.benchmark import Benchmark
     from entmin.tasks.checks import check as check_golds

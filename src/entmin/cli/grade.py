@@ -93,7 +93,7 @@ def _by_rules(
 
 
 def _by_running(info: Benchmark, options: dict[str, Any], workers: int) -> Judging:
-    from entmin.programs.files import judge_answers
+    from entmin.in_order import in_order
     from entmin.tasks.registry import checked, judging_of, rules_of
 
     given = checked(info, options)
@@ -103,7 +103,7 @@ def _by_running(info: Benchmark, options: dict[str, Any], workers: int) -> Judgi
     judging = judging_of(info)
 
     def verdicts(pairs: Iterator[tuple[str, Problem]]) -> Iterator[dict[str, Any]]:
-        judged = judge_answers(pairs, lambda problem, answer: judging(problem, answer, rules), workers)
+        judged = in_order(lambda pair: judging(pair[1], pair[0], rules), pairs, workers)
         return (one.to_dict() for one in judged)
 
     return Judging(("id", "prediction"), partial(_problem, info.name, loaded), verdicts)

@@ -92,7 +92,7 @@ def solve_temperature(logits: Tensor, *, impl: str = AUTO, **settings: Unpack[Se
 
 @torch.no_grad()
 def solve_temperature_torch(
-    logits: Tensor, *, target_ratio: float, threshold: float, absolute_tol: bool, **limits: Unpack[newton.Limits]
+    logits: Tensor, *, target_ratio: float, threshold: float, absolute_tol: bool, **limits: Unpack[newton.Search]
 ) -> Tensor:
     """`solve_temperature` in plain tensor operations, a few rows at a time."""
     search = bisect if absolute_tol else newton.solve
@@ -111,7 +111,7 @@ def bisect(
     before: newton.Statistics,
     target: Tensor,
     wanted: Tensor,
-    **limits: Unpack[newton.Limits],
+    **limits: Unpack[newton.Search],
 ) -> Tensor:
     """The published search, `tol` in nats: temperatures ``[A, 1]``, 1 where `wanted` is False.
 

@@ -54,7 +54,7 @@ Evaluate = Callable[[Tensor], Statistics]
 """The statistics of some rows at inverse temperatures ``[A, 1]``."""
 
 
-class Limits(TypedDict):
+class Search(TypedDict):
     """Where and how long to search."""
 
     tmax: float
@@ -87,7 +87,7 @@ def statistics(rows: Tensor, b: Tensor | float = 1.0) -> Statistics:
     return Statistics(h, variance, weighted.mul_(centred).sum(-1, keepdim=True))
 
 
-def solve(evaluate: Evaluate, before: Statistics, target: Tensor, wanted: Tensor, **limits: Unpack[Limits]) -> Tensor:
+def solve(evaluate: Evaluate, before: Statistics, target: Tensor, wanted: Tensor, **limits: Unpack[Search]) -> Tensor:
     """Temperatures ``[A, 1]`` at which the entropies meet `target`; 1 where `wanted` is False.
 
     Args:

@@ -20,14 +20,14 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Request:
+class Extent:
     """The samples that a run is asked for."""
 
     problems: tuple[str, ...]
     epochs: int
 
     @classmethod
-    def of(cls, task: Task, limit: int | None, epochs: int) -> Request:
+    def of(cls, task: Task, limit: int | None, epochs: int) -> Extent:
         """The first problems of a task; those without an id are numbered, as Inspect would."""
         for number, sample in enumerate(task.dataset, 1):
             sample.id = number if sample.id is None else sample.id
@@ -57,7 +57,7 @@ def logs_of(folder: Path) -> list[EvalLog]:
     return found
 
 
-def whole(logs: list[EvalLog], request: Request) -> EvalLog | None:
+def whole(logs: list[EvalLog], request: Extent) -> EvalLog | None:
     """The newest log that holds all that is asked for, cut to it."""
     for log in logs:
         samples = request.of_log(log)
@@ -67,7 +67,7 @@ def whole(logs: list[EvalLog], request: Request) -> EvalLog | None:
     return None
 
 
-def gather(logs: list[EvalLog], request: Request) -> int:
+def gather(logs: list[EvalLog], request: Extent) -> int:
     """Make sure that the newest log holds every finished sample of the request; how many those are."""
     if not logs:
         return 0
@@ -83,7 +83,7 @@ def gather(logs: list[EvalLog], request: Request) -> int:
     return len(known)
 
 
-def _write_together(log: EvalLog, samples: list[EvalSample], request: Request) -> None:
+def _write_together(log: EvalLog, samples: list[EvalSample], request: Extent) -> None:
     name = f"{datetime.now(UTC).strftime('%Y-%m-%dT%H-%M-%S+00-00')}_together_{uuid.uuid4().hex[:12]}.eval"
     changes = {
         "config": log.eval.config.model_copy(update={"epochs": request.epochs}),

@@ -163,7 +163,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     task = copy.copy(task or require_data([spec], [info])[info.name])
     if not len(task.dataset):
         raise UsageError(f"task {info.name!r} has no samples with these options")
-    request = kept.Request.of(task, spec.limit, spec.epochs)
+    request = kept.Extent.of(task, spec.limit, spec.epochs)
     engine = open_engine(spec.model, spec.engine)
     require(engine, spec.mode)
     settings = spec.settings(info, task, engine.identity())
@@ -179,7 +179,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
 def _compute(
     spec: RunSpec,
     task: Task,
-    request: kept.Request,
+    request: kept.Extent,
     folder: Path,
     engine: RunningEngine,
     logs: list[EvalLog],
@@ -260,7 +260,7 @@ def _generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> G
     )
 
 
-def _failure(log: EvalLog, request: kept.Request, label: str) -> EntminError:
+def _failure(log: EvalLog, request: kept.Extent, label: str) -> EntminError:
     done = len(request.of_log(log))
     if log.status == "error" and log.error is not None:
         return EntminError(f"{label} failed after {done} samples: {log.error.message}; finished samples are kept")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from entmin.errors import EntminError, UsageError, closest
 from entmin.grading import pool
 from entmin.grading.extract import MAX_TEXT
 from entmin.grading.gold import Gold
+from entmin.in_order import in_order
 from entmin.verdict import Verdict
 
 GRADERS: dict[str, str] = {
@@ -20,8 +19,6 @@ GRADERS: dict[str, str] = {
 }
 _VERSION = "3"
 _log = logging.getLogger(__name__)
-_AHEAD = 8
-"""Rows in flight per worker: enough to keep it busy, few enough to bound memory."""
 
 
 def _check(grader: str) -> None:
@@ -67,18 +64,7 @@ def grade_many(
     """Verdicts of (task, prediction, gold) rows, in order, as they come; memory does not grow with the rows."""
     _check(grader)
     count = workers or min(pool.MAX_WORKERS, os.cpu_count() or 2)
-    pending: deque[Future[Verdict]] = deque()
-    with ThreadPoolExecutor(count) as threads:
-        try:
-            for task, prediction, gold in rows:
-                pending.append(threads.submit(_ask, task, prediction, gold, grader))
-                if len(pending) >= count * _AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    yield from in_order(lambda row: _ask(*row, grader), rows, count)
 
 
 def equivalent(kind: str, a: str, b: str) -> bool | None:

@@ -130,13 +130,19 @@ def _folders(paths: Iterable[str]) -> list[str]:
     return [word for parent in sorted(parents) for word in ("--perms", "0755", "--dir", parent)]
 
 
-def _system() -> list[str]:
-    arguments = _folders((*_ETC, *_roots()))
-    for folder in LIBRARIES:
+def _visible(*folders: str) -> list[str]:
+    """The system's folders at their own paths, as the links that some of them are."""
+    arguments: list[str] = []
+    for folder in folders:
         if os.path.islink(folder):
             arguments += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             arguments += ["--ro-bind", folder, folder]
+    return arguments
+
+
+def _system() -> list[str]:
+    arguments = _folders((*_ETC, *_roots())) + _visible(*LIBRARIES)
     for path in _ETC:
         arguments += ["--ro-bind-try", path, path]
     for path in _roots():
@@ -166,6 +172,18 @@ def privileges(as_root: bool) -> list[str]:
     if as_root:
         return [*namespaces, "--cap-drop", "ALL", *_KEPT]
     return ["--unshare-user-try", *namespaces, "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
+
+
+def _begun(as_root: bool, environment: Mapping[str, str]) -> list[str]:
+    """How every sandbox begins: its namespaces, its variables, and the interpreter with what that needs."""
+    path = executable()
+    if path is None:
+        raise EntminError("bubblewrap is not installed: apt-get install bubblewrap")
+    arguments = [path, *privileges(as_root), "--die-with-parent", "--new-session"]
+    arguments += ["--hostname", "sandbox", "--clearenv"]
+    for name, value in environment.items():
+        arguments += ["--setenv", name, value]
+    return arguments + _system()
 
 
 def boot(folder: str) -> str:
@@ -198,15 +216,8 @@ def command(
     Raises:
         EntminError: bubblewrap or a package is missing.
     """
-    path = executable()
-    if path is None:
-        raise EntminError("bubblewrap is not installed: apt-get install bubblewrap")
     root = os.geteuid() == 0 if as_root is None else as_root
-    arguments = [path, *privileges(root), "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
-    environment = ENVIRONMENT | ({"PYTHONPATH": PACKAGES} if packages else {})
-    for name, value in environment.items():
-        arguments += ["--setenv", name, value]
-    arguments += _system()
+    arguments = _begun(root, ENVIRONMENT | ({"PYTHONPATH": PACKAGES} if packages else {}))
     mounts = {**package_mounts(packages), f"{INSIDE}/inside": inside()}
     arguments += _folders(mounts)
     for place, source in mounts.items():
@@ -228,19 +239,8 @@ def workspace(
     filter_descriptor: int | None,
 ) -> list[str]:
     """The command that runs `program` with the host's `folder` as its working folder and the system's commands."""
-    path = executable()
-    if path is None:
-        raise EntminError("bubblewrap is not installed: apt-get install bubblewrap")
-    root = os.geteuid() == 0
-    arguments = [path, *privileges(root), "--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
-    for name, value in (ENVIRONMENT | {"PATH": "/usr/bin:/bin"} | dict(environment)).items():
-        arguments += ["--setenv", name, value]
-    arguments += _system()
-    for commands in ("/usr/bin", "/bin"):
-        if os.path.islink(commands):
-            arguments += ["--symlink", os.readlink(commands), commands]
-        elif os.path.isdir(commands):
-            arguments += ["--ro-bind", commands, commands]
+    arguments = _begun(os.geteuid() == 0, ENVIRONMENT | {"PATH": "/usr/bin:/bin"} | dict(environment))
+    arguments += _visible("/usr/bin", "/bin")
     arguments += [*_writable(disk_mib)[:-4], "--bind", folder, WORK, "--remount-ro", "/", "--chdir", "/"]
     if filter_descriptor is not None:
         arguments += ["--seccomp", str(filter_descriptor)]

@@ -21,7 +21,7 @@ _REASONS = {"stop": "stop", "max_tokens": "length", "model_length": "length"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerWriter:
     """Writes the answer to one request."""
 
     ask: Ask
@@ -103,7 +103,7 @@ class Answer:
 class Growing:
     """One choice of a stream, chunk by chunk; the log-probabilities of a token go out with its text or later."""
 
-    def __init__(self, answer: Answer, index: int, tokenizer: Any) -> None:
+    def __init__(self, answer: AnswerWriter, index: int, tokenizer: Any) -> None:
         """Start before the first token."""
         self._answer, self._index = answer, index
         self._text = TextStream(tokenizer, answer.ask.requests[index].stop)

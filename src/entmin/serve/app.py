@@ -24,7 +24,7 @@ from entmin.engine.engine import Engine
 from entmin.engine.requests import Completion, TokenConfidence
 from entmin.errors import EntminError
 from entmin.serve.addressed import LocalOnly
-from entmin.serve.answers import Answer, Growing
+from entmin.serve.answers import AnswerWriter, Growing
 from entmin.serve.fields import RequestError
 from entmin.serve.http import CLIENT_GONE, HANDLERS, as_request_error, parsed, read_body, stopping
 from entmin.serve.logprobs import TokenTexts
@@ -113,7 +113,7 @@ class Service:
         self._authorize(request)
         ask = await self._read(read, request)
         self._admit(len(ask.requests))
-        answer = Answer(ask, self.served.name, read is read_chat, self._texts)
+        answer = AnswerWriter(ask, self.served.name, read is read_chat, self._texts)
         if ask.stream:
             return self._stream(answer)
         return await self._wait(request, answer)
@@ -146,7 +146,7 @@ class Service:
             future.cancel()
 
     def _submit(
-        self, answer: Answer, on_token: Callable[[int, int, TokenConfidence | None], None] | None = None
+        self, answer: AnswerWriter, on_token: Callable[[int, int, TokenConfidence | None], None] | None = None
     ) -> list[Future[Completion]]:
         futures = [
             self.engine.submit(request, on_token and partial(on_token, i))
@@ -158,7 +158,7 @@ class Service:
             future.add_done_callback(partial(_post, loop, self._open.discard))
         return futures
 
-    async def _wait(self, request: HTTPRequest, answer: Answer) -> Response:
+    async def _wait(self, request: HTTPRequest, answer: AnswerWriter) -> Response:
         futures = self._submit(answer)
         done: asyncio.Future[Any] = asyncio.gather(*map(asyncio.wrap_future, futures))
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnect(request))
@@ -175,7 +175,7 @@ class Service:
             for future in futures:  # the others of a failed request
                 future.cancel()
 
-    def _stream(self, answer: Answer) -> Response:
+    def _stream(self, answer: AnswerWriter) -> Response:
         events: Events = asyncio.Queue()
         loop = asyncio.get_running_loop()
         futures = self._submit(answer, lambda i, *drawn: _post(loop, events.put_nowait, (i, drawn)))
@@ -183,7 +183,7 @@ class Service:
             future.add_done_callback(lambda done, i=i: _post(loop, events.put_nowait, (i, done)))  # type: ignore[misc]
         return _EventStream(self._events(answer, events), futures)
 
-    async def _events(self, answer: Answer, events: Events) -> AsyncIterator[str]:
+    async def _events(self, answer: AnswerWriter, events: Events) -> AsyncIterator[str]:
         try:
             async for chunk in self._chunks(answer, events):
                 yield _event(chunk)
@@ -196,7 +196,7 @@ class Service:
             _log.exception("a stream failed")
             yield _event(as_request_error(EntminError(f"the server failed: {type(error).__name__}")).body())
 
-    async def _chunks(self, answer: Answer, events: Events) -> AsyncIterator[dict[str, Any]]:
+    async def _chunks(self, answer: AnswerWriter, events: Events) -> AsyncIterator[dict[str, Any]]:
         choices = [Growing(answer, i, self.served.loaded.tokenizer) for i in range(len(answer.ask.requests))]
         finished: dict[int, Completion] = {}
         for chunk in answer.opening():

@@ -108,7 +108,7 @@ def _own_names(xargs: dict[str, Any]) -> dict[str, Any]:
 Limit = Annotated[int, whole(1, 1 << 30)]
 
 
-class Asked(Body):
+class RequestBody(Body):
     """What both kinds of request have."""
 
     labels: ClassVar[frozenset[str]] = _LABELS
@@ -139,7 +139,7 @@ class Asked(Body):
         return value
 
     @model_validator(mode="after")
-    def _usage_of_a_stream(self) -> Asked:
+    def _usage_of_a_stream(self) -> RequestBody:
         if self.stream_options is not None and self.stream_options.include_usage and not self.stream:
             raise wrong("is for streams; add stream: true", "stream_options")
         return self
@@ -196,7 +196,7 @@ class Asked(Body):
         return mode
 
 
-class Chat(Asked):
+class ChatBody(RequestBody):
     """The body of ``/v1/chat/completions``."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
@@ -225,7 +225,7 @@ class Chat(Asked):
     top_logprobs: Annotated[int, whole(0, MOST)] = 0
 
     @model_validator(mode="after")
-    def _consistent(self) -> Chat:
+    def _consistent(self) -> ChatBody:
         if self.top_logprobs and not self.logprobs:
             raise wrong("needs logprobs: true", "top_logprobs")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
@@ -233,7 +233,7 @@ class Chat(Asked):
         return self
 
 
-class Completion(Asked):
+class CompletionBody(RequestBody):
     """The body of ``/v1/completions``."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
@@ -250,7 +250,7 @@ def read_chat(body: Any, served: Served) -> Ask:
     Raises:
         RequestError: a field that is unknown, unsupported or out of range.
     """
-    asked = Chat.read(body, served.name)
+    asked = ChatBody.read(body, served.name)
     return asked.ask(
         served,
         [encode_messages(served.loaded, asked.messages)],
@@ -267,7 +267,7 @@ def read_completion(body: Any, served: Served) -> Ask:
     Raises:
         RequestError: a field that is unknown, unsupported or out of range.
     """
-    asked = Completion.read(body, served.name)
+    asked = CompletionBody.read(body, served.name)
     return asked.ask(
         served,
         encode_prompts(served.loaded, asked.prompt),

@@ -23,13 +23,6 @@ from entmin.tasks.data import Contents, Part, Record, Source, contents
 from entmin.tasks.prompts import MATH
 
 
-def problem(record: Record, number: int) -> Problem:
-    """Named by the contest's url, because copies number their rows in their own ways."""
-    name, year, exam = records.contest(record)
-    gold = records.plain_integer(records.first(record, "answer"))
-    return Problem(name, records.verbatim(record, "problem", "question"), gold, subject=exam, year=year)
-
-
 def problem_2025(record: Record, number: int) -> Problem:
     """All three Hub copies keep the contests' order, 15 problems of AIME I and then 15 of AIME II; none has urls."""
     gold = records.plain_integer(records.first(record, "answer"))
@@ -52,7 +45,7 @@ AIME = Benchmark(
         licence="apache-2.0",
         parts=(Part(contents(90, "79ef254ac459465b0fa17e20bb63f10ec56fc3e2333882d6208b742d97838913"), "train"),),
     ),
-    problem=problem,
+    problem=records.contest_problem,
     prompts=MATH,
     judge="math",
     gold=golds.integer,

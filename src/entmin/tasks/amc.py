@@ -13,19 +13,10 @@ Problem 2023-12A-3 as the ``clean`` prompt puts it, and its gold::
 
 from __future__ import annotations
 
-from entmin.problem import Problem
 from entmin.tasks import golds, records
 from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.data import Part, Record, Source, contents
+from entmin.tasks.data import Part, Source, contents
 from entmin.tasks.prompts import MATH
-
-
-def problem(record: Record, number: int) -> Problem:
-    """Answers are floating-point numbers in the data set."""
-    name, year, exam = records.contest(record)
-    gold = records.plain_integer(records.first(record, "answer"))
-    return Problem(name, records.verbatim(record, "problem", "question"), gold, subject=exam, year=year)
-
 
 AMC = Benchmark(
     name="amc",
@@ -39,7 +30,7 @@ AMC = Benchmark(
         licence="apache-2.0",
         parts=(Part(contents(83, "b2f1482f0696838f4dcc3702a80da028775d0f1d0ca1aa2abce4f7bcbbcb60b2"), "train"),),
     ),
-    problem=problem,
+    problem=records.contest_problem,  # answers are floating-point numbers in the data set
     prompts=MATH,
     judge="math",
     gold=golds.integer,

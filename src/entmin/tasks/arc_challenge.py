@@ -18,11 +18,9 @@ Question Mercury_7175875 as the ``clean`` prompt puts it with seed 0, and its go
 from __future__ import annotations
 
 from entmin.problem import Problem, letter
-from entmin.tasks import golds, records
-from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.choice import load_shuffled
+from entmin.tasks import records
+from entmin.tasks.choice import multiple_choice
 from entmin.tasks.data import Contents, Part, Record, Source
-from entmin.tasks.prompts import CHOICE
 
 
 def problem(record: Record, number: int) -> Problem:
@@ -33,7 +31,7 @@ def problem(record: Record, number: int) -> Problem:
     return Problem(records.text(record, "id"), records.verbatim(record, "question"), gold, options=options)
 
 
-ARC_CHALLENGE = Benchmark(
+ARC_CHALLENGE = multiple_choice(
     name="arc_challenge",
     summary="ARC-Challenge: 1,172 grade-school science questions",
     groups=("science", "all"),
@@ -46,8 +44,4 @@ ARC_CHALLENGE = Benchmark(
         parts=(Part((Contents(1172),), "test", config="ARC-Challenge"),),
     ),
     problem=problem,
-    loader=load_shuffled,
-    prompts=CHOICE,
-    judge="choice",
-    gold=golds.choice,
 )

@@ -10,19 +10,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from entmin.errors import UsageError, closest
 from entmin.programs.judge import LIMITS
 from entmin.programs.judge import judge as judge_program
-from entmin.tasks import foreign
 from entmin.tasks.data import Convert, Loaded, Source, load
 from entmin.tasks.prompts import Profile
 
 if TYPE_CHECKING:
-    from inspect_ai import Task
-
     from entmin.grading.gold import Gold
     from entmin.problem import Problem
     from entmin.programs.judge import Judgement, Rules
@@ -147,46 +143,11 @@ class Benchmark:
 
     def own_options(self) -> Options:
         """The options of the loader."""
-        return dict(list(_parameters(self.loader).items())[2:])
+        return dict(list(parameters(self.loader).items())[2:])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class InspectTask:
-    """Somebody else's Inspect task, with its own prompts and scorer, to be run by its name."""
-
-    name: str
-    factory: str
-    """``module:function``, or a name that `entmin.tasks.foreign` reads; the function makes an `inspect_ai.Task`."""
-    summary: str = "an Inspect task"
-    groups: tuple[str, ...] = ()
-    place: int = 1000
-    max_tokens: int = 4096
-    notices: tuple[str, ...] = ()
-
-    def options(self) -> Options:
-        """The parameters of the function.
-
-        Raises:
-            UsageError: it cannot be imported.
-        """
-        return _parameters(self._function())
-
-    def task(self, **options: Any) -> Task:
-        """The Inspect task."""
-        made: Task = self._function()(**options)
-        return made
-
-    def _function(self) -> Callable[..., Any]:
-        if foreign.is_foreign(self.factory):
-            return foreign.load(self.factory)
-        try:
-            found: Callable[..., Any] = resolve_name(self.factory)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise UsageError(f"task {self.name!r}: {self.factory} cannot be imported ({error})") from error
-        return found
-
-
-def _parameters(function: Callable[..., Any]) -> Options:
+def parameters(function: Callable[..., Any]) -> Options:
+    """The options that a function takes: each parameter with its type and its default."""
     hints = get_type_hints(inspect.unwrap(function), localns={"Task": Any})  # Inspect is not imported here
     return {
         name: (hints.get(name, Any), parameter.default)
@@ -197,4 +158,4 @@ def _parameters(function: Callable[..., Any]) -> Options:
 def _keywords(function: Callable[..., Any]) -> Options:
     kinds = inspect.signature(function).parameters
     alone = inspect.Parameter.KEYWORD_ONLY
-    return {name: option for name, option in _parameters(function).items() if kinds[name].kind is alone}
+    return {name: option for name, option in parameters(function).items() if kinds[name].kind is alone}

@@ -23,7 +23,7 @@ Grading = Callable[[Iterable[tuple[str, str, Gold]]], Iterable[Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GoldCase:
     """An answer whose verdict is known."""
 
     id: str
@@ -43,7 +43,7 @@ class Case:
 class Failure:
     """A case that got another verdict, or none."""
 
-    case: Case
+    case: GoldCase
     verdict: Verdict
     listed: str | None
     """Why this is known and accepted; None for a failure that counts."""
@@ -74,7 +74,7 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Report:
+class GoldReport:
     """What the check of one benchmark found."""
 
     task: str
@@ -127,16 +127,16 @@ def written(gold: Gold) -> str:
     return f"Therefore the final answer is \\boxed{{{', '.join(gold.answers)}}}."
 
 
-def cases_of(name: str, gold: Gold) -> Iterator[Case]:
+def cases_of(name: str, gold: Gold) -> Iterator[GoldCase]:
     """All known answers that one gold gives."""
     from entmin.grading import exact
     from entmin.grading.rewrites import named_corruptions, named_rewritings
 
-    yield Case(name, "gold", "as a model writes it", written(gold), gold)
+    yield GoldCase(name, "gold", "as a model writes it", written(gold), gold)
     for form, text in exact.rewritings(gold) if gold.kind == "exact" else named_rewritings(gold):
-        yield Case(name, "rewriting", form, text, gold)
+        yield GoldCase(name, "rewriting", form, text, gold)
     for form, text in exact.corruptions(gold) if gold.kind == "exact" else named_corruptions(gold)[0]:
-        yield Case(name, "corruption", form, text, gold)
+        yield GoldCase(name, "corruption", form, text, gold)
 
 
 def check(
@@ -145,7 +145,7 @@ def check(
     grading: Grading,
     odd: Callable[[str], str | None],
     rules: str | None = None,
-) -> Report:
+) -> GoldReport:
     """Grade every known answer of `problems` and collect what comes out otherwise.
 
     Args:
@@ -155,7 +155,7 @@ def check(
         odd: From an id to the reason why its gold may fail, None where it may not.
         rules: The name that graders know the benchmark by; None is its own.
     """
-    report = Report(name)
+    report = GoldReport(name)
     cases, asked = tee(_counted(problems, report))
     verdicts = grading((rules or name, case.prediction, case.gold) for case in asked)
     for case, verdict in zip(cases, verdicts, strict=True):
@@ -165,7 +165,7 @@ def check(
     return report
 
 
-def _counted(problems: Iterable[Problem], report: Report) -> Iterator[Case]:
+def _counted(problems: Iterable[Problem], report: GoldReport) -> Iterator[GoldCase]:
     for name, gold in problems:
         report.problems += 1
         yield from cases_of(name, gold)

@@ -1,4 +1,4 @@
-"""What the multiple-choice benchmarks share: their options in an order drawn by seed and question id.
+"""Multiple choice: benchmarks whose options come in an order drawn by seed and question id.
 
 GPQA comes with the right option first, and many a data set favours a position. The order of one question does not
 depend on which others are asked; it stands in the sample's metadata.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 
 from entmin.problem import Problem, letter
+from entmin.tasks import golds
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.data import Loaded
+from entmin.tasks.prompts import CHOICE
 
 
 def shuffled(problem: Problem, seed: int) -> Problem:
@@ -34,3 +37,7 @@ def load_shuffled(benchmark: Benchmark, data_dir: str | None, seed: int = 0) -> 
     """All problems; `seed` draws the orders of their options."""
     found = benchmark.parts(data_dir)
     return replace(found, problems=tuple(shuffled(problem, seed) for problem in found.problems), about={"seed": seed})
+
+
+multiple_choice = partial(Benchmark, loader=load_shuffled, prompts=CHOICE, judge="choice", gold=golds.choice)
+"""A `Benchmark` of questions with options; its `problem` gives the options in the data set's order."""

@@ -1,4 +1,8 @@
-"""Any Inspect task, named by its file, ``path/to/file.py@name``, or by Inspect's registry, ``package/name``."""
+"""Any Inspect task, with its own prompts and scorer, to be run by its name.
+
+A name is a place in a file, ``path/to/file.py@name``, a name of Inspect's registry, ``package/name``, or that of a
+function, ``module:function``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, cast
 
 from entmin.errors import UsageError
+from entmin.tasks.benchmark import Options, parameters
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -17,8 +24,34 @@ if TYPE_CHECKING:
 Factory = Callable[..., "Task"]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InspectTask:
+    """Somebody else's Inspect task."""
+
+    name: str
+    factory: str
+    """The name of the function that makes it, in one of the three forms."""
+    summary: str = "an Inspect task"
+    groups: tuple[str, ...] = ()
+    place: int = 1000
+    max_tokens: int = 4096
+    notices: tuple[str, ...] = ()
+
+    def options(self) -> Options:
+        """The parameters of the function.
+
+        Raises:
+            UsageError: it cannot be imported.
+        """
+        return parameters(load(self.factory))
+
+    def task(self, **options: Any) -> Task:
+        """The Inspect task."""
+        return load(self.factory)(**options)
+
+
 def is_foreign(name: str) -> bool:
-    """Whether a name is of one of the two forms."""
+    """Whether a name is of one of the first two forms."""
     return name.partition("@")[0].endswith(".py") or bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name))
 
 
@@ -35,7 +68,14 @@ def load(name: str) -> Factory:
         UsageError: there is no such file or task; the message lists those there are.
     """
     place, _, task = name.partition("@")
-    return _in_file(Path(place), task) if place.endswith(".py") else _installed(name)
+    if place.endswith(".py"):
+        return _in_file(Path(place), task)
+    if is_foreign(name):
+        return _installed(name)
+    try:
+        return cast(Factory, resolve_name(name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"task {name!r} cannot be imported ({error})") from error
 
 
 def _in_file(path: Path, wanted: str) -> Factory:

@@ -18,15 +18,13 @@ as the ``clean`` prompt puts it with seed 0, and its gold::
 from __future__ import annotations
 
 from entmin.problem import Problem
-from entmin.tasks import golds, records
-from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.choice import load_shuffled
+from entmin.tasks import records
+from entmin.tasks.choice import multiple_choice
 from entmin.tasks.data import Contents, Part, Record, Source
-from entmin.tasks.prompts import CHOICE
 
 
 def problem(record: Record, number: int) -> Problem:
-    """The right option comes first; `load_shuffled` draws its place."""
+    """The right option comes first; `multiple_choice` draws its place."""
     names = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
     return Problem(
         id=records.text(record, "Record ID"),
@@ -38,7 +36,7 @@ def problem(record: Record, number: int) -> Problem:
     )
 
 
-GPQA_DIAMOND = Benchmark(
+GPQA_DIAMOND = multiple_choice(
     name="gpqa_diamond",
     summary="GPQA-Diamond: 198 graduate questions, multiple choice (gated)",
     groups=("science", "all"),
@@ -52,8 +50,4 @@ GPQA_DIAMOND = Benchmark(
         gated=True,
     ),
     problem=problem,
-    loader=load_shuffled,
-    prompts=CHOICE,
-    judge="choice",
-    gold=golds.choice,
 )

@@ -18,11 +18,9 @@ from __future__ import annotations
 
 from entmin.errors import EntminError
 from entmin.problem import Problem, letter
-from entmin.tasks import golds, records
-from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.choice import load_shuffled
+from entmin.tasks import records
+from entmin.tasks.choice import multiple_choice
 from entmin.tasks.data import Contents, Part, Record, Source
-from entmin.tasks.prompts import CHOICE
 
 
 def problem(record: Record, number: int) -> Problem:
@@ -40,7 +38,7 @@ def problem(record: Record, number: int) -> Problem:
     )
 
 
-MMLU_PRO = Benchmark(
+MMLU_PRO = multiple_choice(
     name="mmlu_pro",
     summary="MMLU-Pro: 12,032 questions, up to ten options",
     groups=("science", "all"),
@@ -53,8 +51,4 @@ MMLU_PRO = Benchmark(
         parts=(Part((Contents(12032),), "test"),),
     ),
     problem=problem,
-    loader=load_shuffled,
-    prompts=CHOICE,
-    judge="choice",
-    gold=golds.choice,
 )

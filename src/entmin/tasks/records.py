@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from entmin.errors import EntminError
+from entmin.problem import Problem
 from entmin.tasks.data import Record
 
 
@@ -62,6 +63,13 @@ def contest(record: Record) -> tuple[str, str, str]:
         raise EntminError("a record has no contest url to name it by; is this the right data set?")
     year, kind, exam, number = found.groups()
     return f"{year}-{exam}-{number}", year, f"{kind} {exam}"
+
+
+def contest_problem(record: Record, number: int) -> Problem:
+    """A problem of AMC or AIME, named by its url, because copies number their rows in their own ways."""
+    name, year, exam = contest(record)
+    gold = plain_integer(first(record, "answer"))
+    return Problem(name, verbatim(record, "problem", "question"), gold, subject=exam, year=year)
 
 
 def last_box(solution: str) -> str:

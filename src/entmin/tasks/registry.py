@@ -20,8 +20,9 @@ from entmin.errors import UsageError, closest
 from entmin.plugins import load_plugins
 from entmin.programs.judge import Rules, guarded
 from entmin.tasks import files, foreign
-from entmin.tasks.benchmark import Benchmark, InspectTask
+from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.data import Loaded
+from entmin.tasks.foreign import InspectTask
 from entmin.tasks.tables import SUFFIXES
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def resolve(names: str, judge: str | None = None) -> list[Named]:
     """Expand a comma list of benchmarks, groups and files of problems, in order and without repeats.
 
     Args:
-        names: names, files (``problems.jsonl``) and Inspect tasks of
-            others (``module:function``, and what `entmin.tasks.foreign` reads). The
-            name of a benchmark or group means that, whatever lies in the folder; ``./gsm8k.jsonl`` is a file.
+        names: names, files (``problems.jsonl``) and Inspect tasks (`entmin.tasks.foreign`). The name of a benchmark or
+            group means that, whatever lies in the folder; ``./gsm8k.jsonl`` is a file.
         judge: who judges the answers to files.
 
     Raises:

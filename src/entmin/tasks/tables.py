@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from entmin.errors import UsageError, closest, first_line
+from entmin.jsonl import json_lines, text_lines
 
 Placed = tuple[str, dict[str, Any]]
 """``PATH, line N`` and the row there."""
@@ -40,25 +40,8 @@ def rows(path: Path) -> list[Placed]:
     return found
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, text) of each line, its line end included."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise UsageError(f"{path}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
-
-
 def _jsonl(path: Path) -> Iterator[Placed]:
-    for number, line in _lines(path):
-        where = f"{path}, line {number}"
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{where}: not JSON ({first_line(error)}); each line is one JSON object") from None
+    for where, row in json_lines(path):
         if not isinstance(row, dict):
             raise UsageError(f"{where}: a {type(row).__name__}, not an object like {{'question': ..., 'answer': ...}}")
         yield where, row
@@ -66,7 +49,7 @@ def _jsonl(path: Path) -> Iterator[Placed]:
 
 def _csv(path: Path) -> Iterator[Placed]:
     # Decoded line by line first, so that a bad byte is reported with its line.
-    text = "".join(line for _, line in _lines(path))
+    text = "".join(line for _, line in text_lines(path))
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]

@@ -37,7 +37,7 @@ _HEAD_TILE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Estimate:
     """An estimate; sizes in bytes, per GPU."""
 
     parameters: int
@@ -59,7 +59,7 @@ class Plan:
         return fixed + max(self.memory[name] for name in moving)
 
 
-def plan(config: TrainConfig, gpus: int = 1) -> Plan:
+def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
     """Estimate a run on `gpus` GPUs.
 
     Raises:
@@ -78,7 +78,7 @@ def plan(config: TrainConfig, gpus: int = 1) -> Plan:
         None if prompts is None else max(1, round(config.epochs * prompts / config.batch_size))
     )
     memory = _memory(config, sizes, trained, split)
-    return Plan(
+    return Estimate(
         sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.parameters * tokens
     )
 
@@ -112,7 +112,7 @@ def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> di
     }
 
 
-def describe(config: TrainConfig, found: Plan, file: str | None = None) -> list[str]:
+def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> list[str]:
     """The plan as lines for a person: settings, data, memory, work, command."""
     values = config.model_dump(mode="json")
     order = sorted(values, key=lambda name: name in WatchSettings.model_fields)

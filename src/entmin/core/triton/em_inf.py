@@ -21,7 +21,7 @@ import triton.language as tl
 from torch import Tensor
 
 from entmin.core.triton.kernels import HEAD, MASKED, block_sums, combine, held, load_block, moved, store_sums
-from entmin.core.triton.launch import Shape, checked, on, result, shape_of
+from entmin.core.triton.launch import Cut, checked, cut_of, on, result
 
 SLACK = tl.constexpr(1e-5)
 """The first sums are float32 exponentials: only a row this far under the threshold is turned away by them alone."""
@@ -46,7 +46,7 @@ def em_inf(
     """
     rows = checked(logits)
     written = result(out if out is None or out.is_contiguous() else None, rows, tuple(rows.shape))
-    cut = shape_of(rows)
+    cut = cut_of(rows)
     if rows.shape[0] == 0:
         return written
     stride = row_stride(cut, n_grad_steps)
@@ -64,7 +64,7 @@ def em_inf(
     return written if out is None or out is written else out.copy_(written)
 
 
-def row_stride(cut: Shape, n_grad_steps: int) -> int:
+def row_stride(cut: Cut, n_grad_steps: int) -> int:
     """Float64 numbers of scratch memory a row needs: two sets of sums, the base, (log Z, mean, updates) per launch."""
     return 6 * cut.blocks + 1 + 3 * (n_grad_steps + 1)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from entmin.core.triton.em_inf import first_sums
 from entmin.core.triton.kernels import combine
-from entmin.core.triton.launch import checked, on, shape_of
+from entmin.core.triton.launch import checked, cut_of, on
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def entropy_and_logprob(logits: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
 def _launch(logits: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:
     """Entropies, and log-probabilities if there are ids (else memory never written)."""
     rows = checked(logits)
-    cut = shape_of(rows)
+    cut = cut_of(rows)
     count, stride = rows.shape[0], 3 * cut.blocks
     entropies, logprobs = torch.empty(2, count, dtype=torch.float32, device=rows.device)
     if count:

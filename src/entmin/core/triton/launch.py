@@ -15,7 +15,7 @@ _PROGRAMS_PER_PROCESSOR = 8
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
-class Shape(NamedTuple):
+class Cut(NamedTuple):
     """How a batch is cut up."""
 
     block: int
@@ -33,13 +33,13 @@ class Shape(NamedTuple):
         return -(-self.blocks // self.share)
 
 
-def shape_of(logits: Tensor) -> Shape:
+def cut_of(logits: Tensor) -> Cut:
     """Blocks and programs for ``[B, V]`` logits: enough programs to fill the device, no more."""
     block = min(BLOCK, triton.next_power_of_2(logits.shape[1]))
     blocks = -(-logits.shape[1] // block)
     wanted = _PROGRAMS_PER_PROCESSOR * _processors(logits.device)
     share = max(1, min(16, logits.shape[0] * blocks // wanted))
-    return Shape(block, blocks, triton.next_power_of_2(blocks), share)
+    return Cut(block, blocks, triton.next_power_of_2(blocks), share)
 
 
 @functools.cache

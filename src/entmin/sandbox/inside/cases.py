@@ -143,14 +143,18 @@ def pronounce(spec: Spec, length: int, event: int, reading: int, writing: int) -
     null = os.open(os.devnull, os.O_RDWR)
     enter(spec, spec["uids"][1], [null, null, null, event, reading, writing], files=True)
     found = judge(spec, tests, Channel(4, 5, most(spec)))
-    data = json.dumps(found).encode() + b"\n"
-    while data:
-        data = data[os.write(3, data) :]
+    put(3, json.dumps(found).encode() + b"\n")
 
 
 def most(spec: Spec) -> int:
     """Bytes of one message between the two: what can be read within the limit of memory."""
     return int(spec["limits"]["memory_mib"]) << 17
+
+
+def put(descriptor: int, data: bytes) -> None:
+    """Write all of the data."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def exactly(descriptor: int, count: int) -> bytes:
@@ -171,8 +175,6 @@ def exactly(descriptor: int, count: int) -> bytes:
 def nameless(text: str) -> int:
     """An open file without a name that holds the text; a pipe would need a writer beside the reader."""
     descriptor = os.open("/tmp", os.O_TMPFILE | os.O_RDWR, 0o600)  # noqa: S108
-    data = text.encode()
-    while data:
-        data = data[os.write(descriptor, data) :]
+    put(descriptor, text.encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

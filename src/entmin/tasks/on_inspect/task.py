@@ -22,8 +22,9 @@ from inspect_ai.solver import generate
 from entmin.errors import UsageError, closest
 from entmin.grading import GRADERS
 from entmin.problem import GROUPS, Problem
-from entmin.tasks.benchmark import Asked, Benchmark, InspectTask
+from entmin.tasks.benchmark import Asked, Benchmark
 from entmin.tasks.data import Loaded
+from entmin.tasks.foreign import InspectTask
 from entmin.tasks.on_inspect.graded import graded
 from entmin.tasks.on_inspect.programs import programs
 from entmin.tasks.prompts import Profile

@@ -22,7 +22,7 @@ _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Repeat:
     """A problem that a prompt repeats."""
 
     task: str
@@ -62,10 +62,10 @@ class Overlap:
                 for gram in grams(words(text), n):
                     self._grams.setdefault(gram, {}).setdefault(task, problem)
 
-    def matches(self, text: str) -> list[Match]:
+    def matches(self, text: str) -> list[Repeat]:
         """One match for each evaluation set that has a problem in common with a prompt."""
-        found = {task: Match(task, problem, None) for task, problem in self._texts.get(squeezed(text), {}).items()}
+        found = {task: Repeat(task, problem, None) for task, problem in self._texts.get(squeezed(text), {}).items()}
         for gram in grams(words(text), self.n):
             for task, problem in self._grams.get(gram, {}).items():
-                found.setdefault(task, Match(task, problem, gram))
+                found.setdefault(task, Repeat(task, problem, gram))
         return list(found.values())

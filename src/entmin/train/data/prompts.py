@@ -12,7 +12,7 @@ from entmin.train.data.columns import Example, Kind, choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
 from entmin.train.data.named import NAMED, Prompt, named_examples
 from entmin.train.data.overlap import N_WORDS, Overlap
-from entmin.train.data.report import Report
+from entmin.train.data.report import PromptReport
 from entmin.train.data.tables import is_local, open_hub, open_local
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def load_prompts(
     else:
         _refuse(source, {"prompt='paper'": prompt == "paper"})
         examples = _read(source, split, prompt_column, answer_column, seed if limit is not None else None)
-    report = Report(source, n_words)
+    report = PromptReport(source, n_words)
     kept = list(_kept(examples, limit, report, decontaminate, data_dir))
     if report_to is not None:
         report.write(report_to)
@@ -101,7 +101,11 @@ def _refuse(source: str, options: Mapping[str, Any]) -> None:
 
 
 def _kept(
-    examples: Iterator[Example], limit: int | None, report: Report, decontaminate: Sequence[str], data_dir: str | None
+    examples: Iterator[Example],
+    limit: int | None,
+    report: PromptReport,
+    decontaminate: Sequence[str],
+    data_dir: str | None,
 ) -> Iterator[Example]:
     """The examples that are neither duplicates nor contaminated, up to the limit, counted in the report."""
     known = evaluation_problems(decontaminate, data_dir)

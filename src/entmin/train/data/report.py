@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from entmin.tasks.registry import is_gated
-from entmin.train.data.overlap import Match
+from entmin.train.data.overlap import Repeat
 
 _EXAMPLES = 5
 _SHOWN = 200
@@ -17,7 +17,7 @@ FILE = "decontamination.json"
 
 
 @dataclass(slots=True)
-class Report:
+class PromptReport:
     """Counts of one call of `load_prompts`."""
 
     source: str
@@ -37,7 +37,7 @@ class Report:
     """Evaluation set to the prompts it shares; one prompt may be shared with several."""
     examples: dict[str, list[dict[str, str | None]]] = field(default_factory=dict)
 
-    def contamination(self, identifier: str, question: str, matches: list[Match]) -> None:
+    def contamination(self, identifier: str, question: str, matches: list[Repeat]) -> None:
         """Note a prompt that is dropped."""
         self.contaminated += 1
         for match in matches:
