@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -257,6 +258,20 @@ def test_the_rooms_stand_in_one_order():
     """Sorting fails on a circle; every room is in the table."""
     assert set(TopologicalSorter(MAY_IMPORT).static_order()) == set(MAY_IMPORT)
     assert {room(name) for name in MODULES} - {"__main__"} <= set(MAY_IMPORT)
+
+
+def test_the_page_on_architecture_says_the_same():
+    page = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text()
+    table = page.partition("| room | may import from |\n|---|---|\n")[2].partition("\n\n")[0]
+    small = re.findall(r"`(\w+)`", page.partition("the small files ")[2].partition(";")[0])
+    said = {}
+    for rooms, allowed in (line.strip("| ").split(" | ") for line in table.splitlines()):
+        names = set(re.findall(r"`(\w+)`", allowed)) | (set(small) if "small files" in allowed else set())
+        names |= said["evals"] if "all that `evals` may" in allowed else set()
+        names = set(MAY_IMPORT) - {"cli"} if allowed == "every room" else names
+        said |= dict.fromkeys(re.findall(r"`(\w+)`", rooms), names | ({"entmin"} if "own file" in allowed else set()))
+    assert set(small) == PLAIN
+    assert said == MAY_IMPORT
 
 
 def test_no_modules_import_each_other_in_a_circle_not_even_inside_functions():

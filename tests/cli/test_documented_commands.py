@@ -140,6 +140,19 @@ def test_a_shown_benchmark_exists_and_has_the_options_shown(line):
     assert {word for word in words if word.startswith("--")} <= texts
 
 
+def test_files_that_pages_and_modules_name_exist():
+    places = [ROOT / name for name in ("src", "docs", "tests", "benchmarks", "runs", "integrations", ".ci")]
+    found = [path for place in places for path in place.rglob("*") if "__pycache__" not in path.parts]
+    files = [path.relative_to(ROOT) for path in (*found, *PAGES)]
+    known = {"/".join(path.parts[start:]) for path in files for start in range(len(path.parts))}
+    for page in PAGES:
+        names = set(re.findall(r"[`(]((?:\w[\w-]*/)*\w[\w-]*\.(?:py|md|yaml|svg))\b", page.read_text()))
+        assert names - {"file.py"} <= known, page.name
+    for module in (ROOT / "src").rglob("*.py"):
+        names = set(re.findall(r"\b((?:docs|tests|benchmarks)/[\w/]+\.(?:py|md))", module.read_text()))
+        assert names <= known, module.name
+
+
 def test_shown_targets_of_make_and_extras_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
