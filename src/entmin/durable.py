@@ -1,4 +1,8 @@
-"""Files that a kill cannot leave in halves, and folders that one process has at a time."""
+"""Files that a kill cannot leave in halves, and folders that one process has at a time; both are their user's alone.
+
+Records hold prompts, answers and paths. A new one is readable by nobody else: 0600, folders 0700, or less where the
+umask takes more away. One that is there already keeps the mode that its user gave it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,33 @@ LOCK = ".lock"
 """Name of the file that says that a process works in its folder; it stays, empty."""
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file that, where it is new, is its user's alone; the `opener` of the built-in `open`."""
+    return os.open(path, flags, 0o600)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, as far as they are missing, for their user alone.
+
+    Raises:
+        OSError: one cannot be made, or is no folder.
+    """
+    for missing in [one for one in reversed((path, *path.parents)) if not one.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(exist_ok=True)  # which complains where it is a file
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """New files of this process, whoever writes them, are its user's alone until the block ends."""
+    before = os.umask(0o077)
+    os.umask(before | 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file that is the old one or the new one, whenever the process is killed.
 
@@ -27,7 +58,10 @@ def write_whole(path: Path, text: str) -> None:
     """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        scratch.write_text(text, encoding="utf-8", errors="backslashreplace")
+        with open(scratch, "w", encoding="utf-8", errors="backslashreplace", opener=private) as file:
+            if path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            file.write(text)
         os.replace(scratch, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -41,7 +75,7 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written; the lines before are still there.
     """
-    with path.open("ab+") as file:
+    with open(path, "ab+", opener=private) as file:
         cut_tail(path)
         file.write(json.dumps(row).encode() + b"\n")
 
@@ -71,8 +105,8 @@ def alone(path: Path, *, wait: bool = True, notify: Callable[[str], None] = _TOL
     """
     try:
         if not path.is_file():
-            path.mkdir(parents=True, exist_ok=True)
-        file = (path if path.is_file() else path / LOCK).open("a")
+            make_folder(path)
+        file = open(path if path.is_file() else path / LOCK, "a", opener=private)
     except OSError as error:
         raise EntminError(f"cannot write in {path}: {error}; free space or choose another place") from error
     with file:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests import tiny
+from tests.private import open_to_others
 
 SMALL = (
     "--pilot", "12", "--limit", "16", "--max-tokens", "12", "--threads", "1", "--quiet",
@@ -32,6 +33,8 @@ def test_a_question_is_planned_run_settled_and_shown(entmin_here, tiny_llama):
     page = (plan_file.parent / "report.html").read_text()
     assert plan_file.with_name("plan.sha256").read_text().strip() in page
     assert "Accuracy against entropy" in page
+
+    assert not open_to_others(entmin_here.folder / "results")
 
     before = decoded(entmin_here.folder)
     again = entmin_here("settle", tiny_llama, *SMALL, "--json")
@@ -96,6 +99,7 @@ def test_compare_finds_the_temperature_of_equal_entropy_and_writes_a_page(entmin
     assert matched["label"].startswith("normal@") and matched["temperature"] < 1
     assert abs(matched["entropy_after"] - em_inf["entropy_after"]) < 0.3
     assert "Accuracy against entropy" in (folder.parent / "report.html").read_text()
+    assert not open_to_others(entmin_here.folder / "results")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+from tests.private import open_to_others
 
 from entmin.cli.grade import command
 from entmin.stats.estimates import wilson
@@ -40,6 +41,7 @@ def test_rows_get_verdicts_and_a_summary(tmp_path):
     out = tmp_path / "out.jsonl"
     result = run("math500", write(tmp_path / "in.jsonl", ROWS), "-o", out, "--json")
     assert result.exit_code == 0, result.output
+    assert not open_to_others(out)
     assert [(row["id"], row["correct"], row["reason"]) for row in lines(out)] == [
         ("a", True, "match"), ("b", False, "wrong"), ("c", False, "no-answer")
     ]  # fmt: skip

@@ -13,9 +13,13 @@ from entmin.errors import EntminError, UsageError
 from entmin.jsonl import read_rows
 from entmin.train.outlets import push, require_packages
 from entmin.train.session import train
+from tests.private import open_to_others
 from tests.train.runs import config, curve
 
 NAMES = ("loss", "entropy", "reward", "length", "agreement", "grad_norm", "tokens")
+
+OF_A_MODEL = (".safetensors", ".json", ".bin", ".jinja", ".pt", ".pth", "")
+"""What transformers writes, itself or in checkpoints; the run's folder is closed around it."""
 
 
 def close(one, other, **tolerance):
@@ -29,6 +33,9 @@ def test_micro_batches_change_nothing(tiny_llama, tmp_path, method):
     for size in (8, 2):
         settings = {"max_steps": 2, "micro_batch": size, "reduction": "sum"}
         train(config(tiny_llama, tmp_path / str(size), method, n=2, kl=0.01, **settings))
+        assert not open_to_others(tmp_path / str(size), but=OF_A_MODEL)
+        assert not [path for name in ("", "run.json", "checkpoint-2/..") for path in [tmp_path / str(size) / name]
+                    if path.stat().st_mode & 0o077]  # fmt: skip
     close(*(curve(tmp_path / size, *NAMES, "kl") for size in ("8", "2")))
     weights = [load_file(tmp_path / size / "model.safetensors") for size in ("8", "2")]
     assert max((weights[0][name] - weights[1][name]).abs().max() for name in weights[0]) < 1e-3

@@ -13,6 +13,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.task_options import judge_option, take_tasks
+from entmin.durable import make_folder
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
@@ -160,7 +161,7 @@ def _write(
     summaries = [result.summary for arms in runs.values() for _, result in arms]
     digest = hashlib.sha256(json.dumps([s["settings"] for s in summaries], sort_keys=True).encode()).hexdigest()[:10]
     folder = model_folder(results, model) / "compare" / digest
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     first = summaries[0]
     about = {key: first[key] for key in ("versions", "hardware", "git_revision", "dtype_used")}
     trivial = {task: arms[0][1].summary["task"].get("trivial") for task, arms in runs.items()}

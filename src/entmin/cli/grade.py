@@ -19,7 +19,7 @@ import click
 from entmin.cli import options as common
 from entmin.cli import task_options as shared
 from entmin.cli.tally import Tally, finished, key_of
-from entmin.durable import alone
+from entmin.durable import alone, make_folder, private
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.jsonl import answer_rows
 from entmin.terminal import printable, say
@@ -159,8 +159,8 @@ def _opened(output: Path | None, as_json: bool, tally: Tally) -> Iterator[tuple[
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             yield nowhere, set()
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.touch()
+    make_folder(output.parent)
+    open(output, "a", opener=private).close()
     with alone(output):
         done = finished(output, tally)
         with output.open("a", encoding="utf-8") as out:

@@ -23,7 +23,7 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig
 
-from entmin.durable import alone, write_whole
+from entmin.durable import alone, make_folder, private_files, write_whole
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals import kept
 from entmin.evals.choice import EngineChoice, RunningEngine
@@ -168,7 +168,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     require(engine, spec.mode)
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
-    with alone(folder):
+    with alone(folder), private_files():
         logs = kept.logs_of(folder / "logs")
         log = kept.whole(logs, request)
         if log is None:
@@ -206,7 +206,7 @@ def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:10]
     folder = model_folder(results, spec.model) / spec.mode.name / f"{task}-{digest}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
     except OSError as error:
         raise EntminError(f"cannot write results under {folder}: {error}; free space or choose --results") from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from entmin.durable import private_files
 from entmin.report.compare import ComparedArm
 from entmin.report.drawing import BETTER, COLOURS_MEAN, GREY, WORSE, Interval, draw_intervals, tidy
 from entmin.report.table import labels_of
@@ -28,7 +29,8 @@ def draw(rows: Sequence[ComparedArm], path: Path, title: str) -> None:
     _differences(middle, rows)
     _entropies(right, rows)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    figure.savefig(path, dpi=150)
+    with private_files():
+        figure.savefig(path, dpi=150)
     plt.close(figure)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from entmin.durable import private_files
 from entmin.jsonl import read_rows
 from entmin.report.drawing import GREY, Series, draw_series, tidy
 
@@ -108,7 +109,8 @@ def draw(runs: Mapping[str, Path], path: Path) -> None:
     for axis in list(axes.flat)[len(found) :]:
         axis.set_axis_off()
     _head(figure, axes[0, 0], list(runs), fired)
-    figure.savefig(path, dpi=130)
+    with private_files():
+        figure.savefig(path, dpi=130)
     plt.close(figure)
 
 

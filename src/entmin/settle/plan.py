@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from entmin.durable import write_whole
+from entmin.durable import make_folder, write_whole
 from entmin.errors import EntminError
 
 Role = Literal["method", "matched", "frontier", "voting", "control"]
@@ -90,7 +90,7 @@ def write_plan(plan: Plan, folder: Path) -> Path:
         raise EntminError(f"{folder} holds another plan ({known.sha256[:12]}); choose another --results folder")
     if known is None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             write_whole(folder / "plan.sha256", plan.sha256 + "\n")
             write_whole(path, json.dumps(plan.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
         except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from entmin import __version__
+from entmin.durable import write_whole
 from entmin.jsonl import read_rows
 from entmin.train.config import METHODS, TrainConfig
 from entmin.train.rewards import reward_summaries
@@ -19,7 +20,7 @@ _SHOWN = ("loss", "reward", "entropy", "kl", "length", "agreement", "distinct", 
 
 def write_card(folder: Path, config: TrainConfig, run: Path) -> None:
     """Write ``README.md`` into a checkpoint's folder from the curves of its run."""
-    (folder / "README.md").write_text(card(config, read_rows(run / "curves.jsonl"), read_rows(run / "evals.jsonl")))
+    write_whole(folder / "README.md", card(config, read_rows(run / "curves.jsonl"), read_rows(run / "evals.jsonl")))
 
 
 def card(config: TrainConfig, curves: list[dict[str, Any]], evals: list[dict[str, Any]]) -> str:

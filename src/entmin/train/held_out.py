@@ -15,7 +15,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import TrainerCallback
 
-from entmin.durable import append_row, write_whole
+from entmin.durable import append_row, make_folder, write_whole
 from entmin.engine.requests import Completion
 from entmin.jsonl import read_rows
 from entmin.seeds import derive_seed
@@ -39,7 +39,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Evaluate the untrained model."""
         if state.is_world_process_zero:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             keep_until(self.path, state.global_step)
         self._once(state, model)
 

@@ -16,6 +16,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback, set_seed
 from transformers.utils import logging
 
-from entmin.durable import alone, write_whole
+from entmin.durable import alone, private_files, write_whole
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.terminal import say
@@ -83,7 +84,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     if prompts.too_long and _is_first():
         say(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", err=True)
     steps = steps_of(config, prompts.rows)
-    trainer = build_trainer(config, place, loaded, prompts, steps, card=lambda where: write_card(where, config, folder))
+    card = partial(write_card, config=config, run=folder)
+    with private_files():  # the trainer makes the output folder
+        trainer = build_trainer(config, place, loaded, prompts, steps, card=card)
     _require_whole_weights(trainer)
     with _claimed(folder, config, resume) as newest:
         if config.static:

@@ -17,7 +17,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from entmin.durable import write_whole
+from entmin.durable import make_folder, write_whole
 from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH, draw
 from entmin.terminal import say
@@ -146,7 +146,7 @@ def _link(source: Path, target: Path) -> None:
         inner = file.relative_to(source)
         # DeepSpeed's own folders hold the weights too where nothing else does.
         if file.is_file() and not (weights and inner.parts[0].startswith(_FOR_RESUMING)):
-            (scratch / inner).parent.mkdir(parents=True, exist_ok=True)
+            make_folder((scratch / inner).parent)
             try:
                 os.link(file, scratch / inner)
             except OSError:

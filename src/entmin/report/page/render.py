@@ -13,7 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment
 from markupsafe import Markup
 
-from entmin.durable import write_whole
+from entmin.durable import make_folder, write_whole
 from entmin.errors import EntminError
 from entmin.report.page.document import Page, Token
 from entmin.report.page.exports import as_csv, as_latex, as_markdown
@@ -52,7 +52,7 @@ def write(page: Page, path: Path) -> None:
         EntminError: the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_whole(path, render(page))
     except OSError as error:
         raise EntminError(f"cannot write the report to {path}: {error}; free space or name another file") from error

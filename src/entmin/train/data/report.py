@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from entmin.durable import make_folder, write_whole
 from entmin.tasks.registry import is_gated
 from entmin.train.data.overlap import Repeat
 
@@ -68,9 +69,9 @@ class PromptReport:
 
     def write(self, folder: Path) -> Path:
         """Write ``decontamination.json`` into a folder and return its path."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         path = folder / FILE
-        path.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n")
         return path
 
     def line(self) -> str:
