@@ -1,4 +1,14 @@
-"""One record of every benchmark, as its data set writes it: the problem that its file shows."""
+"""One record of every benchmark, as its data set writes it: the problem its file shows. Arithmetic problems by seed."""
+
+from entmin.tasks import procedural
+from entmin.tasks.arithmetic import REMEDY, problem_stream
+
+
+def make_problems(kind, size, seed, terms, digits):
+    """The first (question, answer) pairs of a stream of arithmetic problems."""
+    items = procedural.first(problem_stream(kind, seed, terms, digits), size, REMEDY)
+    return [(item.question, item.answer) for item in items]
+
 
 AOPS = "https://artofproblemsolving.com/wiki/index.php/"
 LEETCODE_BODY = (

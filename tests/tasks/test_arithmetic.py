@@ -1,11 +1,12 @@
 import itertools
 
 import pytest
+from tests.tasks.examples import make_problems
 
 from entmin.errors import UsageError
 from entmin.grading import integer
 from entmin.grading.gold import Gold
-from entmin.tasks.arithmetic import ARITHMETIC, KINDS, make_problems
+from entmin.tasks.arithmetic import ARITHMETIC, KINDS
 from entmin.tasks.on_inspect.task import make
 
 

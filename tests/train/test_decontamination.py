@@ -76,7 +76,7 @@ def test_a_set_that_is_not_what_it_should_be_is_reported_not_used(tmp_path):
 
 
 def test_the_held_out_arithmetic_is_kept_out_of_training_data(tmp_path):
-    from entmin.tasks.arithmetic import make_problems
+    from tests.tasks.examples import make_problems
 
     held_out = [question for question, _ in make_problems("basic_arithmetic", 20, 0, 2, 2)]
     path = lines(tmp_path / "a.jsonl", [{"prompt": text} for text in [*held_out, "Calculate 1 + 1 + 1 + 1 + 1."]])

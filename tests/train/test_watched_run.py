@@ -42,7 +42,7 @@ def test_a_rule_that_does_not_exist_costs_nothing(entmin_here, model):
 
 
 def test_training_data_is_decontaminated_and_the_report_lies_beside_the_model(entmin_here, model):
-    from entmin.tasks.arithmetic import make_problems
+    from tests.tasks.examples import make_problems
 
     shared = make_problems("basic_arithmetic", 1, 0, 2, 2)[0][0]
     rows = [{"question": text} for text in (shared, "Say a.", "Say b.", "Say b.", "Say c.")]

@@ -60,10 +60,39 @@ def asserts(row: Problem, completion: str, grader: str) -> Prepared | None:
     answer = paper_extract(completion) if grader == "paper" else program_in(completion, gold["entry"])
     if not answer:
         return None
-    packages = packages_of(answer + gold["test"])
-    entries = (gold["entry"],) if gold["entry"] else ()
-    case = Case(tests=gold["test"])
-    return Prepared(Program("asserts", answer, (case,), preload=packages, packages=packages, entries=entries), answer)
+    return tested(answer, gold["test"], gold["entry"], packages=packages_of(answer + gold["test"]))
+
+
+def tested(
+    answer: str,
+    tests: str,
+    entry: str | None,
+    *,
+    code: str | None = None,
+    setup: str = "",
+    packages: tuple[str, ...] | None = None,
+) -> Prepared:
+    """An answer under tests that are assertions.
+
+    Args:
+        answer: what the model wrote.
+        tests: a program that fails where the answer is wrong.
+        entry: what the tests use of the answer; None where that is not known, and both run in one process.
+        code: the program of the answer; by default the answer itself.
+        setup: what runs before the program.
+        packages: those to lend; by default those that the answer names.
+    """
+    lent = packages_of(answer) if packages is None else packages
+    program = Program(
+        "asserts",
+        answer if code is None else code,
+        (Case(tests=tests),),
+        setup,
+        preload=lent,
+        packages=lent,
+        entries=(entry,) if entry else (),
+    )
+    return Prepared(program, answer)
 
 
 def with_class(code: str, entry: str) -> str:

@@ -73,16 +73,6 @@ def problem_stream(kind: str, seed: int, terms: int, digits: int) -> Iterator[It
     return procedural.stream(kind, seed, **options)
 
 
-def make_problems(kind: str, size: int, seed: int, terms: int, digits: int) -> list[tuple[str, str]]:
-    """The first (question, integer answer) pairs of a stream, all different.
-
-    Raises:
-        UsageError: as `problem_stream`, a size below 1, or more than there are.
-    """
-    items = procedural.first(problem_stream(kind, seed, terms, digits), size, REMEDY)
-    return [(item.question, item.answer) for item in items]
-
-
 ARITHMETIC = Benchmark(
     name="arithmetic",
     summary="procedural arithmetic problems (reasoning-gym), seeded, nothing to download",

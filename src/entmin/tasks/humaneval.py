@@ -30,9 +30,9 @@ from functools import partial
 from entmin.problem import Problem
 from entmin.programs.extract import dedented, defines, parsed, program_in
 from entmin.programs.judge import judge
-from entmin.programs.programs import Prepared, gold_of, packages_of
+from entmin.programs.programs import Prepared, gold_of, tested
 from entmin.programs.published import paper_extract
-from entmin.sandbox import Case, Limits, Program
+from entmin.sandbox import Limits
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_SYSTEM, PAPER_TAIL, signature
 from entmin.tasks.data import Part, Record, Source, contents
@@ -71,19 +71,11 @@ def program(row: Problem, completion: str, grader: str) -> Prepared | None:
         answer = completion
     if answer is None:
         return None
-    packages = packages_of(answer)
     whole = defines(parsed(answer), gold["entry"]) or not _is_body(row.question, answer)
-    program = Program(
-        "asserts",
-        answer if whole else row.question + _as_body(answer),
-        (Case(tests=f"{gold['test']}\ncheck({gold['entry']})\n"),),
-        # The prompt's own function ends in a docstring, so it stands alone; its imports and helpers stay usable.
-        setup=row.question,
-        preload=packages,
-        packages=packages,
-        entries=(gold["entry"],),
-    )
-    return Prepared(program, answer)
+    code = answer if whole else row.question + _as_body(answer)
+    tests = f"{gold['test']}\ncheck({gold['entry']})\n"
+    # The prompt's own function ends in a docstring, so it stands alone; its imports and helpers stay usable.
+    return tested(answer, tests, gold["entry"], code=code, setup=row.question)
 
 
 def _as_body(code: str) -> str:

@@ -28,9 +28,9 @@ from entmin.problem import Problem
 from entmin.programs.extract import program_in
 from entmin.programs.judge import judge
 from entmin.programs.known import right_programs
-from entmin.programs.programs import Prepared, gold_of, imports, with_class
+from entmin.programs.programs import Prepared, gold_of, imports, tested, with_class
 from entmin.programs.published import paper_extract, paper_solution
-from entmin.sandbox import Case, Limits, Program
+from entmin.sandbox import Limits
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_ACTIONS, PAPER_TAIL
 from entmin.tasks.data import Part, Record, Source, contents
@@ -73,9 +73,7 @@ def program(row: Problem, completion: str, grader: str) -> Prepared | None:
     code = answer if grader == "paper" else with_class(answer, gold["entry"])
     header, packages = imports(code, grader)
     setup = f"{header}\n{gold['prelude']}"
-    case = Case(tests=gold["test"])
-    program = Program("asserts", code, (case,), setup, preload=packages, packages=packages, entries=("Solution",))
-    return Prepared(program, answer)
+    return tested(answer, gold["test"], "Solution", code=code, setup=setup, packages=packages)
 
 
 _CLEAN = {

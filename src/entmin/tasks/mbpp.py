@@ -28,9 +28,9 @@ from functools import partial
 from entmin.problem import Problem
 from entmin.programs.extract import program_in
 from entmin.programs.judge import judge
-from entmin.programs.programs import Prepared, gold_of, packages_of
+from entmin.programs.programs import Prepared, gold_of, tested
 from entmin.programs.published import paper_extract
-from entmin.sandbox import Case, Limits, Program
+from entmin.sandbox import Limits
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.code_prompts import PAPER_SYSTEM, PAPER_TAIL, signature
 from entmin.tasks.data import Contents, Part, Record, Source
@@ -84,10 +84,7 @@ def program(row: Problem, completion: str, grader: str) -> Prepared | None:
     if grader == "paper":
         answer = "\n".join(line for line in answer.split("\n") if line.startswith(("def", " ", "\t")) or not line)
     setup = "" if grader == "paper" else "\n".join(gold["imports"])
-    packages = packages_of(answer)
-    case = Case(tests="\n".join(gold["tests"]))
-    program = Program("asserts", answer, (case,), setup, preload=packages, packages=packages, entries=(gold["entry"],))
-    return Prepared(program, answer)
+    return tested(answer, "\n".join(gold["tests"]), gold["entry"], setup=setup)
 
 
 _CLEAN = {
