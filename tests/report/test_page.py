@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from tests.browser import Watched, browser, need_browser
@@ -51,7 +52,7 @@ def page() -> Page:
             ),
         ),
         tables=(Table("Arms", ("arm", "accuracy"), ((HOSTILE, "13.5 [10.4, 17.2]"), ("=1+1", "-3.5"))),),
-        flips=(Flip("p1", HOSTILE, HOSTILE, answer("em_inf", True), answer("T=0.9", False)),),
+        flips=(Flip("p1", HOSTILE, HOSTILE, (answer("em_inf", True), answer("T=0.9", False))),),
         facts=(("plan", "sha256:abc"), (HOSTILE, HOSTILE)),
     )
 
@@ -77,6 +78,22 @@ def test_figures_of_one_page_share_no_ids():
     assert len(ids) == len(set(ids)) > 5
 
 
+def test_marks_of_direction_and_control_characters_are_written_out():
+    nasty = "5\u202e gniht\u2066on\x1b[31m\x00 \u061c\ud800"
+    html = render(replace(page(), verdict=nasty, tables=(Table(nasty, ("a", nasty), ((nasty, nasty),)),)))
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\u061c\x00\x1b\ud800]", html)
+    assert r"5\u202e gniht\u2066on\u001b[31m\u0000 \u061c\ud800" in html
+    html.encode()  # a file can hold it
+
+
+def test_several_reports_stand_on_one_page_under_their_verdicts():
+    html = render(replace(page(), verdict="First."), replace(page(), verdict="Second."))
+    assert html.index("First.") < html.index("Second.") < html.index("<main>")
+    assert 'href="#page2"' in html and 'id="page2"' in html
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
 def test_tables_are_exported_whole_and_safe():
     table = Table("a", ("arm, name", "x"), (('say "hi"', "1|2"), ("=SUM(A1)", "-3.5 → 2 %"), ("-1", "+2.5")))
     read = list(csv.reader(io.StringIO(as_csv(table))))
@@ -87,12 +104,12 @@ def test_tables_are_exported_whole_and_safe():
 
 def test_a_page_that_cannot_be_written_is_one_message_and_leaves_the_old_one(tmp_path):
     target = tmp_path / "report.html"
-    write(page(), target)
+    write([page()], target)
     before = target.read_bytes()
     assert b"</html>" in before
     (tmp_path / "file").write_text("")
     with pytest.raises(EntminError, match="cannot write the report"):
-        write(page(), tmp_path / "file" / "report.html")
+        write([page()], tmp_path / "file" / "report.html")
     assert target.read_bytes() == before
 
 
@@ -105,7 +122,7 @@ def chromium():
 
 @pytest.fixture(params=[390, 1280])
 def opened(chromium, tmp_path, request):
-    write(page(), tmp_path / "report.html")
+    write([page()], tmp_path / "report.html")
     tab = chromium.new_page(viewport={"width": request.param, "height": 900})
     watched = Watched(tab)
     tab.goto((tmp_path / "report.html").as_uri())
@@ -147,8 +164,8 @@ def test_shading_follows_the_entropy_before_or_after(opened):
     tab = opened.page
     colour = "getComputedStyle(document.querySelector('.answer .t')).backgroundColor"
     before = tab.evaluate(colour)
-    tab.click("#which")
-    assert tab.get_attribute("#which", "aria-pressed") == "true"
+    tab.click(".which")
+    assert tab.get_attribute(".which", "aria-pressed") == "true"
     assert tab.evaluate(colour) != before
 
 
@@ -158,6 +175,22 @@ def test_a_table_is_downloaded(opened):
     assert waiting.value.suggested_filename == "arms.csv"
     with open(waiting.value.path(), newline="") as file:
         assert next(csv.reader(file)) == ["arm", "accuracy"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_letters_of_figures_have_the_colour_of_the_page(opened, scheme):
+    tab = opened.page
+    tab.emulate_media(color_scheme=scheme)
+    drawn = "getComputedStyle(document.querySelector('.chart svg text')).fill"
+    assert tab.evaluate(drawn) == tab.evaluate("getComputedStyle(document.body).color")
+    assert tab.locator(".chart svg use").count() > 0
+
+
+def test_it_prints(opened, tmp_path):
+    opened.page.emulate_media(media="print")
+    assert opened.page.locator(".downloads >> nth=0").is_hidden()
+    assert opened.page.locator(".verdict").is_visible()
+    assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,7 +7,7 @@ from rich.console import Console
 from entmin.evals.cost import Cost
 from entmin.report.compare import ComparedArm
 from entmin.report.table import render
-from entmin.report.words import detail_lines, verdict_lines
+from entmin.report.words import detail_lines, finding, verdict_lines
 from entmin.stats.estimates import avg_at_k, pass_at_k
 from entmin.stats.paired import paired_difference
 
@@ -16,7 +16,7 @@ def row(gained: int, lost: int, p: float) -> ComparedArm:
     run = {str(i): [i < gained] for i in range(40)}
     base = {str(i): [gained <= i < gained + lost] for i in range(40)}
     return ComparedArm(
-        task="t", label="m", temperature=1, method={}, accuracy=avg_at_k(run), problems=40, samples=40,
+        task="t", label="m", model="tiny", temperature=1, method={}, accuracy=avg_at_k(run), problems=40, samples=40,
         difference=paired_difference(run, base), p_holm=p,
         strategy=None, cost=Cost(1, 9, 1, 0.5), entropy_before=None, entropy_after=None,
         tokens_per_second=None, truncated=0, unanswered=0, not_judged=0, log="",
@@ -90,3 +90,14 @@ def test_a_long_method_is_whole_at_sixty_columns():
     left = [line.split("  ")[0].strip() for line in shown.splitlines()]
     assert label in "".join(left).replace("─", "")
     assert all(len(line) <= 60 for line in shown.splitlines())
+
+
+def test_the_finding_is_one_sentence_with_the_baseline_named():
+    base = replace(row(4, 2, math.nan), label="normal", difference=None)
+    assert finding([base]).startswith("tiny with normal is right in 10.0 % [")
+    arms = [base, replace(row(12, 1, 0.004), label="a"), replace(row(1, 12, 0.004), label="b"), row(4, 2, 0.7)]
+    said = finding(arms)
+    assert said.startswith("On t, a (+27.5 [")
+    assert "is better than normal; b (-27.5 [" in said
+    assert "; m (+5.0 [" in said
+    assert said.endswith("is not shown to differ from normal (n = 40 problems).")

@@ -27,6 +27,7 @@ def test_a_collapsing_run_is_stopped_and_the_kept_model_can_be_evaluated(entmin_
     curves = read_rows(out / "curves.jsonl")
     assert curves[-1]["entropy"] < curves[0]["entropy"] / 4
     assert (out / "curves.png").exists()
+    assert "accuracy was not measured on held-out problems" in (out / "report.html").read_text()
     asked = ("--limit", "4", "--max-tokens", "8", "--threads", "1", "--quiet", "--json")
     before, after = (
         json.loads(entmin_here("eval", folder, *asked).stdout)[0] for folder in (out / f"before-{rule}", out)

@@ -32,6 +32,7 @@ VERBS = {
     "eval": Verb("entmin.cli.evaluate:command", "Run one decoding method on benchmarks.", "eval"),
     "compare": Verb("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems.", "eval"),
     "settle": Verb("entmin.cli.settle:command", "Settle whether a method helps, against equal entropy.", "eval"),
+    "report": Verb("entmin.cli.report:command", "Show finished runs as one page.", "eval"),
     "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval"),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),

@@ -59,7 +59,7 @@ def command(
 
     Every method sees the same problems, seeds and temperature, so differences are paired: per problem, with a 95 %
     interval and a p-value corrected for the number of comparisons (Holm). Without --limit the `arithmetic` task runs
-    on 128 problems. The table, comparison.json, comparison.png and a page for each task go to
+    on 128 problems. The table, comparison.json, comparison.png and report.html go to
     results/MODEL/compare/.
 
     With several samples per problem (--samples) pass@k stands beside pass@1, so that lost diversity shows.
@@ -84,7 +84,7 @@ def command(
     spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
     rows, spread = corrected_together(found, spread)
     folder = _write(model, results, rows, spread, runs)
-    _write_pages(model, folder, rows, runs)
+    _write_report(folder, rows, spread, runs)
     if as_json:
         say((folder / "comparison.json").read_text())
     else:
@@ -172,17 +172,16 @@ def _write(
     return folder
 
 
-def _write_pages(model: str, folder: Path, rows: list[ComparedArm], runs: ByTask) -> None:
-    """One page for each task: ``report.html``, or ``report-TASK.html`` where there are several."""
+def _write_report(folder: Path, rows: list[ComparedArm], spread: list[Spread], runs: ByTask) -> None:
+    """One page for each task, in one file."""
     from entmin.report.page import write
     from entmin.report.page.comparison import comparison_page
-    from entmin.report.words import verdict_lines
 
-    for task, arms in runs.items():
-        own = [row for row in rows if row.task == task]
-        about = {"model": model, **{f"version of {k}": v for k, v in arms[0][1].summary["versions"].items()}}
-        page = comparison_page(f"{model} on {task}", own, verdict_lines(own), arms, about)
-        write(page, folder / ("report.html" if len(runs) == 1 else f"report-{task}.html"))
+    pages = [
+        comparison_page([row for row in rows if row.task == task], [one for one in spread if one.task == task], arms)
+        for task, arms in runs.items()
+    ]
+    write(pages, folder / "report.html")
 
 
 def _print(model: str, rows: list[ComparedArm], spread: list[Spread], runs: ByTask) -> None:

@@ -125,5 +125,5 @@ def _write_page(known: PublishedTable, cells: list[Cell], model: str, reference:
     from entmin.report.page import Page, write
 
     verdict = _summary(known, cells, model, reference)
-    write(Page(f"{known.source}: {model}", verdict, tables=(_table(known, cells, model, reference),)), path)
+    write([Page(f"{known.source}: {model}", verdict, tables=(_table(known, cells, model, reference),))], path)
     say(f"page: {path}", err=True)

@@ -61,7 +61,7 @@ def command(model: str, task: str, method: str, as_json: bool, **options: Any) -
     done = settle_question(question, spec, info, results, lambda line: say(line, err=True), quiet=quiet)
     page = settled_page(done)
     target = Path(options["output"] or done.folder / "report.html")
-    write(page, target)
+    write([page], target)
     if as_json:
         say(json.dumps(_as_json(done), indent=2))
     else:

@@ -75,4 +75,4 @@ def command(
 
     folder = train(config, resume=resume)
     if not int(os.environ.get("RANK", "0")):
-        say(f"trained model, curves and card: {folder}")
+        say(f"trained model, curves, card and report.html: {folder}")

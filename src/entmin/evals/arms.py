@@ -6,10 +6,11 @@ Each is a mode (`entmin.mode`) under the shortest text that says it, which is it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from entmin.errors import UsageError
-from entmin.mode import Mode
+from entmin.mode import Mode, Sampling
 
 DEFAULT_ARMS = "normal,greedy,em_inf,adaptive_temp"
 
@@ -39,7 +40,7 @@ def of_models(models: Sequence[str], arms: Mapping[str, Mode]) -> dict[str, tupl
     Raises:
         UsageError: a model is named twice.
     """
-    names = dict(zip(_short(models), models, strict=True))
+    names = dict(zip(short_names(models), models, strict=True))
     if len(models) == 1:
         return {label: (models[0], mode) for label, mode in arms.items()}
     return {
@@ -49,7 +50,7 @@ def of_models(models: Sequence[str], arms: Mapping[str, Mode]) -> dict[str, tupl
     }
 
 
-def _short(models: Sequence[str]) -> list[str]:
+def short_names(models: Sequence[str]) -> list[str]:
     """The shortest ends of the models' paths that tell them apart."""
     parts = [model.rstrip("/").split("/") for model in models]
     if len({tuple(part) for part in parts}) < len(parts):
@@ -59,3 +60,17 @@ def _short(models: Sequence[str]) -> list[str]:
         if len(set(names)) == len(names):
             break
     return names
+
+
+def labels_of(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Labels of finished runs by their records: the mode, what else they differ in, and a number for equal ones."""
+    neutral, several = asdict(Sampling()), len({one["seed"] for one in settings}) > 1
+    models = list(dict.fromkeys(one["model"] for one in settings))
+    names = dict(zip(models, short_names(models), strict=True))
+    texts = []
+    for one in settings:
+        strategy = {key: value for key, value in (one.get("strategy") or {}).items() if key != "instruction"}
+        told = {key: value for key, value in one["sampling"].items() if value != neutral[key]}
+        mode = Mode.from_args({**one["method"], **strategy, **told, **({"seed": one["seed"]} if several else {})})
+        texts.append(f"{names[one['model']]} {mode}" if len(models) > 1 else str(mode))
+    return [f"{text} ({texts[: i + 1].count(text)})" if texts.count(text) > 1 else text for i, text in enumerate(texts)]

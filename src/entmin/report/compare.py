@@ -15,6 +15,7 @@ from entmin.durable import write_whole
 from entmin.evals.cost import Cost, mean_cost
 from entmin.evals.metrics import verdicts
 from entmin.evals.run import RunResult
+from entmin.mode import Sampling
 from entmin.stats.estimates import Estimate, Runs, avg_at_k
 from entmin.stats.paired import PairedDifference, holm, paired_difference, worst_case
 
@@ -25,6 +26,7 @@ class ComparedArm:
 
     task: str
     label: str
+    model: str
     temperature: float
     method: dict[str, Any]
     """The method's flat arguments."""
@@ -51,6 +53,8 @@ class ComparedArm:
     not_judged: int
     """Samples the grader could not judge; they are in no estimate."""
     log: str
+    plain: bool = False
+    """Plain decoding at some temperature, without truncation or strategy: it lies on the frontier of sharpening."""
     worst: tuple[float, float] | None = None
     """Outer bounds of the difference where answers were not judged: all of them against this arm, all for it."""
 
@@ -100,6 +104,7 @@ def _row(
     return ComparedArm(
         task=task,
         label=label,
+        model=summary["settings"]["model"],
         temperature=summary["settings"]["sampling"]["temperature"],
         method=summary["settings"]["method"],
         accuracy=avg_at_k(judged),
@@ -116,7 +121,14 @@ def _row(
         unanswered=shares["unanswered"]["share"],
         not_judged=shares["not_judged"]["n"],
         log=str(result.folder),
+        plain=_is_plain(summary["settings"]),
     )
+
+
+def _is_plain(settings: Mapping[str, Any]) -> bool:
+    """Whether only the temperature may differ from plain sampling."""
+    neutral = {**settings["sampling"], "temperature": 1.0} == asdict(Sampling())
+    return neutral and settings["method"].get("entmin_method") == "normal" and not settings.get("strategy")
 
 
 def _written(sample: EvalSample) -> int:

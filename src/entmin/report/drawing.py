@@ -73,6 +73,9 @@ def tidy(axis: Any) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.25, lw=0.6)
     axis.ticklabel_format(useOffset=False, style="plain")
+    axis.tick_params(labelsize=9)
+    axis.xaxis.label.set_size(9)
+    axis.yaxis.label.set_size(9)
 
 
 def draw_intervals(axis: Any, found: Sequence[Interval]) -> None:

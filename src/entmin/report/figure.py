@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from entmin.durable import private_files
-from entmin.report.compare import ComparedArm
 from entmin.report.drawing import BETTER, COLOURS_MEAN, GREY, WORSE, Interval, draw_intervals, tidy
 from entmin.report.table import labels_of
+
+if TYPE_CHECKING:
+    from entmin.report.compare import ComparedArm
 
 
 def draw(rows: Sequence[ComparedArm], path: Path, title: str) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from entmin.report.compare import ComparedArm
 from entmin.report.drawing import folded
 from entmin.report.words import difference_cells, percent_cell
 from entmin.terminal import console
@@ -15,8 +14,15 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.table import Table as Shown
 
+    from entmin.report.compare import ComparedArm
+
 _GAP = 2
 """Columns between columns."""
+_POINTS = "Differences in points of accuracy; intervals for each alone, p-values for all together."
+_TOOK = (
+    "Entropy in nats per token, of the model's own distribution and of the one drawn from. Cut: at the token limit. "
+    "None: no answer was found."
+)
 _LABEL = 20
 """Columns that a long label keeps at least before other columns go into a block of their own."""
 
@@ -91,7 +97,10 @@ def render(rows: Sequence[ComparedArm], title: str) -> list[Table]:
     took = (*(("n", "won/lost") if several else ()), *spent, "entropy", "tok/s", "cut %", "none %", *_doubt(rows))
     cells = [(label, *_found(row, several)) for label, row in zip(labels, rows, strict=True)]
     more = [(label, *_took(row, took)) for label, row in zip(labels, rows, strict=True)]
-    return [Table(title, ("method", *found), tuple(cells)), Table("", ("method", *took), tuple(more))]
+    return [
+        Table(title, ("method", *found), tuple(cells), _POINTS if several else ""),
+        Table("What it took", ("method", *took), tuple(more), _TOOK),
+    ]
 
 
 def labels_of(rows: Sequence[ComparedArm]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from entmin.report.compare import ComparedArm
 from entmin.stats.estimates import Estimate
 from entmin.stats.paired import PairedDifference
+
+if TYPE_CHECKING:
+    from entmin.report.compare import ComparedArm
 
 
 def percent_cell(estimate: Estimate) -> str:
@@ -33,6 +35,45 @@ def _p(value: float) -> str:
 
 def _p_words(value: float) -> str:
     return f"p {_p(value)}" if value < 0.001 else f"p = {_p(value)}"
+
+
+def finding(rows: Sequence[ComparedArm]) -> str:
+    """What was found, in one sentence: differences to the first arm; of a single arm its accuracy and no more."""
+    first, *others = rows
+    if not others:
+        samples = first.samples // max(1, first.problems)
+        each = f", {samples} samples each" if samples > 1 else ""
+        shown = f"{_percent(first.accuracy.value)} % [{percent_cell(first.accuracy).partition('[')[2]}"
+        place = f"of the answers to {first.task} (n = {first.accuracy.n} problems{each})"
+        return f"{first.model} with {first.label} is right in {shown} {place}."
+    better = [row for row in others if row.p_holm < 0.05 and row.difference and row.difference.difference > 0]
+    worse = [row for row in others if row.p_holm < 0.05 and row.difference and row.difference.difference < 0]
+    rest = [row for row in others if row not in better and row not in worse]
+    said = [
+        *([f"{_named(better)} better than {first.label}"] if better else []),
+        *([f"{_named(worse)} worse than {first.label}"] if worse else []),
+        *([f"{_named(rest)} not shown to differ from {first.label}"] if rest else []),
+    ]
+    fewest = min((row.difference.n for row in others if row.difference), default=0)
+    return f"On {first.task}, {'; '.join(said)} (n = {fewest} problems)."
+
+
+def _named(rows: Sequence[ComparedArm], most: int = 3) -> str:
+    names = [f"{row.label} ({difference_cells(row.difference, row.p_holm)[0]} points)" for row in rows]
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} other arms"]
+    return f"{', '.join(names[:-1])} and {names[-1]} are" if len(names) > 1 else f"{names[0]} is"
+
+
+def sharpening_line(rows: Sequence[ComparedArm]) -> str:
+    """A warning where arms are not equally decisive, so that a difference may be that alone."""
+    known = [row.entropy_after for row in rows if row.entropy_after is not None]
+    if len(known) < 2 or max(known) - min(known) <= 0.05:
+        return ""
+    return (
+        f"The arms lie between {min(known):.2f} and {max(known):.2f} nats per token: part of a difference may be plain "
+        "sharpening. `entmin settle` compares at equal entropy."
+    )
 
 
 def verdict_lines(rows: Sequence[ComparedArm]) -> list[str]:
@@ -61,6 +102,17 @@ def verdict_lines(rows: Sequence[ComparedArm]) -> list[str]:
     if lines:
         lines.append("Intervals have 95 % each; p-values are corrected for all comparisons of this report (Holm).")
     return lines
+
+
+def paragraphs(lines: Sequence[str]) -> list[str]:
+    """Lines joined to those that they go on from, which are those that are not indented."""
+    found: list[str] = []
+    for line in lines:
+        if line.startswith(" ") and found:
+            found[-1] += f" {line.strip()}"
+        else:
+            found.append(line.strip())
+    return found
 
 
 def _power(d: PairedDifference, *, shown: bool) -> str:
@@ -98,6 +150,11 @@ def detail_lines(task: str, results: dict[str, Any]) -> list[str]:
     return lines
 
 
+def percent_words(estimate: Mapping[str, Any]) -> str:
+    """A recorded estimate in percent with its interval."""
+    value, low, high = (_percent(estimate[key]) for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
 def _estimate(estimate: dict[str, Any]) -> str:
-    value, low, high, n = (estimate[key] for key in ("value", "low", "high", "n"))
-    return f"{_percent(value)} [{_percent(low)}, {_percent(high)}] (n={n})"
+    return f"{percent_words(estimate)} (n={estimate['n']})"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from entmin.report.diversity import Spread, diversity, render_spread
 from entmin.report.page import Chart, Page, Table
 from entmin.report.page.charts import Difference, Point, forest, frontier
-from entmin.report.page.runs import arms_table, flips
+from entmin.report.page.comparison import ENTROPY_AXIS, band_words, lengths_chart, passes_chart, tokens_chart
+from entmin.report.page.runs import facts, flips
+from entmin.report.table import render
 from entmin.report.words import difference_cells
 from entmin.settle.verdict import LEVEL
 from entmin.stats import holm, paired_difference
@@ -19,16 +25,29 @@ def settled_page(done: Settlement) -> Page:
     """Everything a reader needs to believe or doubt the verdict."""
     [method] = done.plan.of("method")
     best = min(done.verdict.differences, key=lambda name: done.verdict.differences[name].difference)
+    spread = _spread(done)
+    alone = [replace(row, difference=None, p_holm=math.nan, worst=None) for row in done.rows.values()]
     return Page(
         title=done.plan.question,
         verdict=verdict_sentence(done),
         tone=done.verdict.kind,
         remarks=tuple(remarks(done)),
-        charts=tuple(_charts(done)),
-        tables=(planned_test(done), arms_table(list(done.rows.values()), method.name), _exploratory_table(done)),
-        flips=flips((method.name, done.runs[method.name]), (best, done.runs[best])),
-        facts=tuple(_facts(done)),
+        charts=tuple(_charts(done, spread)),
+        tables=(
+            planned_test(done),
+            *render(alone, "Every arm alone"),
+            *render_spread(spread),
+            _exploratory_table(done),
+        ),
+        flips=flips([(name, done.runs[name]) for name in (method.name, best)]),
+        facts=tuple([*_facts(done), *facts(list(done.runs.items()))]),
     )
+
+
+def _spread(done: Settlement) -> list[Spread]:
+    """pass@k of each arm without its differences, which are no part of the plan."""
+    found = diversity({done.plan.task: [(name, run.log) for name, run in done.runs.items()]})
+    return [replace(one, one_difference=None, any_difference=None) for one in found]
 
 
 def verdict_sentence(done: Settlement) -> str:
@@ -88,17 +107,17 @@ def control_words(done: Settlement) -> str:
     )
 
 
-def _charts(done: Settlement) -> list[Chart]:
+def _charts(done: Settlement, spread: Sequence[Spread]) -> list[Chart]:
     [method] = done.plan.of("method")
     placed, spent = [], []
     for arm in done.plan.arms:
         row = done.rows[arm.name]
         accuracy = row.accuracy
-        facts = (accuracy.value, accuracy.low or 0.0, accuracy.high or 1.0)
+        facts = (accuracy.value, accuracy.low or 0.0, 1.0 if accuracy.high is None else accuracy.high)
         main, plain = arm.role == "method", arm.role == "frontier"
         if row.entropy_after is not None and arm.role != "voting":
             placed.append(Point(arm.name, row.entropy_after, *facts, main=main, frontier=plain))
-        spent.append(Point(arm.name, row.cost.output_tokens, *facts, main=main, frontier=False))
+        spent.append(Point(arm.name, row.cost.output_tokens, *facts, main=main))
     matched = [Difference(name, d.difference, d.low, d.high) for name, d in done.verdict.differences.items()]
     return [
         forest(
@@ -106,13 +125,12 @@ def _charts(done: Settlement) -> list[Chart]:
             "The planned test: to the right of 0 the method is better. Intervals at 95 %.",
         ),
         frontier(
-            placed, "Accuracy against entropy", "entropy of the distribution tokens are drawn from, nats per token",
-            "Grey: the plain model at several temperatures, with its 95 % band; what only sharpens lies on it.",
+            placed, "Accuracy against entropy", ENTROPY_AXIS,
+            f"The diamond is {method.name}.{band_words(placed)} What only sharpens lies on it.",
         ),
-        frontier(
-            spent, "Accuracy against tokens", "tokens written per answer, over all calls",
-            "Voting arms ask several times; their accuracy is to be read at what they cost.",
-        ),
+        tokens_chart(spent),
+        *([passes_chart(spread)] if spread and spread[0].distinct is not None else []),
+        lengths_chart(list(done.runs.items())),
     ]  # fmt: skip
 
 
@@ -157,11 +175,11 @@ def _exploratory_table(done: Settlement) -> Table:
 
 def _facts(done: Settlement) -> list[tuple[str, str]]:
     plan = done.plan
-    facts = [
+    return [
         ("plan", f"sha256:{plan.sha256}"),
         ("plan run or continued", f"{done.sessions} times"),
-        ("model", plan.model),
+        ("problems in the plan's order", f"sha256:{plan.problems_sha256}"),
+        ("pilot", f"sha256:{plan.pilot_sha256}"),
+        *((f"{name}, as planned", str(value)) for name, value in plan.settings.items()),
+        *((f"{name}, as planned", str(value)) for name, value in plan.versions.items()),
     ]
-    facts += [(name, str(value)) for name, value in plan.settings.items()]
-    facts += [("seed", str(plan.seed)), ("problems", f"sha256:{plan.problems_sha256[:16]}…")]
-    return facts + [(f"version of {name}", str(value)) for name, value in plan.versions.items()]

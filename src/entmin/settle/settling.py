@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from inspect_ai.dataset import MemoryDataset
 
-from entmin.durable import alone, append_row
-from entmin.errors import EntminError
+from entmin.durable import alone, append_row, write_whole
+from entmin.errors import EntminError, UsageError
+from entmin.evals.finished import finished_run, read_json
 from entmin.evals.metrics import verdicts
 from entmin.evals.record import versions
 from entmin.evals.run import RunResult, RunSpec, model_folder, run_task
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from entmin.report.compare import ComparedArm
     from entmin.tasks.registry import Named
 
+RUNS = "runs.json"
+"""Where the runs of a plan are, beside the plan."""
 Notify = Callable[[str], None]
 FEWEST = 30
 """Problems of a run at least: with fewer, intervals say next to nothing."""
@@ -95,7 +99,34 @@ def settle_question(
         chosen = replace(spec, mode=_with_seed(arm, question), limit=plan.n, epochs=plan.samples)
         runs[arm.name] = run_task(chosen, info, results, task=ordered, quiet=quiet)
     verdict = judge(plan, runs)
+    _note_runs(folder, runs, run_ids[: plan.n])
     return Settlement(folder, plan, verdict, runs, tuple(earlier_plans(home, folder)), sessions)
+
+
+def _note_runs(folder: Path, runs: dict[str, RunResult], problems: list[str]) -> None:
+    """Say where the runs of the arms are, under the results folder, and which problems of theirs the plan asked."""
+    found = {name: "/".join(run.folder.parts[-3:]) for name, run in runs.items()}
+    write_whole(folder / RUNS, json.dumps({"runs": found, "problems": problems}, indent=2) + "\n")
+
+
+def settled_before(folder: Path) -> Settlement:
+    """A settled question, read from its folder; nothing is computed but the verdict.
+
+    Raises:
+        UsageError: the folder holds no settled question.
+        EntminError: plan or runs were changed, or are gone.
+    """
+    plan = read_plan(folder)
+    if plan is None:
+        raise UsageError(f"{folder} holds no plan; name the folder that `entmin settle` wrote report.html to")
+    noted = read_json(folder / RUNS)
+    if _hash(noted["problems"]) != plan.problems_sha256:
+        raise EntminError(f"{folder / RUNS} does not name the problems of the plan; run `entmin settle` again")
+    results = folder.resolve().parents[3]
+    asked = noted["problems"]
+    runs = {name: finished_run(results / place, asked, plan.samples) for name, place in noted["runs"].items()}
+    sessions = len((folder / "sessions.jsonl").read_text().splitlines())
+    return Settlement(folder, plan, judge(plan, runs), runs, tuple(earlier_plans(folder.parent, folder)), sessions)
 
 
 def judge(plan: Plan, runs: dict[str, RunResult]) -> Verdict:
@@ -133,8 +164,6 @@ def _plan(
     matched: Matched,
     run_ids: list[str],
 ) -> Plan:
-    import hashlib
-
     from entmin.tasks.identity import identity
 
     if not matched.arms:
@@ -153,7 +182,7 @@ def _plan(
         level=LEVEL,
         n=n,
         samples=question.samples,
-        problems_sha256=hashlib.sha256(json.dumps(ids).encode()).hexdigest(),
+        problems_sha256=_hash(ids),
         pilot_sha256=pilot.sha256,
         flips=matched.flips,
         detectable=min(1.0, minimum_detectable(n, matched.flips)) if n > 1 else 1.0,
@@ -163,6 +192,10 @@ def _plan(
         settings=_settings(spec, info, engine),
         versions=versions(),
     )
+
+
+def _hash(ids: list[str]) -> str:
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
 
 def _settings(spec: RunSpec, info: Named, engine: InProcess) -> dict[str, Any]:

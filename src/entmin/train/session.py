@@ -5,6 +5,7 @@ The folder holds:
     run.json         resolved settings           curves.jsonl   one line per step
     checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
     README.md        model card                  evals/         every held-out answer
+    report.html      curves and findings
     *.safetensors    the trained model or adapter, with its tokenizer
 """
 
@@ -28,6 +29,9 @@ from transformers.utils import logging
 from entmin.durable import alone, private_files, write_whole
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.report.page import write
+from entmin.report.page.training import training_page
+from entmin.report.training_figure import RECORD
 from entmin.terminal import say
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
@@ -49,8 +53,6 @@ from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
 from entmin.train.trainers.checkpoints import checkpoints, writing
 from entmin.train.watch import CollapseWatch
-
-RECORD = "run.json"
 
 
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
@@ -119,6 +121,7 @@ def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
     if not any(folder.glob("*.safetensors")):
         raise EntminError(f"the trainer wrote no weights to {folder}; its newest checkpoint may hold them")
     write_card(folder, config, folder)
+    write([training_page({folder.name: folder})], folder / "report.html")
     if config.push_to_hub:
         push(folder, config.push_to_hub)
 

@@ -6,7 +6,6 @@ for text and axes, becomes ``currentColor``, so that a figure can be read on a l
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -28,7 +27,8 @@ from entmin.report.drawing import (
 from entmin.report.figure import difference_colour
 from entmin.report.page.document import Chart
 
-_SIZE = (5.6, 3.6)
+_WIDTH = 4.8
+"""Inches, so that letters can be read where a phone shows the figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def intervals(found: Sequence[Interval], title: str, x_label: str, caption: str,
         caption: what to read from it.
         zero: draw the line at 0; else the axis begins there.
     """
-    figure, axis = _axes((5.6, 1.1 + 0.36 * len(found)))
+    figure, axis = _axes(1.0 + 0.32 * len(found))
     if zero:
         axis.axvline(0, color=INK, lw=1)
     draw_intervals(axis, found)
@@ -122,7 +122,7 @@ def curves(
     marked: Sequence[float] = (),
 ) -> Chart:  # fmt: skip
     """Curves with bands over training steps, and dashed lines at steps that are marked."""
-    figure, axis = _axes((5.6, 2.6))
+    figure, axis = _axes(2.4)
     draw_series(axis, series, floor)
     for step in marked:
         axis.axvline(step, color=GREY, lw=1, ls="--")
@@ -133,23 +133,24 @@ def curves(
     return Chart(title, caption, svg(figure))
 
 
-def _axes(size: tuple[float, float] = _SIZE) -> tuple[Any, Any]:
+def _axes(height: float = 3.2) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
     axis = figure.add_subplot()
     tidy(axis)
     return figure, axis
 
 
 def _from_zero(axis: Any) -> None:
-    axis.set_xlim(left=max(0.0, axis.get_xlim()[0]))
+    left, right = axis.get_xlim()
+    axis.set_xlim(max(-0.02 * right, left), right)
     low, high = axis.get_ylim()
     axis.set_ylim(max(0.0, low), min(100.0, high))
 
 
 def svg(figure: Any) -> str:
-    """A figure as an SVG element for an HTML page: no style attributes or elements, no ids twice, text as text."""
+    """A figure as an SVG element for an HTML page: no style attributes or elements, text as text."""
     import matplotlib
 
     out = io.StringIO()
@@ -161,7 +162,7 @@ def svg(figure: Any) -> str:
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\sstyle="([^"]*)"', _as_attributes, text)
     text = text.replace(INK, "currentColor")
-    return _unique_ids(re.sub(r'\s(?:width|height)="[\d.]+pt"', "", text))
+    return re.sub(r'\s(?:width|height)="[\d.]+pt"', "", text)
 
 
 def _as_attributes(found: re.Match[str]) -> str:
@@ -171,9 +172,3 @@ def _as_attributes(found: re.Match[str]) -> str:
         size = re.search(r"([\d.]+)px", font)
         kept |= {"font-size": size[1] if size else "10", "font-family": "sans-serif"}
     return "".join(f' {name}="{value}"' for name, value in kept.items())
-
-
-def _unique_ids(text: str) -> str:
-    """Ids of several figures on one page must differ, or one figure's clip paths cut another's lines."""
-    mark = f"c{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
-    return re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{mark}", text)

@@ -7,6 +7,10 @@ from typing import Literal
 
 from entmin.report.table import Table
 
+MOST_PROBLEMS = 30
+"""Problems whose answers are on a page; those whose tokens were recorded first."""
+Tone = Literal["better", "not-better", "undecided", "plain"]
+
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
@@ -41,13 +45,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A problem that one of two arms answered rightly and the other did not."""
+    """A problem with the answers of the arms: one that they do not all have right or wrong, or of a single arm any."""
 
     problem: str
     question: str
     gold: str
-    left: Answer
-    right: Answer
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,12 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The whole report, in reading order."""
+    """A report on one question, in reading order; a document holds one or several."""
 
     title: str
     verdict: str
     """One sentence, the first thing a reader sees."""
-    tone: Literal["better", "not-better", "undecided", "plain"] = "plain"
+    tone: Tone = "plain"
     remarks: tuple[str, ...] = ()
     """Sentences under the verdict."""
     charts: tuple[Chart, ...] = ()

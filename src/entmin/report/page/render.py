@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +16,10 @@ from markupsafe import Markup
 
 from entmin.durable import make_folder, write_whole
 from entmin.errors import EntminError
-from entmin.report.page.document import Page, Token
+from entmin.report.page.document import Flip, Page, Token
 from entmin.report.page.exports import as_csv, as_latex, as_markdown
 from entmin.report.table import Table
+from entmin.terminal import printable
 
 SHADES = 10
 """Steps of shading; the last is for everything from `FULL_SHADE` on."""
@@ -30,14 +32,14 @@ _FORMATS: tuple[tuple[str, str, Callable[[Table], str]], ...] = (
 )
 
 
-def render(page: Page) -> str:
-    """The page as one HTML document that asks for nothing outside itself."""
+def render(*pages: Page) -> str:
+    """The pages as one HTML document that asks for nothing outside itself."""
     style, script = _resource("style.css"), _resource("script.js")
     return (
         _environment()
         .from_string(_resource("template.html.j2"))
         .render(
-            page=page,
+            pages=pages,
             policy=policy(style, script),
             style=Markup(style),  # noqa: S704 - our own files
             script=Markup(script),  # noqa: S704 - our own files
@@ -45,17 +47,22 @@ def render(page: Page) -> str:
     )
 
 
-def write(page: Page, path: Path) -> None:
-    """Write the page to a file; an interrupted write leaves what was there.
+def write(pages: Sequence[Page], path: Path) -> None:
+    """Write pages to one file; an interrupted write leaves what was there.
 
     Raises:
         EntminError: the file cannot be written.
     """
     try:
         make_folder(path.parent)
-        write_whole(path, render(page))
+        write_whole(path, render(*pages))
     except OSError as error:
         raise EntminError(f"cannot write the report to {path}: {error}; free space or name another file") from error
+
+
+def _shown(value: object) -> object:
+    """What would hide or reorder the text around it is shown by its escape."""
+    return value if isinstance(value, Markup) else printable(str(value))
 
 
 def policy(style: str, script: str) -> str:
@@ -81,13 +88,21 @@ def _resource(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(shade=_shade, downloads=_downloads, svg=_svg)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
+    environment.filters.update(shade=_shade, downloads=_downloads, svg=_svg, shaded=_shaded)
     return environment
 
 
-def _svg(text: str) -> Markup:
-    return Markup(text)  # noqa: S704 - made by charts.py, whose texts matplotlib escapes
+def _svg(text: str, *place: int) -> Markup:
+    """The figure with ids of its own, so that one figure's clip paths do not cut another's lines."""
+    mark = "c" + "-".join(map(str, place)) + "-"
+    ours = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{mark}", text)
+    return Markup(ours)  # noqa: S704 - made by charts.py, whose texts matplotlib escapes
+
+
+def _shaded(flips: Sequence[Flip]) -> bool:
+    """Whether any token's entropy is known."""
+    return any(token.before is not None for flip in flips for answer in flip.answers for token in answer.tokens)
 
 
 def _shade(token: Token) -> str:
@@ -101,6 +116,6 @@ def _downloads(table: Table) -> list[tuple[str, str, str]]:
     stem = "".join(c if c.isalnum() else "-" for c in table.title.lower()).strip("-") or "table"
     endings = {"CSV": "csv", "Markdown": "md", "LaTeX": "tex"}
     return [
-        (name, f"{stem}.{endings[name]}", f"data:{kind};charset=utf-8,{quote(make(table), safe='')}")
+        (name, f"{stem}.{endings[name]}", f"data:{kind};charset=utf-8,{quote(printable(make(table)), safe='')}")
         for name, kind, make in _FORMATS
     ]

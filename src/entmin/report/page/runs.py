@@ -1,67 +1,80 @@
-"""From finished runs to what a page shows: arms as points and rows, and the problems on which two of them differ."""
+"""From finished runs to what a page shows: answers side by side, and what they depended on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from entmin.report.page.document import Alternative, Answer, Flip, Token
-from entmin.report.table import Table
-from entmin.report.words import difference_cells, percent_cell
+from entmin.evals.cost import cost_of
+from entmin.evals.metrics import verdicts
+from entmin.report.page.document import MOST_PROBLEMS, Alternative, Answer, Flip, Token
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
 
     from entmin.evals.run import RunResult
-    from entmin.report.compare import ComparedArm
 
-MOST_FLIPS = 30
-"""Pairs of answers on a page; those whose tokens were recorded first."""
+_MOST_TOKENS = 24_000
+"""Of all answers on a page, so that a browser opens it at once; the first few problems are shown all the same."""
+_FEWEST = 4
 TOKENS = "tokens"
 """Metadata of an output under which its recorded tokens stand: [text, before, after, [[text, probability], ...]]."""
 
-
-def arms_table(rows: Sequence[ComparedArm], baseline: str) -> Table:
-    """Every arm of a comparison."""
-    columns = (
-        "arm", "accuracy % [95 %]", "n", f"difference to {baseline} [95 %]", "p (Holm)", "entropy, nats", "tokens",
-        "cut %", "no answer %", "not judged",
-    )  # fmt: skip
-    return Table("Arms", columns, tuple(_cells(row) for row in rows), "Accuracies and differences in percent points.")
+Labelled = Sequence[tuple[str, "RunResult"]]
 
 
-def _cells(row: ComparedArm) -> tuple[str, ...]:
-    return (
-        row.label,
-        percent_cell(row.accuracy),
-        str(row.accuracy.n),
-        *difference_cells(row.difference, row.p_holm),
-        "–" if row.entropy_after is None else f"{row.entropy_after:.2f}",
-        f"{row.cost.output_tokens:.0f}",
-        f"{100 * row.truncated:.0f}",
-        f"{100 * row.unanswered:.0f}",
-        str(row.not_judged),
-    )
+def flips(runs: Labelled) -> tuple[Flip, ...]:
+    """Problems whose first answers are not right in all arms or wrong in all; of a single arm simply its first ones.
 
-
-def flips(left: tuple[str, RunResult], right: tuple[str, RunResult], most: int = MOST_FLIPS) -> tuple[Flip, ...]:
-    """Problems whose first sample one arm has right and the other has not."""
-    from entmin.evals.metrics import verdicts
-
-    one, other = (verdicts(run.log) for _, run in (left, right))
-    differing = [p for p in one if p in other and None not in (one[p][0], other[p][0]) and one[p][0] != other[p][0]]
-    lefts, rights = (_first_samples(run) for _, run in (left, right))
-    differing.sort(key=lambda p: (not (_recorded(lefts[p]) and _recorded(rights[p])), p))
-    return tuple(
-        Flip(
-            problem,
-            _question(lefts[problem]),
-            _target(lefts[problem]),
-            _answer(left[0], lefts[problem], _right(one[problem][0])),
-            _answer(right[0], rights[problem], _right(other[problem][0])),
+    Each shows the first answer of every arm, up to `MOST_PROBLEMS` and a size that a browser opens at once.
+    """
+    judged = [verdicts(run.log) for _, run in runs]
+    samples = [_first_samples(run) for _, run in runs]
+    shared = [p for p in judged[0] if all(p in one for one in judged)]
+    if len(runs) > 1:
+        shared = [p for p in shared if len({one[p][0] for one in judged} - {None}) > 1]
+    shared.sort(key=lambda p: not all(_recorded(one[p]) for one in samples))
+    found: list[Flip] = []
+    tokens = 0
+    for problem in shared[:MOST_PROBLEMS]:
+        answers = tuple(
+            _answer(label, one[problem], _right(verdict[problem][0]))
+            for (label, _), one, verdict in zip(runs, samples, judged, strict=True)
         )
-        for problem in differing[:most]
-    )
+        tokens += sum(len(answer.tokens) for answer in answers)
+        if len(found) >= _FEWEST and tokens > _MOST_TOKENS:
+            break
+        found.append(Flip(problem, _question(samples[0][problem]), _target(samples[0][problem]), answers))
+    return tuple(found)
+
+
+def lengths(run: RunResult) -> list[float]:
+    """Tokens written for each answer, over all calls made for it."""
+    return [cost_of(sample.output).output_tokens for sample in run.log.samples or []]
+
+
+def facts(runs: Labelled) -> list[tuple[str, str]]:
+    """Settings, versions and hardware: once where all arms share them, else arm by arm."""
+    summaries = [(label, run.summary) for label, run in runs]
+    names = dict.fromkeys(name for _, summary in summaries for name in summary["settings"])
+    found = []
+    for name in names:
+        values = [(label, _words(summary["settings"].get(name))) for label, summary in summaries]
+        if len({value for _, value in values}) == 1:
+            found.append((name.replace("_", " "), values[0][1]))
+        else:
+            found += [(f"{name.replace('_', ' ')} of {label}", value) for label, value in values]
+    first = summaries[0][1]
+    found += [(f"version of {name}", str(value)) for name, value in first["versions"].items()]
+    found += [(name, _words(value)) for name, value in first["hardware"].items() if value is not None]
+    found += [("dtype", str(first["dtype_used"])), ("git revision", str(first["git_revision"]))]
+    found += [("note", notice) for notice in dict.fromkeys(n for _, run in runs for n in run.summary["notices"])]
+    return found + [(f"run of {label}", "/".join(run.folder.parts[-3:])) for label, run in runs]
+
+
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _right(verdict: bool | float | None) -> bool | None:

@@ -1,8 +1,7 @@
 "use strict";
 (() => {
   const panel = document.getElementById("token");
-  const which = document.getElementById("which");
-  if (!panel || !which) return;
+  const buttons = document.querySelectorAll(".which");
   let here = null;
 
   function cell(row, text, kind) {
@@ -54,8 +53,10 @@
       else if (step(answer, event.key)) event.preventDefault();
     });
   }
-  which.addEventListener("click", () => {
-    const after = document.body.classList.toggle("after");
-    which.setAttribute("aria-pressed", String(after));
-  });
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      const after = document.body.classList.toggle("after");
+      for (const one of buttons) one.setAttribute("aria-pressed", String(after));
+    });
+  }
 })();
