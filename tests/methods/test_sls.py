@@ -11,7 +11,7 @@ from tests.methods.test_rivals import SCALES, SEEDS, VOCABULARIES, rows
 
 from entmin.core import entropy
 from entmin.errors import UsageError
-from entmin.methods import Sls, TopH
+from entmin.methods import Sls, TopH, method_names, register_method
 from entmin.methods.memory import Sequences
 
 few = settings(deadline=None, max_examples=20)
@@ -230,6 +230,15 @@ def test_rows_without_their_sequences_are_refused():
     assert not TopH.memory
     with pytest.raises(UsageError, match="sls remembers the steps of each sequence"):
         Sls().adjust(torch.zeros(1, 5))
+
+
+def test_a_method_with_memory_belongs_before_the_temperature():
+    class Late(Sls):
+        name, stage = "late", "after"
+
+    with pytest.raises(UsageError, match="method late: a method with memory belongs before the temperature"):
+        register_method(Late)
+    assert "late" not in method_names()
 
 
 def test_hosts_find_states_by_tokens_wherever_a_row_moves():

@@ -14,12 +14,12 @@ from tests.serve.local import BATCH, HELLO, LONG, QUEUE, chat, xargs
 
 from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request, Sampling
-from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.methods import AdaptiveTemperature, EmInf, Normal, Sls
 from entmin.mode import Mode
 from entmin.serve.fields import RequestError
 from entmin.serve.protocol import Served, read_chat, read_completion
 
-METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature()]
+METHODS = [Normal(), EmInf(), EmInf(threshold=0.1, learning_rate=0.8), AdaptiveTemperature(), Sls(alpha=3.0)]
 
 
 def endless(server, **options):
@@ -122,7 +122,7 @@ def test_a_stream_is_server_sent_events_that_end_with_done_and_come_as_tokens_ar
 
 def test_mixed_requests_at_once_are_answered_as_if_alone(server, engine):
     """64 in flight on 8 rows: methods, samplings, lengths, streams and whole answers, sync results as references."""
-    kinds = [(METHODS[i % 4], 0.6 + 0.2 * (i % 3), 3 + i % 11, i) for i in range(64)]
+    kinds = [(METHODS[i % 5], 0.6 + 0.2 * (i % 3), 3 + i % 11, i) for i in range(64)]
     prompt = encode_chat(engine.loaded, HELLO)
     expected = [
         engine.generate([Request(prompt, method, Sampling(temperature), limit, seed)])[0].text

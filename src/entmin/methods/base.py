@@ -72,11 +72,14 @@ def register_method(cls: type[Method]) -> type[Method]:
     """Make a method known by its name; usable as a decorator.
 
     Raises:
-        UsageError: one of its options has a name that means something else in a mode.
+        UsageError: one of its options has a name that means something else in a mode, or it has memory and belongs
+            after the temperature, where hosts keep no states.
     """
     taken = _RESERVED & set(cls.options())
     if taken:
         raise UsageError(f"method {cls.name}: an option cannot be called {', '.join(sorted(taken))}; rename it")
+    if cls.memory and cls.stage == "after":
+        raise UsageError(f"method {cls.name}: a method with memory belongs before the temperature")
     METHODS[cls.name] = cls
     return cls
 

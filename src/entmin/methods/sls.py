@@ -98,7 +98,7 @@ class Sls(MethodWithMemory):
         shifts = torch.from_numpy(self._shifts(profiles, following, strength)).to(wide)
         moved = wide + shifts[:, -1:]
         moved.scatter_(-1, where, top + shifts[:, : top.shape[1]])
-        moved.masked_fill_(~whole[:, None], float("nan"))
+        moved[~whole] = float("nan")
         return Adjusted(moved, before, entropy(moved) if strength.any() else before), following
 
     def _profiles(self, top: Floats) -> Floats:
