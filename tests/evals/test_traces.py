@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entmin.evals.traces import entropy_centroid, most_confident, phases, trace_confidence
@@ -30,6 +30,7 @@ def confidence(likeliest, trust, group, k):
 
 
 @pytest.mark.parametrize("trust", ["tail", "bottom", "lowest", "mean"])
+@settings(deadline=None)
 @given(likeliest=LOGPROBS, group=st.integers(1, 30), k=st.integers(1, 8))
 def test_trace_confidence_is_the_formula(trust, likeliest, group, k):
     strategy = DeepConf(trust=trust, group=group, likeliest=k)
@@ -71,6 +72,7 @@ def centroid(entropies, high, low, calm):
     return moment / mass / len(entropies)
 
 
+@settings(deadline=None)
 @given(entropies=ENTROPIES, high=st.floats(0, 60), low=st.floats(0, 100), calm=st.integers(1, 5))
 def test_the_centroid_is_the_formula(entropies, high, low, calm):
     strategy = LowestCentroid(high=high, low=low, calm=calm)
