@@ -480,3 +480,19 @@ def test_opposite_seeds_are_two_seeds(engine):
     prompt = encode_chat(engine.loaded, HELLO)
     one, other = engine.generate([Request(prompt, sampling=Sampling(2.0), max_tokens=16, seed=s) for s in (7, -7)])
     assert one.tokens != other.tokens
+
+
+def test_a_stop_text_may_be_a_special_token(server, engine):
+    """The tiny model's only one that is no end of a text is <pad>; some seed draws it."""
+    prompt, pad = encode_chat(engine.loaded, HELLO), engine.loaded.tokenizer.pad_token_id
+    for seed in range(40):
+        [free] = engine.generate([Request(prompt, sampling=Sampling(3.0), max_tokens=120, seed=seed)])
+        if pad in free.tokens[1:]:
+            break
+    asked = {"seed": seed, "temperature": 3.0, "max_tokens": 120, "stop": ["<pad>"], "extra_body": xargs(Normal())}
+    whole = chat(server, **asked)
+    assert whole.choices[0].finish_reason == "stop"
+    assert whole.usage.completion_tokens == free.tokens.index(pad) + 1
+    assert free.text.startswith(whole.choices[0].message.content)
+    told = "".join(chunk.choices[0].delta.content or "" for chunk in chat(server, **asked, stream=True))
+    assert told == whole.choices[0].message.content

@@ -90,9 +90,11 @@ def _panel(title: str, done: Completion, engine: Engine, shown: Console) -> Rend
 def _shaded(done: Completion, engine: Engine) -> RenderableType:
     from rich.text import Text
 
+    from entmin.engine.text import decoder
+
     text, shown = Text(), ""
     for i, entropy in enumerate(done.before):
-        now = engine.loaded.tokenizer.decode(done.tokens[: i + 1], skip_special_tokens=True)
+        now = decoder(engine.loaded.tokenizer).text(done.tokens[: i + 1])
         if now.endswith("\ufffd"):  # half of a character: shown with the token that completes it
             continue
         level = min(entropy / _FULL_SHADE, 1.0)

@@ -17,9 +17,8 @@ from entmin.engine.cache import SlotCache, new_cache
 from entmin.engine.loading import LoadedModel
 from entmin.engine.rows import BatchRow
 from entmin.engine.sampling import draw
+from entmin.engine.text import decoder
 from entmin.errors import EntminError
-
-_STOP_WINDOW = 64
 
 
 class Batch:
@@ -164,17 +163,14 @@ class Batch:
         """Decide whether the row goes on."""
         if row.before[-1] != row.before[-1] or row.after[-1] != row.after[-1]:
             row.failure = EntminError("the model gave NaN or infinite logits; try --dtype float32")
-        elif row.tokens[-1] in self.loaded.eos or (row.request.stop and self._hit_stop(row)):
+        elif row.tokens[-1] in self.loaded.eos or (
+            row.request.stop and decoder(self.loaded.tokenizer).ends(row.tokens, row.request.stop)
+        ):
             row.stopped = "stop"
         elif len(row.tokens) >= row.request.max_tokens:
             row.stopped = "max_tokens"
         elif row.length >= self.loaded.max_length:
             row.stopped = "model_length"
-
-    def _hit_stop(self, row: BatchRow) -> bool:
-        window = max(_STOP_WINDOW, *(len(stop.encode()) + 1 for stop in row.request.stop))  # a token is a byte or more
-        tail = self.loaded.tokenizer.decode(row.tokens[-window:], skip_special_tokens=True)
-        return any(stop in tail for stop in row.request.stop)
 
 
 def _pad_left(mask: Tensor, width: int) -> Tensor:

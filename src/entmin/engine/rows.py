@@ -19,13 +19,6 @@ OnToken = Callable[[int, TokenConfidence | None], None]
 """Takes a token, and how sure the model was of it where the request asks for that."""
 
 
-def cut_at(text: str, stop: tuple[str, ...]) -> str:
-    """The text before the first of the texts that end a completion."""
-    for one in stop:
-        text = text.split(one, 1)[0]
-    return text
-
-
 @dataclass(eq=False)
 class BatchRow:
     """A request, what has been decoded of it, and the future that its owner waits for."""
@@ -80,10 +73,9 @@ class BatchRow:
         """The finished row as its owner gets it.
 
         Args:
-            text: what the tokens say.
+            text: what the tokens say, up to the first stop text.
         """
         assert self.stopped is not None
-        text = cut_at(text, self.request.stop)
         n, wanted = len(self.tokens), self.request.token_entropies
         return Completion(
             text=text,

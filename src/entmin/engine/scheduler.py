@@ -17,6 +17,7 @@ from entmin.engine.batch import Batch
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
 from entmin.engine.rows import BatchRow, OnToken
+from entmin.engine.text import decoder
 from entmin.errors import EntminError, UsageError
 
 _PREFILL_TOKENS = 16_384
@@ -142,7 +143,7 @@ class Scheduler:
                 row.answer.set_exception(row.failure)
             else:
                 self.stats.completed += 1
-                text = self.loaded.tokenizer.decode(row.tokens, skip_special_tokens=True)
+                text = decoder(self.loaded.tokenizer).until(row.tokens, row.request.stop)
                 row.answer.set_result(row.completion(text))
 
     def _recover(self, rows: list[BatchRow], error: Exception) -> None:

@@ -31,7 +31,7 @@ from entmin.engine.loading import LoadedModel, load
 from entmin.engine.power import power_sample
 from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
 from entmin.engine.requests import Completion, EngineStats, Request
-from entmin.engine.rows import cut_at
+from entmin.engine.text import decoder
 from entmin.errors import UsageError
 from entmin.evals.choice import OWN_SERVER_MEASURES
 from entmin.evals.cost import total
@@ -204,7 +204,7 @@ class EntminAPI(ModelAPI):
         outputs = [_output(self.model_name, [done], {}) for done in found.calls]
         last = outputs[-1].model_copy(deep=True)
         loaded, written = self.engine.loaded, found.written
-        last.completion = cut_at(loaded.tokenizer.decode(written.tokens, skip_special_tokens=True), request.stop)
+        last.completion = decoder(loaded.tokenizer).until(written.tokens, request.stop)
         last.choices[0].stop_reason = written.stop_reason
         return total(last, outputs, accepted=found.accepted, proposed=found.proposed, answer_tokens=len(written.tokens))
 
@@ -252,7 +252,7 @@ def token_record(loaded: LoadedModel, done: Completion) -> list[list[Any]]:
     rows: list[list[Any]] = []
     shown = ""
     for i, (before, after, sure) in enumerate(zip(done.before, done.after, done.confidence, strict=True), 1):
-        now = loaded.tokenizer.decode(done.tokens[:i], skip_special_tokens=True)
+        now = decoder(loaded.tokenizer).text(done.tokens[:i])
         text = "" if now.endswith("\ufffd") and i < len(done.tokens) else now[len(shown) :]
         shown += text
         pairs = zip(sure.likeliest, sure.log_probabilities, strict=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from entmin.engine.requests import TokenConfidence
+from entmin.engine.text import TextStream
 
 MOST = 20
 """Alternatives a request may ask for."""
@@ -23,14 +24,23 @@ class TokenTexts:
 
     def __init__(self, tokenizer: Any) -> None:
         """Build it for one tokenizer."""
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._known: dict[int, str] = {}
+        self._anchor = list(tokenizer("a", add_special_tokens=False)["input_ids"][-1:])
+        self._before = self._text(self._anchor)
 
     def __getitem__(self, token: int) -> str:
-        """What a token is by itself; special tokens by their names, part of a character as U+FFFD."""
+        """What a token adds to a text; special tokens by their names, part of a character as U+FFFD."""
         if token not in self._known:
-            self._known[token] = self._tokenizer.decode([token])
+            # After another one, for at the start of a text SentencePiece's tokens lose their space.
+            text = self._text([*self._anchor, token])
+            inside = text.startswith(self._before) and len(text) > len(self._before)
+            self._known[token] = text[len(self._before) :] if inside else self._text([token])
         return self._known[token]
+
+    def _text(self, tokens: list[int]) -> str:
+        text: str = self.tokenizer.decode(tokens, clean_up_tokenization_spaces=False)
+        return text
 
 
 class TokenLog:
@@ -39,7 +49,7 @@ class TokenLog:
     def __init__(self, texts: TokenTexts, *, chat: bool) -> None:
         """Start before the first token."""
         self._texts, self._chat = texts, chat
-        self._offset = 0
+        self._text = TextStream(texts.tokenizer)
 
     def write(self, tokens: Sequence[int], confidence: Sequence[TokenConfidence]) -> dict[str, Any]:
         """The ``logprobs`` of the next tokens."""
@@ -65,9 +75,9 @@ class TokenLog:
     def _completion_shape(self, tokens: Sequence[int], confidence: Sequence[TokenConfidence]) -> dict[str, Any]:
         texts = [self._texts[token] for token in tokens]
         offsets = []
-        for text in texts:
-            offsets.append(self._offset)
-            self._offset += len(text)
+        for token in tokens:
+            self._text.feed(token)
+            offsets.append(self._text.place)
         return {
             "tokens": texts,
             "token_logprobs": [max(sure.log_probability, _LEAST) for sure in confidence],
