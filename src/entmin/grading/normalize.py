@@ -172,6 +172,8 @@ _TABLE: list[tuple[str, _By]] = [
     (r"\\(sin|cos|tan|cot|sec|csc|ln|log)(?=[a-z](?![a-z]))(?!h\b)", r"\\\1 "),
 ]
 _REPLACEMENTS = [(re.compile(pattern), by) for pattern, by in _TABLE]
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
+"""Nothing below changes such a number."""
 _REPEATING = re.compile(r"(?<![\d.])(\d{1,20})\.(\d{0,20})\\(?:overline|bar)\s*\{(\d{1,20})\}")
 _CASES = re.compile(r"^\\begin\{cases\}([^&]*)\\end\{cases\}$", re.DOTALL)
 _TEXT_COMMAND = r"\\(?:text|textrm|textbf|textit|textnormal|textsf|texttt|mbox|mathrm|mathbf|mathsf|emph|bm)"
@@ -240,6 +242,8 @@ def collapsed(text: str) -> str:
 
 def normalize(text: str) -> str:
     """The canonical spelling of one answer."""
+    if _PLAIN.fullmatch(text):
+        return text
     text = re.sub(r",\s*(?:\.{3}|…)(?=[\s$]*$)", r", \\ldots", text[:MAX_ANSWER])
     text = trim(re.sub(r"\s+", " ", _unicode(text)))
     for pattern, by in _REPLACEMENTS:

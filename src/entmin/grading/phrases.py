@@ -37,7 +37,7 @@ _ONES = (
     "eighteen nineteen"
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SMALL = {word: value for value, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+SMALL_NUMBERS = {word: value for value, word in enumerate(_ONES)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
           "eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100}  # fmt: skip
 _PARTS |= {f"{word}s": value for word, value in _PARTS.items() if word[:4] != "half"} | {"halfs": 2}
@@ -73,8 +73,8 @@ def _cardinal(words: list[str]) -> int | None:
     total = current = 0
     seen = False
     for word in words:
-        if word in _SMALL:
-            current, seen = current + _SMALL[word], True
+        if word in SMALL_NUMBERS:
+            current, seen = current + SMALL_NUMBERS[word], True
         elif word == "hundred" and (seen or word == words[0]):
             current, seen = (current or 1) * 100, True
         elif word in SCALES and seen:
@@ -141,7 +141,7 @@ def number_words(text: str) -> str | None:
     words = re.findall(r"[a-z]+|[^a-z\s-]", bare)
     sign = -1 if words[:1] in (["minus"], ["negative"]) else 1
     words = words[1:] if sign < 0 else words
-    if not words or (words[0] not in _SMALL and words[0] not in (*_PARTS, "a", "hundred")):
+    if not words or (words[0] not in SMALL_NUMBERS and words[0] not in (*_PARTS, "a", "hundred")):
         return None
     for cut in range(len(words), 0, -1):
         found = _english(words[:cut])

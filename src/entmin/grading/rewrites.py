@@ -19,7 +19,6 @@ from entmin.grading.shapes import Shape, parse
 Named = tuple[str, str]
 
 _SIMPLE_FRACTION = re.compile(r"\\d?frac\{(-?\d+)\}\{(\d+)\}")
-_OTHER_BRACKET = {"(": "[", "[": "(", ")": "]", "]": ")"}
 _FLIPPED = {"<": ">", ">": "<", "<=": r"\ge", ">=": r"\le"}
 _SIGN = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge", "=": "=", "!=": r"\ne"}
 

@@ -46,7 +46,7 @@ def _clean(text: str) -> str:
 
 def _parts(text: str) -> list[str]:
     parts: list[str] = []
-    for part in elements(_clean(text)):
+    for part in elements(re.sub(r"\\ldots(?![a-z])", ",", _clean(text))):
         both = plus_minus(part)
         parts += list(both) if both else [part]
     return [part.lstrip("+").strip() for part in parts]

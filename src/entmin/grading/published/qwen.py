@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from entmin.grading.phrases import SMALL_NUMBERS
 from entmin.grading.published.values import lenient_number, symbolic_equal, to_float
 
 _UNITS = (
@@ -13,8 +14,7 @@ _UNITS = (
 )
 _UNIT = re.compile(rf"(^|\W)(?:{_UNITS})($|\W)")
 _NUMBER = re.compile(r"-?\d*\.?\d+")
-_WORDS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
-          "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12"}  # fmt: skip
+_WORDS = {word: str(value) for word, value in SMALL_NUMBERS.items() if value <= 12}
 _SIMPLE = [
     (re.compile(pattern), by)
     for pattern, by in [
