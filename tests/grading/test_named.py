@@ -188,6 +188,31 @@ WRONG = {
     ],
 }  # fmt: skip
 
+SENTENCES = [
+    ("So the area is 4 cm².", "4", True), ("The area is 4 cm^2.", "4", True), ("面积是4平方厘米。", "4", True),
+    (r"所以面积为 $4\text{ cm}^2$。", "4", True), ("The train leaves at 5:30 p.m.", "5:30 p.m.", True),
+    ("The answer is 5:30 in the afternoon.", "5:30 p.m.", True), ("答案：下午5:30", "5:30 p.m.", True),
+    ("He arrived on June 20th.\n\nAnswer: June 20th", "June 20", True),
+    ("The population is 3 million.", "3 million", True), ("The population is 3 million.", "3000000", True),
+    ("人口是300万。", "3000000", True), ("The velocity is **5 m/s east**.", "5 m/s east", True),
+    ("答：5月6日", "May 6", True), (r"最终答案：\boxed{周五}", "Friday", True),
+    ("The answer is Friday.", "Friday", True), ("It happens on a Friday.\n\n**Friday**", "Friday", True),
+    ("The area is 4 cm^2.", "16", False), ("面积是4平方厘米。", "16", False),
+    ("The answer is 5:30 a.m.", "5:30 p.m.", False), ("答案：上午5:30", "5:30 p.m.", False),
+    ("Answer: July 20th", "June 20", False), ("The population is 3 billion.", "3 million", False),
+    ("人口是3亿。", "3", False), ("人口是300万。", "300", False),
+    ("The velocity is **5 m/s west**.", "5 m/s east", False), ("答：5月6日", "June 6", False),
+    ("The answer is Thursday.", "Friday", False), ("The answer is 3 million or 3 billion", "3 million", False),
+    ("It rises by 4%", "400", False), ("It is 5 degrees below zero.", "5", False), ("零下5度", "5", False),
+    ("答案是零下5度", "5", False), ("It leaves at 5:30 p.m.", "30", False), ("It leaves at 5:30.", "30", False),
+    ("It leaves at 5:30.", "5", False), ("It leaves at 5:30.", "5:30", True), ("So the ratio is 3:4.", "4", False),
+    ("So the ratio is 3:4.", "3", False), ("So the ratio is 3:4.", "3:4", True), ("so the total is:5", "5", True),
+    ("Total:5", "5", True), ("答案：5", "5", True), ("So 3:4:5", "5", False),
+    ("the score was 3-2, total 5", "5", True), ("The area is 4 m^2", "4", True), ("x is 4 y^2", "4", False),
+    ("It is 4 cm^2", "16", False), ("The volume is 4 m³.", "4", True), ("The answer to 2:30 is 5", "5", True),
+]  # fmt: skip
+"""Whole texts without a box."""
+
 
 def verdict(answer, gold):
     return grade(rf"Some reasoning with 17. The final answer is \boxed{{{answer}}}.", Gold("math", (gold,))).correct
@@ -201,3 +226,8 @@ def test_what_the_gold_names_is_found_in_any_spelling(answer, gold):
 @pytest.mark.parametrize(("answer", "gold"), [row for rows in WRONG.values() for row in rows])
 def test_another_power_scale_half_day_month_or_direction_is_wrong(answer, gold):
     assert verdict(answer, gold) is False
+
+
+@pytest.mark.parametrize(("text", "gold", "right"), SENTENCES)
+def test_sentences_are_read_alike(text, gold, right):
+    assert grade(text, Gold("math", (gold,))).correct is right

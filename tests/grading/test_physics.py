@@ -107,3 +107,13 @@ def test_records_are_read_with_their_dirt():
     assert gold_for("ugphysics", record(r"\boxed{\frac{a}{b}, n=0, 1, 2, \cdots}", "EX, EQ", several=True)).answers == (
         r"\frac{a}{b}",
     )
+
+
+@pytest.mark.parametrize(("answer", "gold", "right"), [
+    (r"3\text{ million}", "3", False), (r"3\text{ dozen}", "3", False), (r"3\text{ million}", "3000000", True),
+    (r"4\text{ or more}", "4", False), (r"4\text{ cm}^2", "16", False), (r"4\text{ cm}^2", "4", True),
+    ("2", "2m", False),
+    (r"5\text{ m/s west}", r"5\text{ m/s east}", False), (r"5\text{ N upward}", r"5\text{ N downward}", False),
+])  # fmt: skip
+def test_scale_words_bounds_and_directions_in_physics(answer, gold, right):
+    assert grade(rf"\boxed{{{answer}}}", Gold("physics", (gold,))).correct is right

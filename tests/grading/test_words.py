@@ -29,6 +29,10 @@ RIGHT = {
         ("Yes, because 2 is even", "Yes"), ("对", "True"), ("不是", "No"), (r"\text{true}", "Yes"),
         ("不成立", "False"), ("成立", "True"), ("是的", "Yes"),
     ],
+    "bounds and joined words": [
+        (r"4\text{ or }5", "4,5"), (r"\{1 \text{ or } 2\}", "1,2"), (r"\text{red and blue}", "red and blue"),
+        ("red and blue", r"\text{Red and blue}"), (r"3\text{ dozen eggs}", "36"),
+    ],
     "two notations": [
         ("1/2 or 0.5", r"\frac12"), (r"\frac{3}{2} \text{ or } 1.5", "1.5"), ("50% or 0.5", "0.5"),
         ("0.25, or 1/4", "0.25"), ("7.50 or 7.5", "7.5"), (r"2\sqrt{3} \text{ or } \sqrt{12}", r"\sqrt{12}"),
@@ -132,6 +136,10 @@ RIGHT = {
     ],
 }  # fmt: skip
 WRONG = {
+    "bounds and joined words": [
+        (r"4\text{ or more}", "4"), (r"4\text{ and more}", "4"), (r"4\text{ or fewer}", "4"),
+        (r"\text{4 or more}", "4"), (r"4\text{ or 40 percent}", "4"), (r"\text{red and blue}", "red"), ("4 and above", "4"), ("up to 4", "4"),
+    ],
     "formula around": [
         (r"\text{the square root of } 5", "5"), ("square root of 5", "5"), ("the cube root of 5", "5"),
         ("sqrt of 5", "5"), (r"\text{log base 2 of } 5", "5"), ("the factorial of 5", "5"), ("5 factorial", "5"),

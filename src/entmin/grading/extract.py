@@ -39,7 +39,10 @@ _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _DELIMITER = re.compile(r"\\.|\$\$|\$|\n[ \t]*\n", re.DOTALL)
 _HASHES = re.compile(r"^####\s*([-+$\\]?\s?[\d.\\].*)$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,200}?)\*\*")
-_NUMBER = re.compile(r"(?<![A-Za-z\d_.])[-−+]?\s?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s*\\?%)?")
+_NUMBER = re.compile(
+    r"(?<![A-Za-z\d_.:])[-−+]?\s?(?:\d+(?::\d+)+(?:\s?[ap]\.?m\b\.?)?|\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+|\s*\\?%)?"
+    r"|(?<=[^\d]:)[-−+]?\d[\d,]*(?:\.\d+)?(?:/\d+|\s*\\?%)?"
+)
 _SENTENCE_END = re.compile(r"(?<=[^\s.])\.(?=\s|$)|\n|(?<=[。！？])")
 _PROSE = re.compile(
     r"^(?:So|We|Then|Thus|Hence|Therefore|This|That|Now|It|Which|There)\s+[^\d]{0,30}\d"

@@ -16,7 +16,7 @@ from entmin.grading.dates import qualified, same_moment
 from entmin.grading.extract import Extracted, extract
 from entmin.grading.gold import Gold
 from entmin.grading.normalize import MAX_ANSWER, normalize
-from entmin.grading.phrases import FACTORS, PART_AFTER, PART_BEFORE, truth, truth_word
+from entmin.grading.phrases import FACTORS, PART_AFTER, PART_BEFORE, truth, truth_word, undressed
 from entmin.grading.scalars import Rules
 from entmin.grading.settled import DENIAL, plain_value
 from entmin.grading.shapes import Shape, elements, is_thousands, parse
@@ -27,7 +27,11 @@ NAME, VERSION = "math", "3"
 _TEXT = r"\\(?:text|textrm|textbf|mbox)\s*\{([^{}]*)\}"
 _OUTER_TEXT = re.compile(rf"^\s*{_TEXT}(?!\s*[\^_])|(?<=[^\s])\s*{_TEXT}\s*(?:\^\s*\{{?[-\d]+\}}?)?\s*$")
 _NUMBER = re.compile(r"(?<![A-Za-z\d_.])-?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:/\d+)?")
+_UNIT_POWER = re.compile(
+    r"(?<=\d)\s*(?:(?:[ckdm]?m|ft|in|yd|units?|[a-z]*met(?:er|re)s?)|(?:[ck]?m|kg)/[a-z]{1,3})\s*(?:\^\s*\{?-?[1-4]\}?|[²³])(?=\W*$)"
+)
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,-]+[^\W\d_]{2,})+")
 _EITHER = re.compile(
     r"\s*,?\s*(?:\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:or|i\.e\.|that is|or equivalently|equivalently)[\s,]*\}"
     r"|(?<![A-Za-z\\])(?:or equivalently|or|i\.e\.|that is|equivalently)(?![A-Za-z])|或)\s*,?\s*"
@@ -52,7 +56,7 @@ def _alternatives(found: Extracted, gold: Gold) -> list[str]:
         texts = [found.joiner.join(found.group)] if found.joiner else [found.answer, together]
     if (stripped := _without_words(found.answer)) and stripped != found.answer:
         texts.append(stripped)
-    bare = re.sub(_TEXT, r" \1 ", found.answer)
+    bare = _UNIT_POWER.sub("", re.sub(_TEXT, r" \1 ", found.answer))
     numbers = list(_NUMBER.finditer(bare))
     if len(numbers) == 1 and _WORD.search(bare) and not re.search(r"[\\^_+*/|<>!√π⁰¹²³⁴-⁹⁻ⁿ½-¾⅐-⅞]", bare):
         value = plain_value(bare, numbers[0].start(), numbers[0].end(), fitting=True)
@@ -122,6 +126,8 @@ def judge(gold: Gold, text: str) -> bool:
 
 
 def _judge_plain(gold: Gold, text: str) -> bool:
+    if len(gold.answers) == 1 and _WORDS.fullmatch(said := undressed(gold.answers[0])) and said == undressed(text):
+        return True
     rules = rules_of(gold)
     shapes = _gold_shapes(gold)
     answer = normalize(text)

@@ -63,7 +63,9 @@ _FORMULA_AFTER = re.compile(
     r"|[xyznkabijpqrtuvw](?![A-Za-z])"
 )
 _SCALE = re.compile(rf"[\s$*]{{0,3}}(?:\\text\{{\s*)?({'|'.join(FACTORS)})s?(?![A-Za-z])", re.IGNORECASE)
-_BOUND = re.compile(r"\s*(?:times\s|and\s+(?:up|over|above|below|under|beyond)\b)|.*below (?:zero|freezing)")
+_BOUND = re.compile(
+    r"\s*(?:times\s|and\s+(?:up|over|above|below|under|beyond|more|less|fewer)\b)|.*below (?:zero|freezing)"
+)
 _FITTING = re.compile(
     r"(?:^|\b(?:is|are|was|were|be|has|have|had|makes?|made|gets?|got|equals?|takes?|took|costs?|earns?|earned|needs?"
     r"|sells?|sold|pays?|paid|saves?|spends?|spent|weighs?|contains?|answer|exactly|only|about|approximately|to|be|there)"

@@ -40,7 +40,23 @@ _TRAILING_WORDS = re.compile(
 _SCALED = re.compile(
     rf"(?P<core>.*?[\d.)}}])\s*(?:\\(?:text|mathrm)\s*\{{\s*)?(?i:(?P<scale>{'|'.join(FACTORS)})s?)(?![a-z])\s*\}}?\s*(?P<rest>.*)$"
 )
-_NOT_UNITS = {"and", "or", "mod", "if", "for", "choose", "over", "th", "st", "nd", "rd", "where", "with", *PART_AFTER}
+_NOT_UNITS = {
+    "and",
+    "or",
+    "mod",
+    "if",
+    "for",
+    "choose",
+    "over",
+    "th",
+    "st",
+    "nd",
+    "rd",
+    "where",
+    "with",
+    *FACTORS,
+    *PART_AFTER,
+}
 _PART_OF_NUMBER = re.compile(r"[半余多几以不的]")
 _MONEY = re.compile(r"^(?:\\?\$|[€£¥₹]|\\(?:pounds|euro|yen)|USD|US\$|Rs\.?)\s*(?=[-\d.\\])|\s*[€£¥₹]$")
 
