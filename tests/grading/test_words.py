@@ -138,7 +138,8 @@ RIGHT = {
 WRONG = {
     "bounds and joined words": [
         (r"4\text{ or more}", "4"), (r"4\text{ and more}", "4"), (r"4\text{ or fewer}", "4"),
-        (r"\text{4 or more}", "4"), (r"4\text{ or 40 percent}", "4"), (r"\text{red and blue}", "red"), ("4 and above", "4"), ("up to 4", "4"),
+        (r"\text{4 or more}", "4"), (r"4\text{ or 40 percent}", "4"), (r"\text{red and blue}", "red"),
+        ("4 and above", "4"), ("up to 4", "4"),
     ],
     "formula around": [
         (r"\text{the square root of } 5", "5"), ("square root of 5", "5"), ("the cube root of 5", "5"),
