@@ -92,7 +92,11 @@ def test_a_failure_inside_a_stream_is_an_event(folder, caplog):
         assert sound.endswith("data: [DONE]\n\n")
         engine.loaded.tokenizer.decode = None
         lines = client.post("/v1/completions", json=body).text.strip().split("\n\n")
-    error = json.loads(lines[-1].removeprefix("data: "))["error"]
-    assert error["type"] == "server_error" and "TypeError" in error["message"]
-    assert any("a stream failed" in record.message for record in caplog.records)
+        error = json.loads(lines[-1].removeprefix("data: "))["error"]
+        assert error["type"] == "server_error" and "TypeError" in error["message"]
+        assert any("a stream failed" in record.message for record in caplog.records)
+        whole = client.post("/v1/completions", json={"prompt": "abc", "max_tokens": 5})
+        assert whole.status_code == 500 and "the tokenizer cannot read the answer" in whole.text
+        del engine.loaded.tokenizer.decode
+        assert client.post("/v1/completions", json={"prompt": "abc", "max_tokens": 5}).status_code == 200
     engine.close()

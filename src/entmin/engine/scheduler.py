@@ -137,14 +137,22 @@ class Scheduler:
         """Hand over the answers of rows that finished with the token just drawn."""
         self.stats.generated_tokens += len(drawn)
         for row in drawn:
+            text = self._text(row) if row.done else ""
             if not row.done or not row.answer.set_running_or_notify_cancel():
                 continue
             if row.failure is not None:
                 row.answer.set_exception(row.failure)
             else:
                 self.stats.completed += 1
-                text = decoder(self.loaded.tokenizer).until(row.tokens, row.request.stop)
                 row.answer.set_result(row.completion(text))
+
+    def _text(self, row: BatchRow) -> str:
+        """What a finished row says; where its tokens cannot be read, that is this row's failure and no other's."""
+        try:
+            return decoder(self.loaded.tokenizer).until(row.tokens, row.request.stop)
+        except Exception as error:
+            row.failure = row.failure or EntminError(f"the tokenizer cannot read the answer: {error}")
+            return ""
 
     def _recover(self, rows: list[BatchRow], error: Exception) -> None:
         """After a step that failed: try again with half the rows where memory ran out, else give the error to all."""
