@@ -77,6 +77,19 @@ def test_a_shape_with_too_few_problems_is_said():
     assert len(ARITHMETIC.load(kind="products", digits=1).problems) == 100
 
 
+def test_sequences_are_all_different_and_judged_as_integers():
+    from entmin.settle.preparing import _rules
+    from entmin.tasks.answers import grade
+    from entmin.tasks.number_sequence import NUMBER_SEQUENCE
+
+    few, many = NUMBER_SEQUENCE.load(size=50), NUMBER_SEQUENCE.load()
+    assert len({problem.question for problem in many.problems}) == len(many.by_id) == 500
+    assert many.problems[:50] == few.problems
+    assert grade("number_sequence", "The answer is 340.", "340").grader == "integer"
+    assert not grade("number_sequence", "340.5", "340").correct
+    assert _rules(NUMBER_SEQUENCE) == "integer"
+
+
 def test_the_trivial_baseline_is_the_share_of_the_commonest_answer():
     task = make(ARITHMETIC, size=100)
     answers = [sample.target for sample in task.dataset]

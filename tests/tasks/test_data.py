@@ -207,7 +207,7 @@ def test_a_broken_line_is_named(mirror):
 
 
 def test_unknown_sets_and_parts_are_refused():
-    with pytest.raises(UsageError, match="known: arithmetic, math500"):
+    with pytest.raises(UsageError, match="known: arithmetic, number_sequence, math500"):
         load("math5000")
     with pytest.raises(UsageError, match="Alchemy/en"):
         load("ugphysics", None, ["Alchemy/en"])

@@ -17,6 +17,7 @@ from entmin.tasks.scicode import step_turns
 
 MIRROR = os.environ.get("ENTMIN_DATA")
 SHARED = {"aime24": "aime", "aime25": "aime"}
+PROCEDURAL = {"arithmetic", "number_sequence"}
 NAMES = [name for name in tasks() if name not in SHARED]
 _SHOWN = re.compile(r"as the ``(\w+)`` prompt[^\n]*(?:\n[^\n]+)*?::\n\n((?:    .*\n|\n)+?)\n    gold: (.*)\n")
 
@@ -40,7 +41,7 @@ def is_shown(pattern, text):
 
 def the_problem(name):
     one = tasks()[name]
-    if name == "arithmetic":
+    if name in PROCEDURAL:
         return one.load().problems[0]
     if name == "livecodebench":
         return Problem("x", "Read two integers and print their sum.", {"starter": "", "function": ""})
@@ -68,9 +69,7 @@ def test_the_problem_at_the_top_of_a_file_is_what_is_sent(name):
 
 
 @pytest.mark.skipif(MIRROR is None, reason="ENTMIN_DATA names no mirror of the real data sets")
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if name not in {"arithmetic", "gpqa_diamond", "livecodebench"}]
-)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {*PROCEDURAL, "gpqa_diamond", "livecodebench"}])
 def test_the_problem_at_the_top_of_a_file_is_in_the_data_set(name):
     one = tasks()[name]
     if not (Path(str(MIRROR)) / one.source.folder).is_dir():

@@ -13,6 +13,8 @@ from entmin.tasks.ugphysics_prompts import declared_units
 PINNED = {
     "arithmetic direct": (2, "1c69bdbb"),
     "arithmetic clean": (2, "85442839"),
+    "number_sequence direct": (1, "ab064542"),
+    "number_sequence clean": (1, "74795f70"),
     "math500 clean": (2, "daa7f96a"),
     "math500 paper": (2, "e677d516"),
     "amc clean": (2, "daa7f96a"),

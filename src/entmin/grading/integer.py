@@ -13,6 +13,8 @@ from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
 NAME, VERSION = "integer", "3"
+RULES = ("arithmetic", "integer")
+"""The rules under which an integer is judged here, and not as mathematics."""
 _MAX_CHARS = 100_000
 _NUMBER = r"[-+−]?\s?\d[\d,]*(?:\.\d+)?"
 _BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")

@@ -24,7 +24,7 @@ def judge(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
         return physics.grade(prediction, gold)
     if gold.kind == "exact":
         return exact.grade(prediction, gold)
-    if gold.kind == "integer" and task in ("arithmetic", "integer"):
+    if gold.kind == "integer" and task in integer.RULES:
         return integer.grade(prediction, gold)
     return mathematics.grade(prediction, gold)
 

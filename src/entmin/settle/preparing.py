@@ -84,12 +84,17 @@ def open_pilot(
     return Pilot(
         engine.engine,
         prompts,
-        _judge(info.name, samples),
+        _judge(_rules(info), samples),
         max_tokens=limit,
         seed=seed,
         folder=home / f"pilot-{hashlib.sha256(about.encode()).hexdigest()[:12]}",
         on_mode=lambda mode: notify(f"pilot: {mode} on {len(prompts)} problems"),
     )
+
+
+def _rules(info: Named) -> str:
+    """The name that graders know a benchmark, or a file of problems, by."""
+    return getattr(info, "rules", None) or info.name
 
 
 def _judge(task: str, samples: Mapping[str, Sample]) -> Callable[[str, str], bool | None]:

@@ -55,7 +55,9 @@ def grade(name: str, prediction: str, gold: Any, *, grader: str = "entmin") -> V
     Raises:
         UsageError: the name or grader is unknown, or the gold malformed.
     """
-    return grading.grade(name, prediction, gold_for(name, gold), grader=grader)
+    found = tasks().get(name)
+    rules = found.rules if isinstance(found, Benchmark) else None
+    return grading.grade(rules or name, prediction, gold_for(name, gold), grader=grader)
 
 
 def judge_of(name: str) -> str:

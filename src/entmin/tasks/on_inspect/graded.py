@@ -52,8 +52,8 @@ async def verdict_of(task: str, state: TaskState, grader: str) -> Verdict:
     from entmin.grading import grade
 
     gold = Gold.from_dict(state.metadata["gold"])
-    if gold.kind == "integer" and task == "arithmetic":
-        # A bounded search for digits needs no process of its own, so the demonstration starts at once.
+    if gold.kind == "integer" and task in integer.RULES:
+        # A bounded search for digits needs no process of its own, so a procedural task starts at once.
         return integer.grade(state.output.completion, gold)
     return await anyio.to_thread.run_sync(partial(grade, task, state.output.completion, gold, grader=grader))
 

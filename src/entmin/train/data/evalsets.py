@@ -14,7 +14,6 @@ from entmin.tasks.registry import resolve, tasks
 
 AT_HAND = "at-hand"
 """Every evaluation set that can be read without the network."""
-_ARITHMETIC = "arithmetic"
 _LIVE = "livecodebench"
 
 
@@ -49,7 +48,7 @@ def evaluation_problems(names: Sequence[str], data_dir: str | None = None) -> Ev
         found.problems[name] = _problems(known[name], mirror, _parts(found, known[name], mirror))
     for name in sorted(known.keys() - asked if AT_HAND in names else ()):
         parts = _parts(found, known[name], mirror)
-        if parts is None and not _whole_at_hand(name, mirror):
+        if parts is None and not _whole_at_hand(known[name], mirror):
             found.missing[name] = "not in the mirror folder" if mirror else "not in the local cache"
             continue
         try:
@@ -59,8 +58,11 @@ def evaluation_problems(names: Sequence[str], data_dir: str | None = None) -> Ev
     return found
 
 
-def _whole_at_hand(name: str, mirror: str | None) -> bool:
-    return name == _ARITHMETIC or (name == _LIVE and mirror is not None and (Path(mirror) / _LIVE).is_dir())
+def _whole_at_hand(one: Benchmark, mirror: str | None) -> bool:
+    """Whether a set without parts can be read: procedural ones need no files."""
+    if one.name == _LIVE:
+        return mirror is not None and (Path(mirror) / _LIVE).is_dir()
+    return one.source is None
 
 
 def _parts(found: EvaluationProblems, one: Benchmark, mirror: str | None) -> list[str] | None:
