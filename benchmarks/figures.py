@@ -25,7 +25,7 @@ def cost_figure(results: list[dict[str, Any]], ways: Sequence[str], name: str, t
     _lines(right, chosen, ways, "vocabulary", lambda r: r["batch"] == batch)
     left.set(xlabel=f"rows in the batch (V = {vocabulary:,})", ylabel="ms per row")
     right.set(xlabel=f"V ({batch} rows)")
-    left.legend(fontsize=8)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     path = DOCS / "figures" / name
     path.parent.mkdir(exist_ok=True)

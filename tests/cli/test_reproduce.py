@@ -66,3 +66,22 @@ def test_a_row_that_needs_a_checkpoint_says_how_to_make_it(entmin_here, tiny_lla
     [cell] = json.loads(entmin_here("reproduce", "table2", *asked).stdout)
     assert cell["agreement"] == "not run"
     assert "entmin train --config runs/math/em-ft.yaml" in cell["why_not"]
+
+
+def test_what_has_no_data_is_listed_beside_what_runs(tiny_llama, tmp_path):
+    from entmin.cli.reproduce import _not_run, _summary
+    from entmin.evals.run import RunSpec
+    from entmin.mode import Mode
+    from entmin.reproduce.running import reproduce
+    from entmin.reproduce.tables import PublishedTable
+
+    published = {"arithmetic": 50.0, "amc": 40.0}
+    rows = [{"model": "M", "name": name, "mode": name, "published": published} for name in ("normal", "em_inf")]
+    columns = {"arithmetic": {"n": 100}, "amc": {"n": 83}}
+    table = PublishedTable(table="t", source="s", max_tokens=4, columns=columns, rows=rows)
+    spec = RunSpec(str(tiny_llama), Mode(), limit=4, task_options={"data_dir": str(tmp_path)})
+    cells = reproduce(table, list(table.rows), spec, tmp_path / "results", {}, lambda _: None, quiet=True)
+    assert [cell.agreement(False) for cell in cells] == ["not compared", "not run", "agrees", "not run"]
+    [line] = _not_run(cells)
+    assert line.startswith("Not run: normal on amc, em_inf on amc: amc: ")
+    assert "in 1 of 1 cells the published gain of M lies" in _summary(table, cells, "tiny", "M")

@@ -12,10 +12,10 @@ import click
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.mode import Mode
-from entmin.terminal import console, say
+from entmin.terminal import say
 
 if TYPE_CHECKING:
-    from entmin.report.page import Table
+    from entmin.report.table import Table
     from entmin.reproduce.agreement import Cell
     from entmin.reproduce.tables import PublishedTable
 
@@ -76,54 +76,60 @@ def _as_json(cell: Cell, same_model: bool) -> dict[str, Any]:
 
 
 def _table(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> Table:
-    from entmin.report.page import Table
+    from entmin.report.table import Table
 
-    columns = ("row", "task", "published %", f"{model} % [95 %]", "n", "published gain", "our gain [95 %]", "agreement")
-    return Table(known.source, columns, tuple(_cells(cell, model == reference) for cell in cells))
+    columns = ("row", "published %", "ours % [95 %]", "n", "published gain", "our gain [95 %]", "agreement")
+    title = f"{known.source}: {reference}, and ours with {model}"
+    return Table(title, columns, tuple(_cells(cell, model == reference) for cell in cells))
 
 
 def _cells(cell: Cell, same_model: bool) -> tuple[str, ...]:
+    from entmin.report.words import difference_cells, percent_cell
+
     ours, gain = cell.ours, cell.gain
-    low, high = (None, None) if ours is None else (ours.low, ours.high)
-    bounds = ", ".join("–" if bound is None else f"{100 * bound:.1f}" for bound in (low, high))
     return (
-        cell.row,
-        cell.task,
+        f"{cell.row} on {cell.task}",
         f"{100 * cell.published:.1f}",
-        "–" if ours is None else f"{100 * ours.value:.1f} [{bounds}]",
+        "–" if ours is None else percent_cell(ours),
         "" if ours is None else str(ours.n),
         "" if cell.published_gain is None else f"{100 * cell.published_gain:+.1f}",
-        "" if gain is None else f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]",
+        "" if gain is None else difference_cells(gain, gain.p_value)[0],
         cell.agreement(same_model),
     )
 
 
 def _summary(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> str:
     found = [cell.agreement(model == reference) for cell in cells]
-    run = len(found) - found.count("not run")
-    kind = "levels" if model == reference else f"gains of another model ({model} beside {reference})"
-    return f"{known.table}: {found.count('agrees')} of {run} cells run agree; compared: {kind}."
+    agrees = f"{found.count('agrees')} of {found.count('agrees') + found.count('differs')} cells"
+    if model == reference:
+        return f"{known.table}: {agrees} agree in level (Fisher's exact test at 5 %)."
+    widest = max((100 * (cell.gain.high - cell.gain.low) / 2 for cell in cells if cell.gain), default=0.0)
+    return (
+        f"{known.table}: in {agrees} the published gain of {reference} lies in our 95 % interval for {model}; the "
+        f"widest of these intervals is ±{widest:.1f} points."
+    )
+
+
+def _not_run(cells: list[Cell]) -> list[str]:
+    """Each reason once, with the cells that it is for."""
+    reasons: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.why_not:
+            reasons.setdefault(cell.why_not, []).append(f"{cell.row} on {cell.task}")
+    return [f"Not run: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
 
 
 def _print(known: PublishedTable, cells: list[Cell], model: str, reference: str) -> None:
-    from rich import box
-    from rich.table import Table as Shown
+    from entmin.report.table import print_tables
 
-    table = _table(known, cells, model, reference)
-    shown = Shown(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if i < 2 else "right", overflow="fold")
-    for row in table.rows:
-        shown.add_row(*row)
-    console().print(shown)
-    for reason in dict.fromkeys(cell.why_not for cell in cells if cell.why_not):
-        say(reason)
-    say(_summary(known, cells, model, reference))
+    print_tables([_table(known, cells, model, reference)])
+    for line in [*_not_run(cells), _summary(known, cells, model, reference)]:
+        say(line)
 
 
 def _write_page(known: PublishedTable, cells: list[Cell], model: str, reference: str, path: Path) -> None:
     from entmin.report.page import Page, write
 
-    verdict = _summary(known, cells, model, reference)
-    write([Page(f"{known.source}: {model}", verdict, tables=(_table(known, cells, model, reference),))], path)
+    verdict, table = _summary(known, cells, model, reference), _table(known, cells, model, reference)
+    write([Page(table.title, verdict, remarks=tuple(_not_run(cells)), tables=(table,))], path)
     say(f"page: {path}", err=True)

@@ -16,14 +16,10 @@ BETTER, WORSE, POINT = "#2a7fc0", "#b5722a", "#2a7fc0"
 SERIES = ("#2a7fc0", "#c87a14", "#5a9e6f", "#8d6bb0", GREY, "#b0566b")
 _STYLES = ("-", "--", ":", "-.")
 COLOURS_MEAN = "blue better, brown worse, grey not shown"
-_PLACES = (
-    (6, 5, "left"),
-    (6, -11, "left"),
-    (-6, 5, "right"),
-    (-6, -11, "right"),
-    (6, 16, "left"),
-    (6, -22, "left"),
+_PLACES = tuple(
+    (right, up, side) for up in (5, -11, 16, -22, 27, -33, 38, -44, 49) for right, side in ((6, "left"), (-6, "right"))
 )
+"""Where a name may stand: points right of and above its mark, and which end of it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +114,17 @@ def name_points(figure: Any, axis: Any, points: Sequence[tuple[str, float, float
     marks = axis.transData.transform([(x, y) for _, x, y in points]) if points else []
     taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in marks]
     for name, x, y in points:
-        text = axis.annotate(
-            plain(name), (x, y), xytext=_PLACES[0][:2], textcoords="offset points", fontsize=8.5, color=INK
-        )
-        for right, up, side in _PLACES:
+        at = {"xy": (x, y), "xytext": _PLACES[0][:2], "textcoords": "offset points"}
+        text = axis.annotate(plain(name), **at, fontsize=8.5, color=INK)
+        text.set_in_layout(False)  # a long name must not make the axes narrow
+        tried = []
+        for number, (right, up, side) in enumerate(_PLACES):
             text.set_position((right, up))
             text.set_ha(side)
             box = text.get_window_extent(renderer)
-            inside = axis.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
-            if inside and not any(box.overlaps(other) for other in taken):
-                break
-        taken.append(text.get_window_extent(renderer))
+            outside = box.x0 < axis.bbox.x0 or box.x1 > figure.bbox.x1 or box.y0 < axis.bbox.y0
+            tried.append((10 * outside + sum(box.overlaps(other) for other in taken), number, box))
+        _, best, box = min(tried, key=lambda one: one[:2])
+        text.set_position(_PLACES[best][:2])
+        text.set_ha(_PLACES[best][2])
+        taken.append(box)

@@ -27,7 +27,7 @@ class Cell:
     why_not: str = ""
     """Why it was not run."""
 
-    def agreement(self, same_model: bool) -> Literal["agrees", "differs", "not run"]:
+    def agreement(self, same_model: bool) -> Literal["agrees", "differs", "not run", "not compared"]:
         """Levels are compared for the published model, gains over the plain row for any other."""
         if self.ours is None or not self.ours.n:
             return "not run"
@@ -35,7 +35,7 @@ class Cell:
             p = levels_differ(self.published, self.published_n, self.ours.value, self.ours.n)
             return "agrees" if p >= _LEVEL else "differs"
         if self.gain is None or self.published_gain is None:
-            return "agrees"  # the plain row itself: another model has another level
+            return "not compared"  # the plain row itself: another model has another level
         return "agrees" if self.gain.low <= self.published_gain <= self.gain.high else "differs"
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from entmin.errors import EntminError, UsageError
 from entmin.evals.metrics import verdicts
-from entmin.evals.run import RunResult, RunSpec, run_task
+from entmin.evals.run import RunResult, RunSpec, require_data, run_task
 from entmin.mode import Mode
 from entmin.reproduce.agreement import Cell
 from entmin.reproduce.tables import PublishedRow, PublishedTable
@@ -38,17 +39,30 @@ def reproduce(
         checkpoints: row name to the folder of its trained model.
         notify: is told each run before it begins.
         quiet: no progress display.
+
+    Raises:
+        UsageError: an option that the tasks do not have.
+        EntminError: a run failed, or the data of all of them are missing.
     """
     runs: dict[tuple[str, str], RunResult] = {}
-    cells = []
+    cells, missing = [], ""
     for row in rows:
         for task, published in row.published.items():
             chosen, why_not = _spec_of(table, row, task, spec, checkpoints)
             if chosen is not None:
                 notify(f"{row.name} on {task}")
                 [info] = resolve(task)
-                runs[row.name, task] = run_task(chosen, info, results, quiet=quiet)
+                try:
+                    built = require_data([chosen], [info])[info.name]
+                except UsageError:
+                    raise
+                except EntminError as error:
+                    why_not = missing = str(error)
+                else:
+                    runs[row.name, task] = run_task(chosen, info, results, task=built, quiet=quiet)
             cells.append(_cell(table, row, rows, task, published, runs, why_not))
+    if missing and not runs:
+        raise EntminError(missing)
     return cells
 
 
