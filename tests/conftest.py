@@ -12,6 +12,15 @@ import torch
 
 from tests import tiny
 
+try:
+    from hypothesis import settings
+except ModuleNotFoundError:  # the environments of the wheel and of the oldest transformers
+    pass
+else:
+    # A shared machine can stop a process for longer than the 200 ms that hypothesis grants an example.
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
