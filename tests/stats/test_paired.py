@@ -195,3 +195,21 @@ def test_equal_differences_of_several_samples_keep_the_estimate_inside_the_inter
     run, base = ({f"p{i}": [right, False] for i in range(12)} for right in (True, False))
     found = paired_difference(run, base)
     assert 0 < found.low < found.difference == 0.5 <= found.high
+
+
+VERDICTS = st.lists(st.sampled_from([True, False, None]), max_size=6)
+
+
+@given(st.lists(st.tuples(VERDICTS, VERDICTS).filter(lambda both: len(both[0]) != len(both[1])), max_size=8))
+def test_runs_of_different_numbers_of_samples_are_compared_by_all_of_them(pairs):
+    def share(judged):
+        return np.mean([one for one in judged if one is not None])
+
+    run, baseline = ({str(i): pair[side] for i, pair in enumerate(pairs)} for side in (0, 1))
+    found = paired_difference(run, baseline)
+    both = [pair for pair in pairs if all(any(one is not None for one in side) for side in pair)]
+    assert found.n == len(both)
+    if both:
+        expected = np.mean([share(ours) - share(theirs) for ours, theirs in both])
+        assert found.difference == pytest.approx(expected)
+        assert found.low <= found.difference <= found.high

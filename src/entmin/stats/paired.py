@@ -61,17 +61,20 @@ NOTHING = PairedDifference(math.nan, math.nan, math.nan, math.nan, 0, 0, 0)
 def paired_difference(run: Runs, baseline: Runs, level: float = 0.95) -> PairedDifference:
     """Compare two runs; a sample not judged in either is left out of its problem.
 
+    Where a problem has more samples in one run than in the other, its difference is that of the means over the samples
+    of each that were judged. The sign-flip test is then no longer exact, because such a difference can be skewed.
+
     Args:
         run: problem id to the verdicts of its samples, in order.
         baseline: the same problems under the baseline.
         level: confidence of the interval.
     """
-    pairs = [both for problem in run if (both := _judged_in_both(run[problem], baseline.get(problem, ())))]
-    if not pairs:
+    found = (_change(run[problem], baseline[problem]) for problem in run if problem in baseline)
+    changes = [one for one in found if one[1]]
+    if not changes:
         return NOTHING
-    changes = [(sum(float(a) - float(b) for a, b in both), len(both)) for both in pairs]
     differences = [change / samples for change, samples in changes]
-    n, mean = len(pairs), fmean(differences)
+    n, mean = len(changes), fmean(differences)
     gained, lost = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     if all(samples == 1 and abs(change) in (0, 1) for change, samples in changes):
         low, high = melded(gained, lost, n, level)
@@ -82,8 +85,14 @@ def paired_difference(run: Runs, baseline: Runs, level: float = 0.95) -> PairedD
     return PairedDifference(mean, low, high, p_value, n, gained, lost, level, "sign-flip")
 
 
-def _judged_in_both(run: Judged, baseline: Judged) -> list[tuple[float, float]]:
-    return [(a, b) for a, b in zip(run, baseline, strict=False) if a is not None and b is not None]
+def _change(run: Judged, baseline: Judged) -> tuple[float, int]:
+    """A problem's difference as a numerator and its denominator, the number of samples; 0 of 0 if none was judged."""
+    if len(run) == len(baseline):
+        both = [(a, b) for a, b in zip(run, baseline, strict=True) if a is not None and b is not None]
+        return sum(float(a) - float(b) for a, b in both), len(both)
+    ours = [float(one) for one in run if one is not None]
+    theirs = [float(one) for one in baseline if one is not None]
+    return sum(ours) * len(theirs) - sum(theirs) * len(ours), len(ours) * len(theirs)
 
 
 def worst_case(run: Runs, baseline: Runs, level: float = 0.95) -> tuple[PairedDifference, PairedDifference]:
