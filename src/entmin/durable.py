@@ -104,9 +104,9 @@ def alone(path: Path, *, wait: bool = True, notify: Callable[[str], None] = _TOL
         EntminError: nothing can be written there.
     """
     try:
-        if not path.is_file():
+        if not path.exists():
             make_folder(path)
-        file = open(path if path.is_file() else path / LOCK, "a", opener=private)
+        file = open(path / LOCK if path.is_dir() else path, "a", opener=private)
     except OSError as error:
         raise EntminError(f"cannot write in {path}: {error}; free space or choose another place") from error
     with file:

@@ -52,6 +52,11 @@ class Run:
         """What it wrote on both streams."""
         return self.said.read_text(errors="replace") if self.said.exists() else ""
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code once it has ended, negative for a signal."""
+        return self.process.exitcode
+
     def alive(self) -> bool:
         """Whether it runs."""
         return self.process.is_alive()
@@ -90,13 +95,15 @@ class Forked:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    said: Path | None = None
+    """Where the output is written; default: beside the folder."""
     count: int = 0
 
     def start(self, *args: str | Path, before: str = "", **environment: str) -> Run:
         """Start it; `before` is Python to run in the process first, for limits that it is put under."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.count += 1
-        said = self.folder.parent / f"{self.folder.name}-said-{self.count}.txt"
+        said = (self.said or self.folder.parent) / f"{self.folder.name}-said-{self.count}.txt"
         values = ([str(arg) for arg in args], str(self.folder), str(said), self.environment | environment, before)
         process = _context.Process(target=_main, args=values)
         process.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.table import Outcome, replace, rows_of, written
+from tests.faults.table import Fault, Outcome, of_page, replace, rows_of, written
 
 TIMES = "times"
 """Name of the property in which a test says how often it did what its row says."""
@@ -44,12 +44,19 @@ class Collected:
             self.found[key] = Outcome(before.times + times, worst)
 
     def pytest_terminal_summary(self, terminalreporter, config):
-        table = written(self.rows, self.found)
         terminalreporter.write_line("")
-        terminalreporter.write_line(table)
+        terminalreporter.write_line(written(self.rows, self.found))
         page = config.getoption("--reliability")
         if page is not None:
-            page.write_text(replace(page.read_text(), table))
+            page.write_text(replace(page.read_text(), self._with_others(page.read_text())))
+
+    def _with_others(self, text: str) -> str:
+        """The table with the rows of the page that this session did not choose to run."""
+        for name, verb, done, holds, times, result in of_page(text):
+            row = Fault(name, verb, done, holds)
+            if row.key not in self.found:
+                self.rows[row.key], self.found[row.key] = row, Outcome(int(times), result)
+        return written(dict(sorted(self.rows.items())), self.found)
 
 
 @pytest.hookimpl(trylast=True)

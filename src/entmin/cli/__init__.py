@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import io
+import logging
 import sqlite3
 import sys
 import traceback
@@ -26,14 +28,18 @@ class Verb(NamedTuple):
     summary: str
     extra: str = ""
     """The extra of ``pip install 'entmin[...]'`` without which it cannot run."""
+    goes_on: bool = False
+    """Whether the same command goes on where an interrupted one stopped."""
 
 
 VERBS = {
-    "eval": Verb("entmin.cli.evaluate:command", "Run one decoding method on benchmarks.", "eval"),
-    "compare": Verb("entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems.", "eval"),
-    "settle": Verb("entmin.cli.settle:command", "Settle whether a method helps, against equal entropy.", "eval"),
+    "eval": Verb("entmin.cli.evaluate:command", "Run one decoding method on benchmarks.", "eval", True),
+    "compare": Verb(
+        "entmin.cli.compare:command", "Compare decoding methods, paired, on the same problems.", "eval", True
+    ),
+    "settle": Verb("entmin.cli.settle:command", "Settle whether a method helps, against equal entropy.", "eval", True),
     "report": Verb("entmin.cli.report:command", "Show finished runs as one page.", "eval"),
-    "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval"),
+    "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval", True),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
     "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a JSONL file.", "eval"),
@@ -86,6 +92,7 @@ def main(args: list[str] | None = None) -> None:
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"]
     prepare()
+    logging.raiseExceptions = debug  # on a full disk, each line of a library's own log would show a traceback
     try:
         outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
@@ -96,16 +103,26 @@ def main(args: list[str] | None = None) -> None:
         code = error.exit_code
     except EntminError as error:
         code = _report(str(error), error.exit_code, debug)
+        _end_quietly(debug)
     except (KeyboardInterrupt, click.Abort):
-        code = _report("interrupted; finished samples are kept, and the same command goes on from them", 130, debug)
+        goes_on = any(VERBS[arg].goes_on for arg in args[:1] if arg in VERBS)
+        kept = "; finished samples are kept, and the same command goes on from them" if goes_on else ""
+        code = _report(f"interrupted{kept}", 130, debug)
     except (OSError, sqlite3.OperationalError) as error:
         code = _report(f"{error}{_DISK_FULL if _is_disk_full(error) else ''}", 1, debug)
+        _end_quietly(debug)
     except Exception as error:
         code = _report(f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)", 1, debug)
     sys.exit(code)
 
 
 _DISK_FULL = ": the disk is full; free some space and run the command again, nothing finished is lost"
+
+
+def _end_quietly(debug: bool) -> None:
+    """The error was told; at the end of the process libraries may meet it again, closing their own logs."""
+    if not debug:
+        atexit.register(setattr, sys, "unraisablehook", lambda _: None)
 
 
 def _is_disk_full(error: Exception) -> bool:

@@ -8,10 +8,13 @@ samples lie in several logs, they are first put together in one.
 from __future__ import annotations
 
 import contextlib
+import sys
 import uuid
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zipfile import BadZipFile
 
 from inspect_ai import Task
 from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, write_eval_log
@@ -48,12 +51,19 @@ class Extent:
 
 
 def logs_of(folder: Path) -> list[EvalLog]:
-    """The readable logs of a folder, the newest first."""
+    """The readable logs of a folder, the newest first.
+
+    A log that was cut off is renamed, so that Inspect does not stumble over it; what only it held is computed again.
+    """
     found = []
     for info in list_eval_logs(str(folder)) if folder.exists() else []:
-        # A log may be cut off, or just be written by another process.
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        try:
             found.append(read_eval_log(info))
+        except (OSError, ValueError, KeyError, BadZipFile, zlib.error):
+            path = path_of(info.name)
+            with contextlib.suppress(OSError):
+                path.rename(path.with_name(f"{path.name}.unreadable"))
+                print(f"{path} cannot be read; it is kept as {path.name}.unreadable and not used", file=sys.stderr)
     return found
 
 
@@ -98,7 +108,7 @@ def _write_together(log: EvalLog, samples: list[EvalSample], request: Extent) ->
             "eval": log.eval.model_copy(update=changes),
         }
     )
-    write_eval_log(written, str(_path(log).with_name(name)))
+    write_eval_log(written, str(path_of(log.location).with_name(name)))
 
 
 def tidy(logs: list[EvalLog], kept: EvalLog) -> None:
@@ -106,9 +116,10 @@ def tidy(logs: list[EvalLog], kept: EvalLog) -> None:
     held = {(str(sample.id), sample.epoch) for sample in kept.samples or []}
     for log in logs:
         done = {(str(s.id), s.epoch) for s in log.samples or [] if s.error is None and s.scores}
-        if _path(log) != _path(kept) and done <= held:
-            _path(log).unlink(missing_ok=True)
+        if path_of(log.location) != path_of(kept.location) and done <= held:
+            path_of(log.location).unlink(missing_ok=True)
 
 
-def _path(log: EvalLog) -> Path:
-    return Path(log.location.removeprefix("file://")).resolve()
+def path_of(location: str) -> Path:
+    """Where a log lies that Inspect names."""
+    return Path(location.removeprefix("file://")).resolve()

@@ -14,7 +14,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,12 +168,22 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     require(engine, spec.mode)
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
-    with alone(folder), private_files():
+    with alone(folder), private_files(), _counted(folder, request, f"{spec.mode.name} on {task.name}"):
         logs = kept.logs_of(folder / "logs")
         log = kept.whole(logs, request)
         if log is None:
             log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
         return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
+
+
+@contextlib.contextmanager
+def _counted(folder: Path, request: kept.Request, label: str) -> Iterator[None]:
+    """Say what is kept when Ctrl-C comes while nothing is asked: before the first question, or after the last."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        done = {key for log in kept.logs_of(folder / "logs") for key in request.of_log(log)}
+        raise _interrupted(label, len(done)) from None
 
 
 def _compute(
@@ -220,8 +230,11 @@ def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: Ru
     # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
     written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
     if not written:
-        raise Interrupted("interrupted before the first sample was finished; the same command starts over")
-    return read_eval_log(written[0])
+        raise KeyboardInterrupt
+    try:
+        return read_eval_log(written[0])
+    except FileNotFoundError as error:  # Inspect goes on to its end without a log
+        raise EntminError(f"no log could be written in {logs}; free space or choose --results") from error
 
 
 def _eval_set(
@@ -264,4 +277,8 @@ def _failure(log: EvalLog, request: kept.Extent, label: str) -> EntminError:
     done = len(request.of_log(log))
     if log.status == "error" and log.error is not None:
         return EntminError(f"{label} failed after {done} samples: {log.error.message}; finished samples are kept")
+    return _interrupted(label, done)
+
+
+def _interrupted(label: str, done: int) -> Interrupted:
     return Interrupted(f"{label} was interrupted; {done} finished samples are kept, and the same command goes on")

@@ -6,8 +6,10 @@ one message; confidence comes back as in the in-process engine; and prompts go a
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import openai
 from inspect_ai.model import (
@@ -21,6 +23,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
 from inspect_ai.tool import ToolChoice, ToolInfo
+from openai.types import Completion
 from openai.types.chat import ChatCompletion
 
 from entmin.clients import NO_KEY, explained, said
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 
 _SECONDS = 3600.0
 """Longest wait for one answer."""
+_TRIES = 3
+"""Of a request whose answers are no completions, as of a gateway that cuts them off."""
+Answer = TypeVar("Answer", ChatCompletion, Completion)
 _TOO_LONG = ("context length", "context_length", "maximum model length", "max_model_len", "the context of")
 
 
@@ -73,7 +79,32 @@ class ServerAPI(OpenAICompatibleAPI):
         return self.client.with_options(base_url=self._urls[self._place(config)], max_retries=2)
 
     async def _generate_completion(self, request: dict[str, Any], config: GenerateConfig) -> ChatCompletion:
-        return cast(ChatCompletion, await self._client(config).chat.completions.create(**request))
+        create = self._client(config).chat.completions.create
+        return await self._well_formed(lambda: create(**request), ChatCompletion, config)
+
+    async def _well_formed(
+        self, ask: Callable[[], Awaitable[Any]], kind: type[Answer], config: GenerateConfig
+    ) -> Answer:
+        """Ask again where the answer is half a document, another document, or has nothing in it.
+
+        Raises:
+            EntminError: it was so each time.
+        """
+        wrong = ""
+        for _ in range(_TRIES):
+            try:
+                found = await ask()
+            except ValueError as error:  # what the client's parser raises
+                wrong = str(error)
+            else:
+                if isinstance(found, kind) and found.choices:
+                    return found
+                wrong = "it has no choices" if isinstance(found, kind) else "it is another document"
+        url = self._urls[self._place(config)]
+        raise EntminError(
+            f"{url} gave {_TRIES} answers that are no completion ({wrong}); see what stands between, then run the same "
+            "command"
+        )
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
@@ -156,7 +187,8 @@ class ServerAPI(OpenAICompatibleAPI):
                 f"the prompt has {len(whole['tokens'])} tokens; {name} takes {free + len(whole['tokens'])}"
             )
         try:
-            done = await client.completions.create(
+            ask = partial(
+                client.completions.create,
                 model=name,
                 prompt=whole["tokens"],
                 max_tokens=min(free, config.max_tokens or free),
@@ -165,6 +197,7 @@ class ServerAPI(OpenAICompatibleAPI):
                 seed=config.seed,
                 extra_body=config.extra_body,
             )
+            done = await self._well_formed(ask, Completion, config)
         except openai.BadRequestError as error:
             raise self._refused(error, config) from error
         return _text_output(name, done, text)

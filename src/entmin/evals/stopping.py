@@ -8,6 +8,7 @@ run at once.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -20,8 +21,11 @@ from inspect_ai.hooks import Hooks, SampleEnd, hooks
 from inspect_ai.model import Model, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState
 
+from entmin.errors import Interrupted
 from entmin.terminal import say
 
+GRACE = 3.0
+"""Seconds that a run has after the second Ctrl-C to end by itself."""
 _solving: ContextVar[str | None] = ContextVar("entmin_solving", default=None)
 """The sample whose solver runs; calls of the model by a scorer have none."""
 _runs: set[Stopping] = set()
@@ -43,9 +47,10 @@ class Stopping:
         """Samples that may still end by themselves."""
         self._calls: dict[anyio.CancelScope, str] = {}
         """Calls of the model in progress, each with its sample."""
-        self._ended = False
+        self._ended, self._logged = False, 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: Any = None
+        self._last: threading.Timer | None = None
 
     def __enter__(self) -> Self:
         _register()
@@ -54,6 +59,8 @@ class Stopping:
 
     def __exit__(self, *_: object) -> None:
         _runs.discard(self)
+        if self._last is not None:
+            self._last.cancel()
         if self._before is not None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -94,8 +101,9 @@ class Stopping:
         model.generate = generate  # type: ignore[method-assign]
         return model
 
-    def ended(self, sample: str) -> None:
-        """A sample is in the log."""
+    def ended(self, sample: str, *, whole: bool) -> None:
+        """A sample is in the log, whole or with what stopped it."""
+        self._logged += whole
         self._leave(sample)
 
     def _leave(self, sample: str) -> None:
@@ -111,8 +119,13 @@ class Stopping:
             self._before = signal.signal(signal.SIGINT, self._signal)
 
     def _signal(self, *_: object) -> None:
-        assert self._loop is not None
+        if self._loop is None or self._loop.is_closed():
+            raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self._interrupt if self.asked else self._begin)
+        if self.asked and self._last is None:
+            self._last = threading.Timer(GRACE, self._leave_at_once)
+            self._last.daemon = True
+            self._last.start()
         self.asked = True
 
     def _begin(self) -> None:
@@ -135,6 +148,12 @@ class Stopping:
         if callable(self._before):
             self._before(signal.SIGINT, None)
 
+    def _leave_at_once(self) -> None:
+        """What can be waited for no longer: a judge in a thread, or a program in its sandbox, which dies with us."""
+        # Inspect keeps finished samples in a buffer on disk, so that this is as safe as a kill.
+        self._notify(f"error: stopped at once; {self._logged} answers of this run are kept; the same command goes on")
+        os._exit(Interrupted.exit_code)
+
 
 @cache
 def _register() -> None:
@@ -144,4 +163,4 @@ def _register() -> None:
     class _Ends(Hooks):
         async def on_sample_end(self, data: SampleEnd) -> None:
             for run in list(_runs):
-                run.ended(data.sample_id)
+                run.ended(data.sample_id, whole=data.sample.error is None)

@@ -8,6 +8,7 @@ import errno
 import signal
 import socket
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -93,7 +94,8 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
 
     def __init__(self, config: uvicorn.Config, service: Service, grace: float) -> None:
         super().__init__(config)
-        self._service, self._grace = service, grace
+        self._service, self._grace, self._hurried = service, grace, False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -105,8 +107,17 @@ class _Server(uvicorn.Server):  # type: ignore[misc]
             for name, handler in before.items():
                 signal.signal(name, handler)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The second signal ends the grace time, and clients are told; uvicorn's own would cut them off."""
+        if self.should_exit and self._loop is not None and not self._hurried:
+            self._hurried = True
+            self._loop.call_soon_threadsafe(self._service.stop)
+        else:
+            super().handle_exit(sig, frame)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, with the kernel's long queue again, which asyncio had made as short as its own rounds."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         for listener in sockets or []:
             listener.listen(_BACKLOG)

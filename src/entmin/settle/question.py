@@ -119,7 +119,7 @@ def match_rivals(question: Question, pilot: Pilot, known: Sequence[str]) -> Matc
             )
             continue
         mode = replace(rival, temperature=rounded(found.knob))
-        arms.append(PlannedArm(role="matched", mode=str(mode), name=str(mode), entropy=found.entropy))
+        arms.append(PlannedArm(role="matched", mode=str(mode), name=str(mode), entropy=_noted(found.entropy)))
     largest = max((pilot.flip_rate(question.method, Mode.parse(arm.mode)) for arm in arms), default=0.5)
     return Matched(target, tuple(arms), matches, unmatched, largest)
 
@@ -130,10 +130,15 @@ def _guess(question: Question, matches: dict[str, Match]) -> float:
     return plain.knob if plain is not None else 0.9 * question.temperature
 
 
+def _noted(entropy: float) -> float:
+    """An entropy as a plan states it: an answer decoded again in another batch differs in the eighth digit."""
+    return round(entropy, 4)
+
+
 def planned_arms(question: Question, matched: Matched) -> tuple[PlannedArm, ...]:
     """All arms, those of the planned test first."""
     method, name = question.method, question.name
-    arms = [PlannedArm(role="method", mode=str(method), name=name, entropy=matched.entropy), *matched.arms]
+    arms = [PlannedArm(role="method", mode=str(method), name=name, entropy=_noted(matched.entropy)), *matched.arms]
     arms += [_frontier_arm(T) for T in question.frontier]
     if question.controls:
         again = replace(method, seed=(method.seed or question.seed) + 1)
