@@ -177,7 +177,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
 
 
 @contextlib.contextmanager
-def _counted(folder: Path, request: kept.Request, label: str) -> Iterator[None]:
+def _counted(folder: Path, request: kept.Extent, label: str) -> Iterator[None]:
     """Say what is kept when Ctrl-C comes while nothing is asked: before the first question, or after the last."""
     try:
         yield
