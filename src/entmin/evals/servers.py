@@ -28,7 +28,7 @@ from entmin.strategies import Confidence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inspect_ai.model import Model
+    from inspect_ai.model import Model, ModelOutput
 
 _PROBE = "entmin-probe"
 _PREFLIGHT_SECONDS = 60.0
@@ -114,6 +114,17 @@ class Servers:
         model = get_model(f"entmin-server/{self.name}", base_url=self.servers[0].url, api_key=self.key, memoize=False)
         assert isinstance(model.api, ServerAPI)
         model.api.connect(self)
+        ask = model.generate
+
+        async def generate(*args: Any, **options: Any) -> ModelOutput:
+            try:
+                return await ask(*args, **options)
+            except Exception as error:
+                if (told := _given_up(error)) is None:
+                    raise
+                raise told from error
+
+        model.generate = generate  # type: ignore[method-assign]
         return model
 
     def identity(self) -> dict[str, Any]:
@@ -178,6 +189,15 @@ class Servers:
             self._busy -= 1
             if self._busy == 0:
                 self.stats.busy_seconds += time.monotonic() - self._since
+
+
+def _given_up(error: Exception) -> EntminError | None:
+    """What the server said at last, where Inspect gave up asking."""
+    last = getattr(error, "last_attempt", None)  # of tenacity's RetryError
+    reason = last.exception() if last is not None else None
+    if not isinstance(reason, openai.APIError):
+        return None
+    return EntminError(f"the server failed each time it was asked: {said(reason)}; see its log, run the same command")
 
 
 def open_servers(model: str, choice: EngineChoice) -> Servers:
