@@ -6,6 +6,7 @@ The process is as real as any: it gets real signals, writes real files, and is g
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -86,7 +87,8 @@ class Run:
 
     def ctrl_c(self) -> None:
         """Interrupt it and whatever it started, as a terminal does."""
-        os.killpg(self.process.pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.killpg(self.process.pid, signal.SIGINT)
 
 
 @dataclass
