@@ -50,10 +50,13 @@ class Extent:
         }
 
 
-def logs_of(folder: Path) -> list[EvalLog]:
+def logs_of(folder: Path, *, own: bool = False) -> list[EvalLog]:
     """The readable logs of a folder, the newest first.
 
-    A log that was cut off is renamed, so that Inspect does not stumble over it; what only it held is computed again.
+    Args:
+        folder: of the logs.
+        own: this process has the folder. Then a log that was cut off is renamed, so that Inspect does not stumble over
+            it; what only it held is computed again.
     """
     found = []
     for info in list_eval_logs(str(folder)) if folder.exists() else []:
@@ -62,6 +65,8 @@ def logs_of(folder: Path) -> list[EvalLog]:
         except (OSError, ValueError, KeyError, BadZipFile, zlib.error):
             path = path_of(info.name)
             with contextlib.suppress(OSError):
+                if not own:
+                    continue
                 path.rename(path.with_name(f"{path.name}.unreadable"))
                 print(f"{path} cannot be read; it is kept as {path.name}.unreadable and not used", file=sys.stderr)
     return found

@@ -169,7 +169,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
     with alone(folder), private_files(), _counted(folder, request, f"{spec.mode.name} on {task.name}"):
-        logs = kept.logs_of(folder / "logs")
+        logs = kept.logs_of(folder / "logs", own=True)
         log = kept.whole(logs, request)
         if log is None:
             log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
