@@ -1,17 +1,20 @@
 """The dry run, and the published runs as configurations."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, DeepseekV3Config, MixtralConfig, Qwen3MoeConfig
 
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.plan import launch_command, plan
+from entmin.train.reading import load_config, parse_settings
 from entmin.train.sizes import KNOWN, sizes_of
 from tests import tiny
 
@@ -127,6 +130,37 @@ def test_the_command_repeats_what_was_set():
         "entmin train em-rl Qwen/Qwen2.5-Math-7B --set 'data_options={\"digits\": 3}' --set batch_size=64 --set n=8 "
         "--set 'report=[]'"
     )
+
+
+def test_the_command_holds_what_was_set_beside_a_file(tmp_path):
+    file = tmp_path / "run.yaml"
+    file.write_text("n: 8\nlearning_rate: 1.0e-5\noutput: 2024.10\n")
+    given = {"method": "em-rl", "model": "m", "learning_rate": 1e-4, "lora": True, "vllm_weights": "7"}
+    chosen = load_config(file, given)
+    command = shlex.split(launch_command(chosen, 1, str(file)))
+    assert command[:6] == ["entmin", "train", "em-rl", "m", "--config", str(file)]
+    assert command[7::2] == ["learning_rate=0.0001", "lora=true", 'vllm_weights="7"']
+    again = load_config(file, {"method": "em-rl", "model": "m", **parse_settings(command[7::2])})
+    assert again == chosen and chosen.output == "2024.10"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        MixtralConfig(**tiny.SMALL, num_local_experts=4),
+        Qwen3MoeConfig(**tiny.SMALL, num_experts=8, moe_intermediate_size=16, head_dim=8, mlp_only_layers=[0]),
+        DeepseekV3Config(
+            **tiny.SMALL | {"num_key_value_heads": 4}, moe_intermediate_size=32, n_routed_experts=8, n_shared_experts=2,
+            qk_rope_head_dim=8, qk_nope_head_dim=8, v_head_dim=8, q_lora_rank=8, kv_lora_rank=8,
+        ),
+    ],
+    ids=lambda settings: settings.model_type,
+)  # fmt: skip
+def test_every_expert_counts(tmp_path, settings):
+    settings.save_pretrained(tmp_path)
+    with torch.device("meta"):
+        has = AutoModelForCausalLM.from_config(settings).num_parameters()
+    assert has <= sizes_of(str(tmp_path)).parameters <= 2 * has
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,12 @@ def test_programs_are_judged_by_their_tests():
     wrong = right.replace("+", "-")
     function = "```python\ndef add(a, b):\n    return a + b\n```"
     texts, tests = [right, wrong, function, "no program", right], [PRINTED, PRINTED, CALLED, PRINTED, "not tests"]
-    assert Answers("code", "eurus-code", 1).verdicts(texts, tests) == [True, False, True, False, None]
+    assert Answers(1).verdicts(texts, tests, ["code"] * len(texts)) == [True, False, True, False, None]
 
 
 def test_mathematics_is_compared_by_value_and_groups_share_a_spelling():
-    answers = Answers("math", "numina", 3)
+    answers = Answers(3)
     texts = [r"so \boxed{\frac{1}{2}}", r"\boxed{0.5}", "I do not know"]
-    keys = answers.keys(texts)
+    keys = answers.keys(texts, ["math"] * 3)
     assert keys[0] == keys[1] is not None
-    assert answers.verdicts(texts[:2], ["1/2", "2"]) == [True, False]
+    assert answers.verdicts(texts[:2], ["1/2", "2"], ["math"] * 2) == [True, False]

@@ -9,7 +9,7 @@ import pytest
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig, fixed_settings
 from entmin.train.prompts import rows_to_train_on
-from entmin.train.reading import load_config
+from entmin.train.reading import load_config, parse_settings
 from entmin.train.session import _check_folder
 
 BASE = {"method": "em-rl", "model": "m"}
@@ -60,6 +60,26 @@ def test_defaults_follow_the_method_and_stay_so_when_read_again():
         assert config.changed() == {}
     assert load_config(None, {**BASE, "report": "tensorboard,wandb"}).report == ("tensorboard", "wandb")
     assert load_config(None, {**BASE, "report": "none"}).report == ()
+
+
+def test_texts_that_yaml_reads_as_something_else_stay_texts(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("watch: off\nreport: None\noutput: 007\ndata: 2024.10\nsplit: no\nlora: no\nkl: 1e-3\n")
+    found = load_config(path, {**BASE, "kl": 0.5})
+    assert (found.watch, found.report, found.output, found.data, found.split) == ("off", (), "007", "2024.10", "no")
+    assert found.lora is False and load_config(None, {**BASE, "report": None}).report == ()
+    assert parse_settings(["output=007", 'data="5"', "watch=off"]) == {"output": "007", "data": "5", "watch": "off"}
+
+
+def test_a_run_ends_with_a_whole_rollout():
+    with pytest.raises(UsageError, match="must be a multiple of updates_per_rollout"):
+        TrainConfig(**BASE, max_steps=5, updates_per_rollout=2, save_every=4)
+
+
+def test_a_schedule_that_depends_on_the_length_keeps_it(tmp_path):
+    (tmp_path / "run.json").write_text(TrainConfig(**BASE, schedule="cosine", max_steps=4).model_dump_json())
+    with pytest.raises(UsageError, match="max_steps was 4, is 8: the cosine schedule"):
+        _check_folder(tmp_path, TrainConfig(**BASE, schedule="cosine", max_steps=8), resume=True)
 
 
 def test_a_resumed_run_keeps_what_its_curve_depends_on(tmp_path):

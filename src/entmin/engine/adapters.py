@@ -15,6 +15,15 @@ from entmin.errors import EntminError
 CONFIG = "adapter_config.json"
 
 
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        found["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise EntminError(f"{path} cannot be read ({type(error).__name__}: {error}); save the adapter again") from error
+    return found
+
+
 def adapter_base(folder: str | Path) -> str | None:
     """The base model that an adapter folder names; None where the folder holds no adapter.
 
@@ -24,13 +33,16 @@ def adapter_base(folder: str | Path) -> str | None:
     path = Path(folder) / CONFIG
     if not path.is_file():
         return None
-    try:
-        base = json.loads(path.read_text())["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise EntminError(f"{path} cannot be read ({type(error).__name__}: {error}); save the adapter again") from error
+    base = _settings(path)["base_model_name_or_path"]
     if not base:
         raise EntminError(f"{path} names no base model; write its name there, as base_model_name_or_path")
     return str(base)
+
+
+def adapter_revision(folder: str | Path) -> str | None:
+    """The revision of the base that an adapter folder was trained on, where it says one."""
+    found = _settings(Path(folder) / CONFIG).get("revision")
+    return str(found) if found else None
 
 
 def base_of(folder: str | Path) -> str:
@@ -65,6 +77,11 @@ def base_path(base: str, folder: str) -> str:
     """
     if base in ALIASES:
         return str(fetch(base))
+    if not Path(base).exists():
+        # An adapter trained on an adapter has its base beside it, under the place where that was written.
+        for moved in (Path(folder) / Path(base).name, Path(folder).parent / Path(base).name):
+            if Path(base).is_absolute() and (moved / "config.json").is_file():
+                return str(moved)
     if not Path(base).exists() and (base.count("/") != 1 or base.startswith((".", "/", "~"))):
         raise EntminError(
             f"adapter {folder!r} was trained on {base!r}, which is not here; put the base model there, or correct "
@@ -73,8 +90,22 @@ def base_path(base: str, folder: str) -> str:
     return base
 
 
+def root_of(base: str) -> str:
+    """The model at the bottom, where adapters were trained on adapters.
+
+    Raises:
+        EntminError: they build on each other in a circle, or one is not here.
+    """
+    seen = [base]
+    while below := adapter_base(seen[-1]):
+        seen.append(base_path(below, seen[-1]))
+        if seen[-1] in seen[:-1]:
+            raise EntminError(f"the adapter {base!r} builds on itself; correct base_model_name_or_path in its {CONFIG}")
+    return seen[-1]
+
+
 def load_merged(folder: str, base: str, revision: str | None) -> Any:
-    """The base model in float32 with the adapter's update added to its weights.
+    """The base model in float32 with the adapter's update added to its weights; a base may be an adapter itself.
 
     In float32, because an update of a few parts in a thousand would be rounded away in bfloat16.
 
@@ -85,6 +116,9 @@ def load_merged(folder: str, base: str, revision: str | None) -> Any:
         from peft import PeftModel
     except ImportError as error:
         raise EntminError(f"{folder!r} is an adapter and needs peft: pip install 'entmin[train]'") from error
-    model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=torch.float32)
+    if below := adapter_base(base):
+        model = load_merged(base, base_path(below, base), adapter_revision(base))
+    else:
+        model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=torch.float32)
     merged: Any = PeftModel.from_pretrained(model, folder).merge_and_unload()
     return merged

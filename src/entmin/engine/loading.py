@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from entmin.engine.adapters import adapter_base, base_path, load_merged
+from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.errors import EntminError, UsageError, closest, first_line
@@ -45,7 +45,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
             (`adapter_config.json`) gives its base model with the adapter merged in.
         device: ``auto`` (CUDA, else Apple MPS, else CPU) or a torch device.
         dtype: ``auto`` or one of `DTYPES`. On a CPU without bfloat16 instructions ``auto`` is float32.
-        revision: commit, tag or branch of a Hub model; of the base, for an adapter.
+        revision: commit, tag or branch of a Hub model; of the base, for an adapter (default: the one that it names).
 
     Raises:
         UsageError: an unknown dtype or device.
@@ -61,15 +61,22 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         )
     adapted = adapter_base(path)
     weights = base_path(adapted, path) if adapted else path
+    root = root_of(weights) if adapted else path
+    if adapted:
+        revision = revision or adapter_revision(path)
     logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(weights, revision=revision)
+        config = AutoConfig.from_pretrained(root, revision=revision)
         has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
-        tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else weights, revision=revision)
+        tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, revision=revision)
         if adapted:
             model = load_merged(path, weights, revision).to(kind).to(where).eval()
         else:
             model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+        if getattr(model, "_hf_peft_config_loaded", False):
+            raise EntminError(
+                f"{name!r} is an adapter on the Hub: `hf download {name} --local-dir FOLDER`, give FOLDER"
+            )
     except EntminError:
         raise
     except torch.OutOfMemoryError as error:

@@ -1,7 +1,7 @@
 """What a completion answers, and whether that is right: the project's graders, as training needs them.
 
-Which rules apply follows from a prompt's `kind` and `source`. Keys make answers comparable without any label; only
-`verdicts` takes one.
+Which rules apply follows from the kind of each prompt: math, code, none, or integer for procedural arithmetic. Keys
+make answers comparable without any label; only `verdicts` takes one.
 """
 
 from __future__ import annotations
@@ -26,44 +26,56 @@ def text_of(completion: Any) -> str:
 
 
 class Answers:
-    """The rules for one set of prompts."""
+    """The rules for completions of n per prompt."""
 
-    def __init__(self, kind: str, source: str, n: int) -> None:
-        """Choose the rules.
+    def __init__(self, n: int) -> None:
+        """Take groups of `n` completions, which stand together."""
+        self._n = n
+
+    def keys(self, texts: Sequence[str], kinds: Sequence[str]) -> list[str | None]:
+        """A text per completion, equal within a group of n where the answers are equal; None without an answer.
 
         Args:
-            kind: math, code or none.
-            source: where the prompts come from; ``arithmetic`` has integer answers.
-            n: samples per prompt, which stand together.
+            texts: completions, in groups of n.
+            kinds: of the prompt of each.
         """
-        self._integer, self._kind, self._n = source == "arithmetic", kind, n
-
-    def keys(self, texts: list[str]) -> list[str | None]:
-        """A text per completion, equal within a group of n where the answers are equal; None without an answer."""
-        if self._integer:
-            return [None if (found := integer.extract(text)) is None else _plain(found) for text in texts]
-        if self._kind != "math":
-            return [text.strip() or None for text in texts]
-        spelled = [answer_in(MATH_TASK, text) for text in texts]
         keys: list[str | None] = []
-        for start in range(0, len(spelled), self._n):
-            keys += _merge(spelled[start : start + self._n])
+        for start in range(0, len(texts), self._n):
+            keys += _group_keys(texts[start : start + self._n], kinds[start])
         return keys
 
-    def verdicts(self, texts: Sequence[str], answers: Sequence[str | None]) -> list[bool | None]:
-        """Whether each text gives its answer; None where nobody can say."""
-        if self._integer:
-            return [
-                None if gold is None else integer.grade(text, Gold("integer", (gold,))).correct
-                for text, gold in zip(texts, answers, strict=True)
-            ]
-        if self._kind == "code":
-            return programs.verdicts(texts, answers)
-        if self._kind != "math":
-            raise UsageError("these prompts have no answers that can be verified; use em-ft or em-rl, or other prompts")
-        known = [(MATH_TASK, t, golds.math(g)) for t, g in zip(texts, answers, strict=True) if g is not None]
-        judged = iter(grade_many(known))
-        return [None if gold is None else next(judged).correct for gold in answers]
+    def verdicts(self, texts: Sequence[str], answers: Sequence[str | None], kinds: Sequence[str]) -> list[bool | None]:
+        """Whether each text gives its answer, by the rules of its own prompt's kind; None where nobody can say."""
+        found: list[bool | None] = [None] * len(texts)
+        for kind in dict.fromkeys(kinds):
+            rows = [row for row, own in enumerate(kinds) if own == kind]
+            judged = _verdicts([texts[row] for row in rows], [answers[row] for row in rows], kind)
+            for row, verdict in zip(rows, judged, strict=True):
+                found[row] = verdict
+        return found
+
+
+def _group_keys(texts: Sequence[str], kind: str) -> list[str | None]:
+    if kind == "integer":
+        return [None if (found := integer.extract(text)) is None else _plain(found) for text in texts]
+    if kind != "math":
+        return [text.strip() or None for text in texts]
+    return _merge([answer_in(MATH_TASK, text) for text in texts])
+
+
+def _verdicts(texts: Sequence[str], answers: Sequence[str | None], kind: str) -> list[bool | None]:
+    if kind == "integer":
+        return [
+            None if gold is None else integer.grade(text, Gold("integer", (gold,))).correct
+            for text, gold in zip(texts, answers, strict=True)
+        ]
+    if kind == "code":
+        return programs.verdicts(texts, answers)
+    if kind != "math":
+        raise UsageError("these prompts have no answers that can be verified; use em-ft or em-rl, or other prompts")
+    known = [(MATH_TASK, t, golds.math(g)) for t, g in zip(texts, answers, strict=True) if g is not None]
+    judged = iter(grade_many(known))
+    return [None if gold is None else next(judged).correct for gold in answers]
 
 
 def _plain(number: str) -> str:

@@ -12,8 +12,9 @@ from entmin.train.policy import Place
 def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
     """Arguments that every trainer takes."""
     split = config.divided()
+    arguments: dict[str, Any]
     schedule = "constant_with_warmup" if config.schedule == "constant" else config.schedule
-    return {
+    arguments = {
         "output_dir": config.output,
         "max_steps": steps,
         "per_device_train_batch_size": split.micro,
@@ -32,11 +33,15 @@ def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
         "save_steps": config.save_every,
         "save_total_limit": None,
         "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would show a loss that is not a number as 0
         "report_to": list(config.report) or "none",
         "run_name": f"{config.method}-{os.path.basename(config.output)}",
         "disable_tqdm": True,
         "remove_unused_columns": False,
     }
+    if config.revision:  # of the reference model, which the trainer loads by its name
+        arguments["model_init_kwargs"] = {"revision": config.revision}
+    return arguments
 
 
 def online_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:

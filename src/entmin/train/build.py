@@ -33,7 +33,7 @@ def build_trainer(
     """
     logging.getLogger("trl").setLevel(logging.WARNING)
     rows = in_order(prompts.rows, steps * config.batch_size, config.seed)
-    answers = Answers(prompts.kind, prompts.source, config.n)
+    answers = Answers(config.n)
     common = {
         "model": loaded.model,
         "train_dataset": rows,
@@ -88,6 +88,7 @@ def adapters(config: TrainConfig) -> Any:
         lora_dropout=config.lora_dropout,
         target_modules=targets if targets == "all-linear" else [name.strip() for name in targets.split(",")],
         task_type="CAUSAL_LM",
+        revision=config.revision,
     )
 
 
@@ -145,15 +146,16 @@ def _reinforced(config: TrainConfig, place: Place, steps: int, common: dict[str,
 
 
 def _verified(answers: Answers) -> Callable[..., list[float | None]]:
-    def verified(completions: list[Any], answer: list[str | None], **_: Any) -> list[float | None]:
-        verdicts = answers.verdicts([text_of(completion) for completion in completions], answer)
+    def verified(completions: list[Any], answer: list[str | None], kind: list[str], **_: Any) -> list[float | None]:
+        verdicts = answers.verdicts([text_of(completion) for completion in completions], answer, kind)
         return [None if verdict is None else float(verdict) for verdict in verdicts]
 
     return verified
 
 
 def steps_of(config: TrainConfig, rows: Dataset) -> int:
-    """Optimiser steps of the run."""
+    """Optimiser steps of the run: whole rollouts."""
     if config.max_steps:
         return config.max_steps
-    return max(1, round(config.epochs * len(rows) / config.batch_size))
+    rollouts = round(config.epochs * len(rows) / config.batch_size / config.updates_per_rollout)
+    return max(1, rollouts) * config.updates_per_rollout

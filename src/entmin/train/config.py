@@ -156,9 +156,11 @@ class TrainConfig(WatchSettings, RewardSettings):
     @classmethod
     def _listed(cls, given: Any) -> Any:
         """Also as one text: names with commas, or none."""
+        if given is None:
+            return []
         if not isinstance(given, str):
             return given
-        return [] if given == "none" else [name.strip() for name in given.split(",")]
+        return [] if given.lower() == "none" else [name.strip() for name in given.split(",")]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -189,6 +191,11 @@ class TrainConfig(WatchSettings, RewardSettings):
                 self.save_every % self.updates_per_rollout != 0,
                 f"save_every ({self.save_every}) must be a multiple of updates_per_rollout "
                 f"({self.updates_per_rollout}), so that a run resumes at the start of a rollout",
+            ),
+            (
+                bool(self.max_steps and self.max_steps % self.updates_per_rollout),
+                f"max_steps ({self.max_steps}) must be a multiple of updates_per_rollout ({self.updates_per_rollout}), "
+                "so that the run can go on after its end",
             ),
         )
         for wrong, message in problems:

@@ -75,8 +75,7 @@ class Curves(TrainerCallback):  # type: ignore[misc]
         row: dict[str, Any] = {"step": state.global_step}
         row |= {name: logs[name] for name in NAMES if isinstance(logs.get(name), (int, float))}
         row["seconds"] = round(self._before + time.monotonic() - self._started, 2)
-        if not math.isfinite(row["loss"]):
-            row["loss"] = None
+        row = {name: value if math.isfinite(value) else None for name, value in row.items()}
         append_row(self.path, row)
         self._show(row, state.max_steps)
 

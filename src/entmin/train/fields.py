@@ -31,12 +31,12 @@ class Settings(BaseModel):
     @classmethod
     def _no_yes_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse true and false, which YAML reads in `yes` and `off` too, for a number; pydantic would take 1 and 0."""
-        if isinstance(value, bool) and bool not in _plain(cls.model_fields[str(info.field_name)].annotation):
+        if isinstance(value, bool) and bool not in plain(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError("input should not be true or false")
         return value
 
 
-def _plain(kind: Any) -> set[Any]:
+def plain(kind: Any) -> set[Any]:
     """The plain types in an annotation."""
     inner = get_args(kind)
-    return set().union(*map(_plain, inner)) if inner and get_origin(kind) is not dict else {kind}
+    return set().union(*map(plain, inner)) if inner and get_origin(kind) is not dict else {kind}

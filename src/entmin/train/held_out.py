@@ -35,6 +35,8 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         self.path, self._folder = folder / "evals.jsonl", folder / "evals"
         self._problems, self._prompts, self._answers, self._rollouts = problems, prompt_ids, answers, rollouts
         self._every, self._k, self._seed = every, samples, seed
+        self._kinds = list(problems["kind"])
+        self._repeated_kinds = [kind for kind in self._kinds for _ in range(samples)]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Evaluate the untrained model."""
@@ -66,8 +68,10 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         sampled = self._rollouts.draw(model, repeated, seeds)
         greedy = self._rollouts.draw(model, self._prompts, [0] * len(ids), greedy=True)
         golds = self._problems["answer"]
-        verdicts = self._answers.verdicts([c.text for c in sampled], [g for g in golds for _ in range(self._k)])
-        right = self._answers.verdicts([c.text for c in greedy], list(golds))
+        verdicts = self._answers.verdicts(
+            [c.text for c in sampled], [g for g in golds for _ in range(self._k)], self._repeated_kinds
+        )
+        right = self._answers.verdicts([c.text for c in greedy], list(golds), self._kinds)
         groups = {problem: verdicts[i * self._k : (i + 1) * self._k] for i, problem in enumerate(ids)}
         self._record(step, list(ids), sampled, verdicts, greedy, right)
         return {
@@ -81,7 +85,8 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
             "entropy": fmean(c.entropy_before for c in sampled),
             "clipped": fmean(c.stop_reason != "stop" for c in sampled),
             "distinct": fmean(
-                _distinct(self._answers, sampled[i : i + self._k]) for i in range(0, len(sampled), self._k)
+                _distinct(self._answers, sampled[i : i + self._k], self._repeated_kinds[i : i + self._k])
+                for i in range(0, len(sampled), self._k)
             ),
             "not_judged": sum(verdict is None for verdict in [*verdicts, *right]),
             "seconds": round(time.monotonic() - started, 2),
@@ -104,5 +109,5 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         write_whole(self._folder / f"step-{step}.jsonl", text)
 
 
-def _distinct(answers: Answers, group: list[Completion]) -> float:
-    return len(set(answers.keys([c.text for c in group]))) / len(group)
+def _distinct(answers: Answers, group: list[Completion], kinds: list[str]) -> float:
+    return len(set(answers.keys([c.text for c in group], kinds))) / len(group)

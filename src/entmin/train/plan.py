@@ -24,11 +24,13 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from entmin.errors import UsageError
 from entmin.train.config import Split, TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
+from entmin.train.reading import load_config
 from entmin.train.rules import WatchSettings
 from entmin.train.sizes import Sizes, sizes_of
 
@@ -145,10 +147,16 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
 
 def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> str:
     """The shell command that starts the run on `gpus` GPUs of one machine."""
+    changed = config.changed()
+    if file:
+        try:
+            alone = load_config(file, {"method": config.method, "model": config.model}).model_dump(mode="json")
+            changed = {name: value for name, value in config.model_dump(mode="json").items() if value != alone[name]}
+        except UsageError:  # without the options beside it, the file says something that cannot be
+            file = None
     run = ["train", config.method, config.model, *(["--config", file] if file else [])]
-    if not file:
-        for name, value in config.changed().items():
-            run += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    for name, value in changed.items():
+        run += ["--set", f"{name}={_as_option(value)}"]
     if gpus == 1:
         return shlex.join(["entmin", *run])
     sharding = (
@@ -157,3 +165,14 @@ def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> s
     ).split()
     launch = ["accelerate", "launch", "--num_processes", str(gpus), *sharding, "-m", "entmin"]
     return shlex.join([*launch, *run])
+
+
+def _as_option(value: Any) -> str:
+    """A value as `--set` reads it back: texts as they are, unless they would be read as something else."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        json.loads(value)
+    except ValueError:
+        return value
+    return json.dumps(value)

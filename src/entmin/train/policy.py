@@ -7,17 +7,21 @@ adapters the frozen base is bfloat16 itself and samples directly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from entmin.engine.attention import use_decode_attention
+from entmin.durable import private_files
+from entmin.engine.adapters import adapter_base
+from entmin.engine.attention import NAME, use_decode_attention
 from entmin.engine.loading import LoadedModel, default_device, default_dtype, load
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
+from entmin.train.dropout import require_no_noise, switch_off
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,72 @@ def place_for(config: TrainConfig) -> Place:
     return Place(device, native if config.precision == "auto" else config.precision == "bf16")
 
 
-def load_policy(config: TrainConfig, place: Place) -> LoadedModel:
-    """Load the model to train, on the CPU; the trainer moves it.
+MERGED = "base"
+"""Folder, in that of a run, of the model that its adapters build on where that is an adapter merged into its base."""
+
+
+def load_policy(config: TrainConfig, place: Place) -> Policy:
+    """Load the model to train, on the CPU, with its noise of training switched off; the trainer moves it.
 
     Raises:
+        UsageError: the tokenizer names no end of a text, or the model's own code draws noise.
         EntminError: the model cannot be found or read.
     """
     half = config.lora and place.bf16
     loaded = load(config.model, device="cpu", dtype="bfloat16" if half else "float32", revision=config.revision)
-    loaded.model.set_attn_implementation("sdpa")
+    if loaded.model.config._attn_implementation == NAME:  # made for decoding; models without SDPA keep what they have
+        loaded.model.set_attn_implementation("sdpa")
+    dropout = switch_off(loaded.model)
+    require_no_noise(loaded.model)
     loaded.model.requires_grad_(True).train()
-    if loaded.tokenizer.pad_token is None:
-        loaded.tokenizer.pad_token = loaded.tokenizer.eos_token
-    loaded.tokenizer.padding_side = "left"
-    return loaded
+    _complete(loaded)
+    return Policy(**vars(loaded), dropout=dropout)
+
+
+@dataclass
+class Policy(LoadedModel):
+    """The model to train."""
+
+    dropout: dict[str, float]
+    """Rates that were switched off."""
+
+
+def _complete(loaded: LoadedModel) -> None:
+    """Give the tokenizer the tokens that training needs."""
+    tokenizer = loaded.tokenizer
+    if tokenizer.eos_token is None:
+        if not loaded.eos:
+            raise UsageError(
+                f"neither the tokenizer nor the generation config of {loaded.name} names an end-of-sequence token: set "
+                "eos_token in its tokenizer_config.json, so that answers can end"
+            )
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(min(loaded.eos))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+
+
+def needs_merged_base(config: TrainConfig) -> bool:
+    """Whether something will be read from the model's name that an adapter folder does not hold: its merged weights."""
+    return bool(config.lora or config.kl) and adapter_base(config.model) is not None
+
+
+def write_merged_base(loaded: LoadedModel, folder: Path) -> None:
+    """Write the model, an adapter merged into its base, into a run's folder, and let it be known under that name.
+
+    New adapters build on it, and a reference model is loaded from it; both would otherwise get the adapter's own base.
+    """
+    merged = (folder / MERGED).resolve()
+    if not (merged / "config.json").exists():
+        with private_files():
+            loaded.model.save_pretrained(merged)
+            loaded.tokenizer.save_pretrained(merged)
+    name_model(loaded, folder)
+
+
+def name_model(loaded: LoadedModel, folder: Path) -> None:
+    """Let libraries know the model under the name of its merged copy."""
+    loaded.model.name_or_path = loaded.model.config._name_or_path = str((folder / MERGED).resolve())
 
 
 class Twin:
@@ -64,13 +120,17 @@ class Twin:
         self._loaded, self._place = loaded, place
         self._copy: Any = None
 
+    def _as(self, **changes: Any) -> LoadedModel:
+        plain = {field.name: getattr(self._loaded, field.name) for field in fields(LoadedModel)}
+        return LoadedModel(**plain | changes)
+
     def of(self, model: nn.Module) -> LoadedModel:
         """The model as it is now, ready to decode with."""
         device = next(model.parameters()).device
         if hasattr(model, "peft_config"):
-            return replace(self._loaded, model=model.get_base_model(), device=device)  # type: ignore[operator]
+            return self._as(model=model.get_base_model(), device=device)  # type: ignore[operator]
         if not self._place.bf16:
-            return replace(self._loaded, model=model, device=device)
+            return self._as(model=model, device=device)
         if self._copy is None:
             self._copy = AutoModelForCausalLM.from_config(model.config, dtype=torch.bfloat16).to(device).eval()
             self._copy.requires_grad_(False)
@@ -80,4 +140,8 @@ class Twin:
             here = dict(model.named_parameters())
             for name, parameter in self._copy.named_parameters():
                 parameter.copy_(here[name])
-        return replace(self._loaded, model=self._copy, device=device, dtype=torch.bfloat16)
+            # Buffers too, in their own precision: routers keep biases there, which decide by small differences.
+            for name, buffer in model.named_buffers():
+                owner, _, kind = name.rpartition(".")
+                self._copy.get_submodule(owner)._buffers[kind] = buffer.clone()
+        return self._as(model=self._copy, device=device, dtype=torch.bfloat16)

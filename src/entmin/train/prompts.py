@@ -1,7 +1,7 @@
 """From a configuration to the rows the trainer sees, in the order it sees them.
 
-Unsupervised methods get prompts and nothing else: the label column is gone before a trainer exists. The order of a
-whole run is drawn at the start from the seed, pass after pass, so that a resumed or prolonged run goes on
+Unsupervised methods get prompts and their kind, and nothing else: the label column is gone before a trainer exists. The
+order of a whole run is drawn at the start from the seed, pass after pass, so that a resumed or prolonged run goes on
 in the same order.
 """
 
@@ -15,39 +15,45 @@ from typing import Any
 
 from datasets import Dataset
 
-from entmin.errors import UsageError
+from entmin.errors import UsageError, first_line
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
+from entmin.train.data.named import NAMED
+from entmin.train.data.overlap import squeezed
+from entmin.train.data.report import PromptReport
+from entmin.train.data.tables import is_local
 
 PROMPT_OPTIONS = ("prompt", "kind", "system_prompt", "n_words", "data_dir")
 """What `data_options` may hold for sources other than arithmetic."""
+_OF_ANY_PROMPTS = ("system_prompt", "data_dir")
+"""Options of the training data that hold for evaluation data of another kind, too."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Training prompts."""
+    """Prompts that fit."""
 
     rows: Dataset
-    """Columns prompt, id and, for supervised methods only, answer."""
-    kind: str
-    source: str
-    too_long: int
-    """Prompts left out because they exceed `max_prompt_tokens`."""
+    """Columns prompt, id, kind and, for supervised methods only, answer and solution."""
+    left_out: dict[str, int]
+    """Reason to the number of prompts left out for it."""
 
 
-def rows_to_train_on(config: TrainConfig) -> Dataset:
-    """The prompts to train on with all that is known of them; writes what was dropped as shared with evaluation sets.
+def rows_to_train_on(config: TrainConfig, report: PromptReport | None = None) -> Dataset:
+    """The prompts to train on with all that is known of them.
+
+    Where the run evaluates on the training file itself, a tenth of its rows is held out and not among them.
 
     Raises:
         UsageError: the source cannot be read, or lacks answers that the method needs.
     """
-    rows = _load(config, config.data, config.split, config.limit, config.decontaminate, Path(config.output))
+    rows = _load(config, config.data, config.split, config.limit, report, trained=True)
     if not config.unsupervised:
         _require_answers(rows, config.method, ("solution", "answer") if config.method == "sft" else ("answer",))
     return rows
 
 
-def held_out_rows(config: TrainConfig) -> Dataset | None:
+def held_out_rows(config: TrainConfig, report: PromptReport | None = None) -> Dataset | None:
     """The problems to evaluate on, where the run evaluates.
 
     Raises:
@@ -55,9 +61,39 @@ def held_out_rows(config: TrainConfig) -> Dataset | None:
     """
     if not config.eval_every:
         return None
-    rows = _load(config, config.eval_data or config.data, "test", config.eval_limit)
+    rows = _load(config, config.eval_data or config.data, "test", config.eval_limit, report, trained=False)
     _require_answers(rows, "an evaluation", ("answer",))
     return rows
+
+
+def without(rows: Dataset, problems: Dataset) -> tuple[Dataset, int]:
+    """The rows that ask none of the held-out problems, and the number of those that do.
+
+    Raises:
+        UsageError: all of them do.
+    """
+    asked = {_asked(prompt) for prompt in problems["prompt"]}
+    kept = [place for place, prompt in enumerate(rows["prompt"]) if _asked(prompt) not in asked]
+    if not kept:
+        raise UsageError(
+            f"all {len(rows)} prompts to train on are held-out problems too: choose another split to train on, or name "
+            "other problems with eval_data"
+        )
+    return (rows if len(kept) == len(rows) else rows.select(kept)), len(rows) - len(kept)
+
+
+def _asked(prompt: Any) -> str:
+    return squeezed(
+        prompt if isinstance(prompt, str) else "\n".join(t["content"] for t in prompt if t["role"] == "user")
+    )
+
+
+def holds_out_rows(config: TrainConfig) -> bool:
+    """Whether the held-out problems are rows of the file that the run trains on, which has no splits."""
+    if not config.eval_every or config.data in ("arithmetic", *NAMED) or not is_local(config.data):
+        return False
+    file, other = (Path(name).expanduser().resolve() for name in (config.data, config.eval_data or config.data))
+    return file.is_file() and file == other
 
 
 def _require_answers(rows: Dataset, who: str, columns: Sequence[str]) -> None:
@@ -73,42 +109,97 @@ def _require_answers(rows: Dataset, who: str, columns: Sequence[str]) -> None:
 
 
 def _load(
-    config: TrainConfig, name: str, split: str, limit: int | None,
-    decontaminate: Sequence[str] = (), report_to: Path | None = None,
+    config: TrainConfig, name: str, split: str, limit: int | None, report: PromptReport | None, *, trained: bool
 ) -> Dataset:  # fmt: skip
-    known = tuple(arithmetic.OPTIONS) if name == "arithmetic" else PROMPT_OPTIONS
-    if unknown := sorted(set(config.data_options) - set(known)):
-        raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(known)}")
-    options: dict[str, Any] = dict(config.data_options)
+    options = _options(config, name, trained)
     if name == "arithmetic":
         return arithmetic.load(split=split, limit=limit, seed=config.seed, **options)
     from entmin.train.data import load_prompts
 
+    same = trained or name == config.data
     return load_prompts(
-        name, split=split, prompt_column=config.prompt_column, answer_column=config.answer_column,
-        limit=limit, seed=config.seed, decontaminate=decontaminate, report_to=report_to, **options,
+        name, split=split, prompt_column=config.prompt_column if same else None,
+        answer_column=config.answer_column if same else None, limit=limit, seed=config.seed,
+        decontaminate=config.decontaminate if trained else (), report=report, hold_out=holds_out_rows(config),
+        **options,
     )  # fmt: skip
 
 
-def training_prompts(config: TrainConfig, labelled: Dataset, tokenizer: Any) -> Prompts:
+def _options(config: TrainConfig, name: str, trained: bool) -> dict[str, Any]:
+    """The options for a source: all, or what of the training data's holds for other evaluation data."""
+    given: dict[str, Any] = dict(config.data_options)
+    if trained or name == config.data:
+        known = tuple(arithmetic.OPTIONS) if name == "arithmetic" else PROMPT_OPTIONS
+        if unknown := sorted(set(given) - set(known)):
+            raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(known)}")
+        return given
+    return {} if "arithmetic" in (name, config.data) else {key: given[key] for key in _OF_ANY_PROMPTS if key in given}
+
+
+def training_prompts(config: TrainConfig, labelled: Dataset, tokenizer: Any, context: int | None = None) -> Prompts:
     """The prompts as the trainer gets them: formatted, short enough, without labels where labels must not be seen.
 
+    Args:
+        config: settings.
+        labelled: what `rows_to_train_on` gave.
+        tokenizer: the model's.
+        context: the longest sequence that the model takes, in tokens.
+
     Raises:
-        UsageError: no prompt is short enough.
+        UsageError: no prompt is short enough, or the chat template refuses them or drops a part of the solutions.
     """
-    kind, source = labelled["kind"][0], labelled["source"][0]
     if config.unsupervised:
-        labelled = labelled.select_columns(["prompt", "id"])
+        labelled = labelled.select_columns(["prompt", "id", "kind"])
     formatted = [formatted_prompt(prompt, tokenizer, config.prompt_format) for prompt in labelled["prompt"]]
-    short = [i for i, prompt in enumerate(formatted) if len(token_ids(prompt, tokenizer)) <= config.max_prompt_tokens]
+    lengths = [len(token_ids(prompt, tokenizer)) for prompt in formatted]
+    if config.method == "sft":
+        texts = [solution or answer for solution, answer in _texts(labelled)]
+        totals = [_whole_length(*pair, tokenizer) for pair in zip(formatted, texts, strict=True)]
+    else:
+        totals = [length + config.max_tokens for length in lengths]
+    long = [length > config.max_prompt_tokens for length in lengths]
+    beyond = [not over and total > (context or total) for over, total in zip(long, totals, strict=True)]
+    short = [i for i in range(len(formatted)) if not long[i] and not beyond[i]]
+    answers = "their solutions" if config.method == "sft" else f"answers of {config.max_tokens} tokens"
+    left_out = {
+        f"prompts of more than {config.max_prompt_tokens} tokens": sum(long),
+        f"prompts that with {answers} exceed the model's context of {context} tokens": sum(beyond),
+    }
     if not short:
-        raise UsageError(f"every prompt of {config.data} exceeds max_prompt_tokens = {config.max_prompt_tokens}")
-    columns = {name: labelled[name] for name in labelled.column_names if name not in ("prompt", "kind", "source")}
+        told = f"exceeds max_prompt_tokens = {config.max_prompt_tokens}"
+        if any(beyond):
+            told += f" or, with {answers}, the model's context of {context} tokens; lower max_tokens"
+        raise UsageError(f"every prompt of {config.data} {told}")
+    columns = {name: labelled[name] for name in labelled.column_names if name not in ("prompt", "source")}
     rows = Dataset.from_dict(
         {"prompt": [formatted[i] for i in short]}
         | {name: [values[i] for i in short] for name, values in columns.items()}
     )
-    return Prompts(rows, kind, source, len(formatted) - len(short))
+    return Prompts(rows, {reason: count for reason, count in left_out.items() if count})
+
+
+def _texts(rows: Dataset) -> list[tuple[str | None, str]]:
+    solutions = rows["solution"] if "solution" in rows.column_names else [None] * len(rows)
+    return list(zip(solutions, rows["answer"], strict=True))
+
+
+def _whole_length(prompt: Any, text: str, tokenizer: Any) -> int:
+    """Tokens of a prompt and its solution together, as sft trains on them.
+
+    Raises:
+        UsageError: the chat template drops a part of the solution, or begins it otherwise than a generated answer.
+    """
+    if isinstance(prompt, str):
+        return len(tokenizer(text=prompt + text)["input_ids"]) + 1
+    begun = rendered(prompt, tokenizer, add_generation_prompt=True)
+    whole = rendered([*prompt, {"role": "assistant", "content": text}], tokenizer, add_generation_prompt=False)
+    if "".join(text.split()) not in "".join(whole.split()) or not whole.startswith(begun):
+        raise UsageError(
+            "the model's chat template does not keep solutions as they are (templates of reasoning models drop what "
+            f"stands in <think>, or write it themselves): of {text[:80]!r} it makes {whole[-80:]!r}; use "
+            "prompt_format=plain, or a tokenizer with another chat_template"
+        )
+    return len(tokenizer(text=whole, add_special_tokens=False)["input_ids"]) + 1
 
 
 def formatted_prompt(prompt: Any, tokenizer: Any, style: str) -> Any:
@@ -125,11 +216,41 @@ def formatted_prompt(prompt: Any, tokenizer: Any, style: str) -> Any:
 
 
 def token_ids(prompt: Any, tokenizer: Any) -> list[int]:
-    """Token ids of a formatted prompt, as the trainer tokenizes it."""
+    """Token ids of a formatted prompt, as the trainer tokenizes it.
+
+    Raises:
+        UsageError: the chat template refuses it, or the tokenizer ends it.
+    """
     if isinstance(prompt, str):
-        return list(tokenizer(text=prompt)["input_ids"])
-    encoded = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)
-    return list(encoded["input_ids"])
+        ids = list(tokenizer(text=prompt)["input_ids"])
+        if ids and ids[-1] == tokenizer.eos_token_id:
+            raise UsageError(
+                "the tokenizer ends every text with its end-of-sequence token, after which no answer follows: set "
+                "add_eos_token to false in its tokenizer_config.json"
+            )
+        return ids
+    return list(_templated(prompt, tokenizer, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"])
+
+
+def rendered(prompt: Any, tokenizer: Any, **options: Any) -> str:
+    """Chat messages as the model's template writes them.
+
+    Raises:
+        UsageError: it refuses them.
+    """
+    return str(_templated(prompt, tokenizer, tokenize=False, **options))
+
+
+def _templated(prompt: Any, tokenizer: Any, **options: Any) -> Any:
+    try:
+        return tokenizer.apply_chat_template(prompt, **options)
+    except Exception as error:  # a template is a program of the model's; it can fail in any way
+        system = any(message["role"] == "system" for message in prompt)
+        drop = """send no system turn (data_options={"system_prompt": ""}), or """ if system else ""
+        raise UsageError(
+            f"the model's chat template refuses the prompts ({type(error).__name__}: {first_line(error)}): {drop}use "
+            "prompt_format=plain, or a tokenizer with another chat_template"
+        ) from error
 
 
 def in_order(rows: Dataset, count: int, seed: int) -> Dataset:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from entmin.errors import UsageError, closest
 from entmin.train.config import TrainConfig
+from entmin.train.fields import plain
 
 
 def load_config(file: str | Path | None, given: dict[str, Any]) -> TrainConfig:
@@ -40,11 +41,20 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text!r}: write key=value")
+        key = key.strip().replace("-", "_")
         try:
-            found[key.strip().replace("-", "_")] = json.loads(value)
+            found[key] = json.loads(value)
         except ValueError:
-            found[key.strip().replace("-", "_")] = value
+            found[key] = value
+        if is_text(key) and isinstance(found[key], int | float):
+            found[key] = value
     return found
+
+
+def is_text(name: str) -> bool:
+    """Whether a setting is a text, so that what looks like a number or yes in it is one too."""
+    field = TrainConfig.model_fields.get(name)
+    return field is not None and all(kind in (str, type(None)) or type(kind) is str for kind in plain(field.annotation))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -56,11 +66,18 @@ def _read(path: Path) -> dict[str, Any]:
 
     try:
         settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        written = {} if path.suffix == ".toml" else yaml.load(text, yaml.BaseLoader)  # noqa: S506  # makes texts only
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"the configuration {path} is malformed: {error}") from None
     if not isinstance(settings, dict):
         raise UsageError(f"the configuration {path} must be a table of settings, key: value")
-    return {str(key).replace("-", "_"): value for key, value in settings.items()}
+    found = {str(key).replace("-", "_"): value for key, value in settings.items()}
+    texts = {str(key).replace("-", "_"): text for key, text in written.items()}
+    # `off` is a text for `watch`, though YAML has it for false; and a folder may be called 2024.10.
+    return {
+        key: texts.get(key, str(value)) if is_text(key) and isinstance(value, int | float) else value
+        for key, value in found.items()
+    }
 
 
 def _explain(problem: Any, file: str | Path | None, read: Collection[str]) -> str:

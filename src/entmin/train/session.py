@@ -2,7 +2,7 @@
 
 The folder holds:
 
-    run.json         resolved settings           curves.jsonl   one line per step
+    run.json         settings, what was read     curves.jsonl   one line per step
     checkpoint-N/    complete checkpoints        evals.jsonl    one line per held-out evaluation
     README.md        model card                  evals/         every held-out answer
     report.html      curves and findings
@@ -12,7 +12,9 @@ The folder holds:
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,15 +25,15 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import PrinterCallback, TrainerCallback, set_seed
+from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
 from entmin.durable import alone, private_files, write_whole
-from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.jsonl import read_rows
 from entmin.report.page import write
 from entmin.report.page.training import training_page
-from entmin.report.training_figure import RECORD
+from entmin.report.training_figure import CURVES, RECORD
 from entmin.terminal import say
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for, steps_of
@@ -41,14 +43,9 @@ from entmin.train.curves import Curves
 from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
 from entmin.train.outlets import claim, push, require_packages
-from entmin.train.policy import Place, load_policy, place_for
-from entmin.train.prompts import (
-    formatted_prompt,
-    held_out_rows,
-    rows_to_train_on,
-    token_ids,
-    training_prompts,
-)
+from entmin.train.policy import MERGED, name_model, needs_merged_base, write_merged_base
+from entmin.train.preparation import Prepared, prepare
+from entmin.train.prompts import token_ids
 from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
 from entmin.train.trainers.checkpoints import checkpoints, writing
@@ -71,45 +68,60 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         EntminError: the model cannot be loaded, or writing failed.
     """
     require_packages(config.report)
-    watch = CollapseWatch(config, config.n, config.updates_per_rollout) if config.watch != "off" else None
     folder = Path(config.output)
     _check_folder(folder, config, resume)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    labelled, problems = rows_to_train_on(config), held_out_rows(config)  # what cannot be judged is told at once
-    set_seed(config.seed)
-    place = place_for(config)
-    loaded = load_policy(config, place)
-    prompts = training_prompts(config, labelled, loaded.tokenizer)
+    found = prepare(config, resume=resume)
+    if needs_merged_base(config):
+        _refuse_publishing(config)
+        name_model(found.policy, folder)
     if config.push_to_hub and _is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
-    if prompts.too_long and _is_first():
-        say(f"left out: {prompts.too_long} prompts of more than {config.max_prompt_tokens} tokens", err=True)
-    steps = steps_of(config, prompts.rows)
-    card = partial(write_card, config=config, run=folder)
-    with private_files():  # the trainer makes the output folder
-        trainer = build_trainer(config, place, loaded, prompts, steps, card=card)
-    _require_whole_weights(trainer)
-    with _claimed(folder, config, resume) as newest:
-        if config.static:
-            with _resumable():
-                _fix_samples(config, trainer, loaded, folder)
-        trainer.remove_callback(PrinterCallback)
-        curves, stop = Curves(folder), StopAtStep(config.updates_per_rollout)
-        trainer.add_callback(curves)
-        if problems is not None:
-            trainer.add_callback(_held_out(config, problems, trainer, loaded, place))
-        if watch is not None:
-            # After the others: it reads the curves they write, and draws them at the end.
-            trainer.add_callback(watch)
-        trainer.add_callback(stop)
-        with _resumable(), stop, curves:
-            _run(trainer, newest)
-        if stop.asked and trainer.state.global_step < steps:
-            done = trainer.state.global_step
-            raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
-        _finish(trainer, config, folder)
+    if _is_first():
+        say("\n".join(found.opening.lines()), err=True)
+    with _claimed(folder, config, found, resume) as newest:
+        _train(config, found, folder, newest)
     return folder
+
+
+def _train(config: TrainConfig, found: Prepared, folder: Path, newest: Path | None) -> None:
+    steps = steps_of(config, found.prompts.rows)
+    card = partial(write_card, config=config, run=folder)
+    with private_files():
+        trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
+    _require_whole_weights(trainer)
+    if config.static:
+        with _resumable():
+            _fix_samples(config, trainer, found.policy, folder)
+    trainer.remove_callback(PrinterCallback)
+    curves, stop = Curves(folder), StopAtStep(config.updates_per_rollout)
+    trainer.add_callback(curves)
+    if found.problems is not None:
+        trainer.add_callback(_held_out(config, found, found.problems, trainer))
+    if config.watch != "off":
+        # After the others: it reads the curves they write, and draws them at the end.
+        trainer.add_callback(CollapseWatch(config, config.n, config.updates_per_rollout))
+    trainer.add_callback(stop)
+    with _resumable(), stop, curves:
+        _run(trainer, newest)
+    if stop.asked and trainer.state.global_step < steps:
+        done = trainer.state.global_step
+        raise Interrupted(f"interrupted; step {done} is saved in {folder}; the same command with --resume goes on")
+    _finish(trainer, config, folder)
+
+
+def _refuse_publishing(config: TrainConfig) -> None:
+    """Adapters on an adapter need the merged base beside them, which is not published with them.
+
+    Raises:
+        UsageError: they are to be published.
+    """
+    if config.lora and config.push_to_hub:
+        raise UsageError(
+            f"{config.model} is an adapter folder, so new adapters would build on a merged model that is in the output "
+            "folder only; leave out --push-to-hub, or --lora to train and publish whole weights"
+        )
 
 
 def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
@@ -169,8 +181,10 @@ def _run(trainer: Any, newest: Path | None) -> None:
 def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
     """Whether the run may use its output folder; the checkpoint to resume from, if any."""
     record, found = folder / RECORD, checkpoints(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; choose another --output")
     if not resume:
-        if _is_first() and [path for path in folder.glob("[!.]*") if path.name != REPORT]:
+        if _is_first() and not _only_begun(folder):
             raise UsageError(
                 f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
             )
@@ -182,7 +196,20 @@ def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | Non
     if changed := [name for name in fixed_settings() if before[name] != now[name]]:
         listed = ", ".join(f"{name} was {before[name]!r}, is {now[name]!r}" for name in changed)
         raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
+    lengths = ("max_steps", "epochs")
+    if config.schedule != "constant" and (changed := [name for name in lengths if before[name] != now[name]]):
+        raise UsageError(
+            f"{changed[0]} was {before[changed[0]]!r}, is {now[changed[0]]!r}: the {config.schedule} schedule "
+            "depends on the length of the run, so a resumed run must keep it; train longer with schedule=constant, or "
+            "start anew"
+        )
     return found[-1] if found else None
+
+
+def _only_begun(folder: Path) -> bool:
+    """Whether nothing is in the folder but what is written before a first step, which a corrected command replaces."""
+    names = {path.name for path in folder.glob("[!.]*")}
+    return names <= {REPORT, RECORD, MERGED, "runs", "evals", CURVES} and not read_rows(folder / CURVES)
 
 
 def _is_first() -> bool:
@@ -191,23 +218,39 @@ def _is_first() -> bool:
 
 
 @contextmanager
-def _claimed(folder: Path, config: TrainConfig, resume: bool) -> Iterator[Path | None]:
+def _claimed(folder: Path, config: TrainConfig, prepared: Prepared, resume: bool) -> Iterator[Path | None]:
     """Have the folder for this run and write the settings down; gives the checkpoint to resume from."""
     with alone(folder, wait=False) if _is_first() else nullcontext():
         newest = _check_folder(folder, config, resume)  # again: another run may have begun or gone on meanwhile
+        if resume:
+            _require_same_data(folder / RECORD, prepared)
         if _is_first():
-            write_whole(folder / RECORD, config.model_dump_json(indent=2) + "\n")
+            prepared.report.write(folder)
+            record = json.loads(config.model_dump_json()) | {"read": prepared.opening.to_dict()}
+            write_whole(folder / RECORD, json.dumps(record, indent=2) + "\n")
+            if needs_merged_base(config):
+                if not resume:
+                    shutil.rmtree(folder / MERGED, ignore_errors=True)
+                with writing(folder):
+                    write_merged_base(prepared.policy, folder)
         yield newest
 
 
-def _held_out(config: TrainConfig, problems: Dataset, trainer: Any, loaded: LoadedModel, place: Place) -> HeldOut:
-    tokenizer = loaded.tokenizer
-    ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
-    answers = Answers(problems["kind"][0], problems["source"][0], config.eval_samples)
+def _require_same_data(record: Path, prepared: Prepared) -> None:
+    before = json.loads(record.read_text()).get("read", {}).get("digest")
+    if before and before != prepared.opening.digest:
+        raise UsageError(
+            f"{record.parent} was started on other prompts than are read now: the data, the held-out problems or what "
+            "prompts were compared with has changed, and a resumed run must keep them; bring them back, or start anew"
+        )
+
+
+def _held_out(config: TrainConfig, found: Prepared, problems: Dataset, trainer: Any) -> HeldOut:
+    answers = Answers(config.eval_samples)
     sampler = getattr(trainer, "_sampler", None)  # its half-precision copy serves both
-    rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, place, loaded)
+    rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, found.place, found.policy)
     return HeldOut(
-        Path(config.output), problems, ids, answers, rollouts,
+        Path(config.output), problems, found.problem_ids, answers, rollouts,
         every=config.eval_every, samples=config.eval_samples, seed=config.seed,
     )  # fmt: skip
 
@@ -233,6 +276,20 @@ class StopAtStep(TrainerCallback):  # type: ignore[misc]
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """End a run whose loss or gradient is no number, before its weights are saved.
+
+        Raises:
+            EntminError: so it is.
+        """
+        broken = [name for name in ("loss", "grad_norm") if not math.isfinite((logs or {}).get(name, 0))]
+        if broken:
+            raise EntminError(
+                f"step {state.global_step}: the {broken[0]} is not finite, so the weights are destroyed and are not "
+                f"saved; the checkpoints before are kept in {args.output_dir}. Look at the model (are its weights "
+                "finite?), lower the learning rate, or use precision=fp32"
+            )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Save and stop, at the end of a rollout."""

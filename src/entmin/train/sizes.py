@@ -28,6 +28,12 @@ class Sizes:
     qkv_bias: bool = False
     head_dim: int | None = None
     """None: hidden / heads."""
+    experts: int = 0
+    """Experts of a layer; 0: a dense model."""
+    expert_width: int = 0
+    """Width of one expert."""
+    shared_width: int = 0
+    """Width of the experts that every token takes, together."""
 
     @property
     def head(self) -> int:
@@ -39,7 +45,14 @@ class Sizes:
         """Weights of one layer: attention, feed-forward, two norms."""
         qkv = (self.heads + 2 * self.kv_heads) * self.head
         attention = self.hidden * qkv + self.heads * self.head * self.hidden + (qkv if self.qkv_bias else 0)
-        return attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        return attention + self._feed_forward + 2 * self.hidden
+
+    @property
+    def _feed_forward(self) -> int:
+        """Of the larger kind of layer, where some have experts and some have none: an upper bound."""
+        width = self.experts * self.expert_width + self.shared_width
+        router = self.experts * (self.hidden + 1) + self.hidden if self.experts else 0
+        return max(3 * self.hidden * self.intermediate, 3 * self.hidden * width + router)
 
     @property
     def parameters(self) -> int:
@@ -85,7 +98,25 @@ def sizes_of(model: str) -> Sizes:
     )
 
 
-def _read(config: Mapping[str, Any], model: str) -> Sizes:
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts")
+_WIDTHS = ("moe_intermediate_size", "expert_intermediate_size", "intermediate_size")
+_SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts")
+
+
+def _experts(config: Mapping[str, Any]) -> dict[str, int]:
+    def first(names: tuple[str, ...]) -> int:
+        return next((int(config[name]) for name in names if config.get(name)), 0)
+
+    if not (experts := first(_EXPERTS)):
+        return {}
+    width = first(_WIDTHS)
+    shared = int(config.get("shared_expert_intermediate_size") or 0) or first(_SHARED) * width
+    return {"experts": experts, "expert_width": width, "shared_width": shared}
+
+
+def _read(whole: Mapping[str, Any], model: str) -> Sizes:
+    config = {**whole, **(whole.get("text_config") or {})}
+    widths = [config.get("head_dim"), (config.get("qk_nope_head_dim") or 0) + (config.get("qk_rope_head_dim") or 0)]
     try:
         heads = int(config["num_attention_heads"])
         return Sizes(
@@ -97,7 +128,8 @@ def _read(config: Mapping[str, Any], model: str) -> Sizes:
             vocab=int(config["vocab_size"]),
             tied=bool(config.get("tie_word_embeddings")),
             qkv_bias=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
-            head_dim=config.get("head_dim"),
+            head_dim=max(filter(None, widths), default=None),
+            **_experts(config),
         )
     except KeyError as error:
         raise UsageError(f"config.json of {model!r} has no {error.args[0]}: its memory cannot be estimated") from None

@@ -172,7 +172,7 @@ class VllmRollouts:
 
 
 def whole_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """(name, bfloat16 weight) of the model as it computes: adapters added in, shards put together.
+    """(name, bfloat16 weight) of the model as it computes: adapters added in, shards put together; and its buffers.
 
     Names are those of the model without adapters. With sharded weights all processes must go through it together.
     """
@@ -190,3 +190,7 @@ def whole_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
                     weight = weight + layer.get_delta_weight(adapter)
             whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
             yield name.replace(".base_layer.", "."), whole.detach().to(torch.bfloat16)
+        kept = base.state_dict(keep_vars=True)
+        for name, buffer in base.named_buffers():
+            if name in kept and ".lora_" not in name:  # those that a checkpoint holds, in their own precision
+                yield name.replace(".base_layer.", "."), buffer.detach()

@@ -46,7 +46,7 @@ def load(*, split: str = "train", limit: int | None = None, seed: int = 0, **opt
         return problem_stream(chosen["kind"], number, chosen["terms"], chosen["digits"])
 
     count = limit or (HELD_OUT_SIZE if split == "test" else chosen["size"])
-    common = {"source": "arithmetic", "kind": "math"}
+    common = {"source": "arithmetic", "kind": "integer"}
     rows = []
     for i, (_, question, answer) in enumerate(_problems(stream, count, split, seed)):
         prompt = [{"role": "user", "content": fill(PROMPTS[chosen["prompt"]], question=question)}]

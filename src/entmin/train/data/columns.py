@@ -1,10 +1,12 @@
 r"""From a row of any data set to an `Example`: which column is the prompt, which the answer.
 
 A column may be a path into a nested one, ``reward_model.ground_truth``. A prompt is a text or a list of chat messages;
-assistant turns at its end are not part of it, the last of them being taken for the solution.
+assistant turns at its end are not part of it, the last of them being taken for the solution. What an `instruction` is
+about (Alpaca's `input`, Dolly's `context`) belongs to the prompt.
 
 An answer is the text of its column, with two forms that data sets put a short answer in: what follows ``####``
-(GSM8K), and, where there is no answer column, the last ``\boxed{...}`` of a solution (MATH, NuminaMath).
+(GSM8K, where the whole text is the worked solution), and, where there is no answer column, the last ``\boxed{...}`` of
+a solution (MATH, NuminaMath).
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ from typing import Any, Literal
 from entmin.errors import EntminError, UsageError
 from entmin.tasks.records import last_box
 
-PROMPT_COLUMNS = ("prompt", "messages", "problem", "question", "instruction")
+PROMPT_COLUMNS = ("prompt", "messages", "conversations", "problem", "question", "instruction", "query", "input")
 ANSWER_COLUMNS = ("answer", "gt", "expected_answer", "ground_truth", "final_answer", "reward_model.ground_truth")
-SOLUTION_COLUMNS = ("solution", "response", "completion")
+SOLUTION_COLUMNS = ("solution", "response", "completion", "output", "generated_solution", "rationale")
+_INSTRUCTION, CONTEXT_COLUMNS = "instruction", ("input", "context")
+_IDS, _SOURCES, _KINDS = ("id", "unique_id", "uid"), ("data_source", "source"), ("kind", "ability")
 _ROLES = ("system", "user", "assistant")
+_SHARED_ROLES = {"human": "user", "gpt": "assistant"}
+"""Roles as conversations with `from` and `value` name them."""
 
 Kind = Literal["math", "code", "none"]
 """How an answer is checked, where it is: by the graders for mathematics, by running a program, or not at all."""
@@ -58,6 +64,14 @@ class Columns:
     prompt: str
     answer: str | None
     solution: str | None
+    context: str | None = None
+    """What the prompt is about, which follows it."""
+
+    def unread(self, names: Sequence[str]) -> list[str]:
+        """Those of a table's columns that nothing is read from."""
+        chosen = (self.prompt, self.answer, self.solution, self.context)
+        read = {name.partition(".")[0] for name in chosen if name} | {*_IDS, *_SOURCES, *_KINDS}
+        return [name for name in names if name not in read]
 
 
 def choose(
@@ -78,7 +92,8 @@ def choose(
     return Columns(
         found,
         answer or next((name for name in ANSWER_COLUMNS if _holds(example, name)), None),
-        next((name for name in SOLUTION_COLUMNS if _holds(example, name) and name != found), None),
+        next((name for name in SOLUTION_COLUMNS if _holds(example, name) and name not in (found, answer)), None),
+        next((name for name in CONTEXT_COLUMNS if found == _INSTRUCTION and _holds(example, name)), None),
     )
 
 
@@ -104,19 +119,22 @@ def example_of(row: Mapping[str, Any], number: int, columns: Columns, source: st
         UsageError: the prompt is neither a text nor a list of chat messages.
     """
     turns = _turns(value(row, columns.prompt), f"{source}, row {number}, column {columns.prompt!r}")
+    if turns and (context := _text(value(row, columns.context))):
+        turns[-1] = (turns[-1][0], f"{turns[-1][1]}\n\n{context}")
     replies = [text for role, text in turns if role == "assistant"]
     while turns and turns[-1][0] == "assistant":
         turns.pop()
     asked = [text for role, text in turns if role == "user" and text.strip()]
     if not asked:
         return None
-    solution = _text(value(row, columns.solution)) or (replies[-1] if replies else None)
-    answer = _short(_text(value(row, columns.answer))) if columns.answer else _boxed(solution)
+    given = _text(value(row, columns.answer))
+    solution = _text(value(row, columns.solution)) or (replies[-1] if replies else None) or _worked(given)
+    answer = _short(given) if columns.answer else _boxed(solution) or _short(_worked(solution))
     return Example(
         turns=tuple(turns),
         question="\n\n".join(asked),
-        id=str(_first(row, "id", "unique_id", "uid") or f"{number - 1}"),
-        source=str(_first(row, "data_source", "source") or source),
+        id=str(_first(row, *_IDS) or f"{number - 1}"),
+        source=str(_first(row, *_SOURCES) or source),
         answer=answer,
         solution=solution,
         kind=_kind(row, answer),
@@ -127,7 +145,7 @@ def _turns(prompt: Any, where: str) -> list[tuple[str, str]]:
     if prompt is None or isinstance(prompt, str):
         return [("user", prompt)] if prompt and prompt.strip() else []
     try:
-        turns = [(str(message["role"]), message["content"]) for message in prompt]
+        turns = [_turn(message) for message in prompt]
     except (TypeError, KeyError):
         raise UsageError(f"{where}: expected a text or a list of messages with role and content") from None
     for role, text in turns:
@@ -137,6 +155,12 @@ def _turns(prompt: Any, where: str) -> list[tuple[str, str]]:
                 f"role {role!r} and content of type {type(text).__name__}"
             )
     return turns
+
+
+def _turn(message: Mapping[str, Any]) -> tuple[str, Any]:
+    if "from" in message and "value" in message:  # as ShareGPT has them
+        return _SHARED_ROLES.get(message["from"], str(message["from"])), message["value"]
+    return str(message["role"]), message["content"]
 
 
 def _text(found: Any) -> str | None:
@@ -154,6 +178,11 @@ def _short(answer: str | None) -> str | None:
     return answer.rpartition("####")[2].strip().replace(",", "")
 
 
+def _worked(text: str | None) -> str | None:
+    """A text that works its answer out before ``####``; None where it does not."""
+    return text if text and text.partition("####")[0].strip() and "####" in text else None
+
+
 def _boxed(solution: str | None) -> str | None:
     try:
         return last_box(solution or "")
@@ -166,7 +195,7 @@ def _first(row: Mapping[str, Any], *names: str) -> Any:
 
 
 def _kind(row: Mapping[str, Any], answer: str | None) -> Kind:
-    stated = _first(row, "kind", "ability")
+    stated = _first(row, *_KINDS)
     if answer is None:
         return "none"
     return "code" if stated in ("code", "coding") else "math"

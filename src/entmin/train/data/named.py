@@ -33,7 +33,7 @@ _MATH: dict[str, tuple[str, str]] = {
         r" Let us think step by step and output the final answer within \boxed{}",
     ),
 }
-_HELD_OUT_SEED = 0
+HELD_OUT_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def named_examples(
     tables = [_open(source, hub, "train" if source.held_out else split, data_dir) for hub in source.hubs]
     places = [(table, row) for table in range(len(tables)) for row in range(len(tables[table]))]
     if source.held_out:
-        random.Random(_HELD_OUT_SEED).shuffle(places)
+        random.Random(HELD_OUT_SEED).shuffle(places)
         tenth = len(places) // 10
         places = places[:tenth] if split == "test" else places[tenth:]
     random.Random(seed).shuffle(places)

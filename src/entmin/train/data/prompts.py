@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from entmin.errors import UsageError
 from entmin.train.data.columns import Example, Kind, choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
-from entmin.train.data.named import NAMED, Prompt, named_examples
+from entmin.train.data.named import HELD_OUT_SEED, NAMED, Prompt, named_examples
 from entmin.train.data.overlap import N_WORDS, Overlap
 from entmin.train.data.report import PromptReport
 from entmin.train.data.tables import is_local, open_hub, open_local
@@ -35,6 +36,8 @@ def load_prompts(
     n_words: int = N_WORDS,
     data_dir: str | None = None,
     report_to: Path | None = None,
+    report: PromptReport | None = None,
+    hold_out: bool = False,
 ) -> Dataset:
     """Load prompts to train on, without exact duplicates and without those that an evaluation set shares.
 
@@ -57,6 +60,8 @@ def load_prompts(
         n_words: Words in a row that make a prompt shared.
         data_dir: Mirror folder of data sets, by default ``ENTMIN_DATA``.
         report_to: Folder that ``decontamination.json`` is written to.
+        report: Takes the counts.
+        hold_out: A file has no splits: ``test`` gives a tenth of its rows, always the same, and ``train`` the others.
 
     Returns:
         A `datasets.Dataset` with the columns ``prompt`` (chat messages, or a text), ``answer`` (text or None),
@@ -67,20 +72,39 @@ def load_prompts(
         EntminError: the Hub cannot be reached, or an evaluation set asked for is missing.
     """
     _check(prompt, kind, limit=limit, n_words=n_words)
+    report = report or PromptReport(source)
+    report.n_words = n_words
     if source in NAMED:
         _refuse(source, {"prompt_column": prompt_column, "answer_column": answer_column, "kind": kind})
         limit = limit or NAMED[source].size
         examples = named_examples(NAMED[source], split=split, prompt=prompt, seed=seed, data_dir=data_dir)
     else:
         _refuse(source, {"prompt='paper'": prompt == "paper"})
-        examples = _read(source, split, prompt_column, answer_column, seed if limit is not None else None)
-    report = PromptReport(source, n_words)
+        examples = _read(
+            source, split, prompt_column, answer_column, seed if limit is not None else None, report, hold_out
+        )
     kept = list(_kept(examples, limit, report, decontaminate, data_dir))
     if report_to is not None:
         report.write(report_to)
     if not kept:
         raise UsageError(f"{source}: no prompts are left to train on ({report.line()})")
-    return _dataset([_row(example, kind or example.kind, system_prompt, chat) for example in kept], chat)
+    rows = [_row(example, kind or example.kind, system_prompt, chat) for example in kept]
+    report.renamed = _make_ids_distinct(rows)
+    return _dataset(rows, chat)
+
+
+def _make_ids_distinct(rows: list[dict[str, Any]]) -> int:
+    """Give rows whose id came before an id of their own; returns how many."""
+    seen = {row["id"] for row in rows}
+    taken: set[str] = set()
+    renamed = 0
+    for row in rows:
+        if row["id"] in taken:
+            row["id"] = next(name for k in count(2) if (name := f"{row['id']}#{k}") not in seen)
+            seen.add(row["id"])
+            renamed += 1
+        taken.add(row["id"])
+    return renamed
 
 
 def _check(prompt: str, kind: str | None, **numbers: int | None) -> None:
@@ -128,7 +152,10 @@ def _kept(
             return
 
 
-def _read(source: str, split: str, prompt: str | None, answer: str | None, seed: int | None) -> Iterator[Example]:
+def _read(
+    source: str, split: str, prompt: str | None, answer: str | None, seed: int | None, report: PromptReport,
+    hold_out: bool,
+) -> Iterator[Example]:  # fmt: skip
     local = is_local(source)
     if local:
         table = open_local(source, split)
@@ -138,13 +165,28 @@ def _read(source: str, split: str, prompt: str | None, answer: str | None, seed:
     else:
         raise UsageError(f"unknown data {source!r}; give one of {', '.join(NAMED)}, a file, or a Hub id (owner/name)")
     columns = choose(table.column_names, source, prompt, answer, table[0])
-    order = list(range(len(table)))
+    named = {"prompt": columns.prompt, "context": columns.context, "answer": columns.answer}
+    report.columns = {use: name for use, name in (named | {"solution": columns.solution}).items() if name}
+    report.unread = columns.unread(table.column_names)
+    order = _part(len(table), split, source) if hold_out else list(range(len(table)))
     if seed is not None:
         random.Random(seed).shuffle(order)
     for place in order:
         example = example_of(table[place], place + 1, columns, Path(source).name if local else source)
-        if example is not None:
+        if example is None:
+            report.empty += 1
+        else:
             yield example
+
+
+def _part(rows: int, split: str, source: str) -> list[int]:
+    """The numbers of a file's rows that are held out (``test``), or of the others."""
+    if rows < 2:
+        raise UsageError(f"{source} has one row, of which none can be held out: name other problems with eval_data")
+    order = list(range(rows))
+    random.Random(HELD_OUT_SEED).shuffle(order)
+    tenth = max(1, rows // 10)
+    return sorted(order[:tenth] if split == "test" else order[tenth:])
 
 
 def _row(example: Example, kind: Kind, system_prompt: str | None, chat: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from entmin.durable import make_folder, write_whole
 from entmin.tasks.registry import is_gated
-from entmin.train.data.overlap import Repeat
+from entmin.train.data.overlap import N_WORDS, Repeat
 
 _EXAMPLES = 5
 _SHOWN = 200
@@ -22,7 +22,7 @@ class PromptReport:
     """Counts of one call of `load_prompts`."""
 
     source: str
-    n_words: int
+    n_words: int = N_WORDS
     compared: dict[str, int] = field(default_factory=dict)
     """Evaluation set to the number of its problems that prompts were compared with."""
     missing: dict[str, str] = field(default_factory=dict)
@@ -33,6 +33,14 @@ class PromptReport:
     """Dropped: the same prompt had come before."""
     contaminated: int = 0
     """Dropped: shared with some evaluation set."""
+    empty: int = 0
+    """Rows without a prompt."""
+    renamed: int = 0
+    """Prompts whose id another prompt had before, and which got one of their own."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """What was read (prompt, context, answer, solution) to the column it was read from."""
+    unread: list[str] = field(default_factory=list)
+    """Columns that nothing was read from."""
     kept: int = 0
     by_set: Counter[str] = field(default_factory=Counter)
     """Evaluation set to the prompts it shares; one prompt may be shared with several."""
@@ -57,6 +65,10 @@ class PromptReport:
             "source": self.source,
             "rule": f"{self.n_words} words in a row, or the same text",
             "rows_read": self.rows,
+            "columns": self.columns,
+            "columns_not_read": self.unread,
+            "rows_without_prompt": self.empty,
+            "ids_made_distinct": self.renamed,
             "duplicates_dropped": self.duplicates,
             "contaminated_dropped": self.contaminated,
             "kept": self.kept,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from trl import GRPOTrainer, RLOOTrainer
 
+from entmin.errors import EntminError, first_line
 from entmin.train.trainers.checkpoints import CheckpointTrainer
 from entmin.train.trainers.samples import SampleTrainer, Scores, answer_ids
 
@@ -87,9 +88,27 @@ class IntrinsicTrainer(SampleTrainer):
         if self._intrinsic is None:
             found: Tensor = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
             return found
-        local = self._intrinsic.function(Samples(self, completion_ids_list)).float()
+        local = self._rewards(self._intrinsic, completion_ids_list)
         gathered: Tensor = self.accelerator.gather(local.to(self.accelerator.device))
         return gathered[:, None]
+
+    def _rewards(self, reward: Intrinsic, completions: list[list[int]]) -> Tensor:
+        try:
+            found = torch.as_tensor(reward.function(Samples(self, completions))).float()
+        except (EntminError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # rewards are plugins too
+            raise EntminError(
+                f"the reward {reward.name!r} failed ({type(error).__name__}: {first_line(error)}): correct it, or "
+                "choose another --reward"
+            ) from error
+        if found.shape != (len(completions),) or not found.isfinite().all():
+            raise EntminError(
+                f"the reward {reward.name!r} must give {len(completions)} finite numbers, one a sample; it gave "
+                f"{found.flatten().tolist()[:4]} ... of shape {list(found.shape)}: correct it, or choose another "
+                "--reward"
+            )
+        return found
 
     @torch.no_grad()
     def _mean_logprobs(self, prompts: list[list[int]], completions: list[list[int]]) -> tuple[Tensor, int]:

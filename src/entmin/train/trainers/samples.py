@@ -33,8 +33,9 @@ head._use_triton = lambda device: device.type == "cpu" or _on_gpu(device)
 
 Sampler = Callable[[Any, list[list[int]], list[int]], list[list[int]]]
 """(model, prompts as token ids, stream numbers) -> completions as token ids, end-of-sequence token included."""
-AnswerKeys = Callable[[list[str]], list[str | None]]
-"""Completions of whole groups -> a text per completion that is equal where answers are equal; None without answer."""
+AnswerKeys = Callable[[list[str], list[str]], list[str | None]]
+"""Completions of whole groups, and the kinds of their prompts -> a text per completion that is equal where answers are
+equal; None without answer."""
 
 
 class Scores(NamedTuple):
@@ -63,7 +64,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             kwargs: for TRL.
         """
         self._sampler = sampler
-        self._answer_keys: AnswerKeys = answer_keys or (lambda texts: [text.strip() or None for text in texts])
+        self._answer_keys: AnswerKeys = answer_keys or (lambda texts, _: [text.strip() or None for text in texts])
         self._prompt_ids: list[list[int]] = []
         self._scores: Scores | None = None
         self._awaiting_scores = False
@@ -72,6 +73,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._window_tokens: Tensor | None = None
         self._tokens_drawn = 0
         self._keys: list[str | None] = []
+        self._kinds: list[str] = []
         super().__init__(*args, **kwargs)
         model = self.accelerator.unwrap_model(self.model)
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
@@ -110,7 +112,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         n, limit = self.num_generations, self.max_completion_length
         ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
         texts = self._tokenizer.batch_decode(completions, skip_special_tokens=True)
-        self._keys = self._answer_keys(texts)
+        self._keys = self._answer_keys(texts, self._kinds)
         groups = [self._keys[i : i + n] for i in range(0, len(self._keys), n)]
         lengths = [len(ids) for ids in completions]
         local = torch.tensor(
@@ -221,6 +223,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     # ---- normalisation over the whole optimisation step ----
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
+        self._kinds = [str(row.get("kind", "none")) for row in generation_batch]
         inputs = super()._prepare_inputs(generation_batch)
         accumulate = self.args.gradient_accumulation_steps
         if self.model.training and self._step % accumulate == 0:
