@@ -47,7 +47,7 @@ def logits(folder):
 def test_adapters_on_adapters_keep_the_first(tiny_llama, tmp_path):
     options = {"lora": True, "lora_rank": 2}
     train(config(tiny_llama, tmp_path / "a", "sft", **options, max_steps=2, learning_rate=5e-2))
-    train(config(tmp_path / "a", tmp_path / "b", "sft", **options, max_steps=1, learning_rate=1e-6))
+    train(config(tmp_path / "a", tmp_path / "b", "sft", **options, max_steps=1, learning_rate=1e-8))
     first, second = logits(tmp_path / "a"), logits(tmp_path / "b")
     assert (first - logits(tiny_llama)).abs().max() > 0.05
     assert (first - second).abs().max() < 1e-3
@@ -144,13 +144,14 @@ def test_a_file_is_never_trained_and_evaluated_on_the_same_rows(tmp_path):
     trained, held_out = rows_to_train_on(settings), held_out_rows(settings)
     assert (len(trained), len(held_out)) == (36, 4)
     assert not set(trained["id"]) & set(held_out["id"])
-    assert set(held_out["id"]) == set(held_out_rows(of_file(path, seed=5, eval_data=path))["id"])
+    assert set(held_out["id"]) == set(held_out_rows(of_file(path, seed=5))["id"])
     other = lines(tmp_path / "b.jsonl", [{"question": f"what is  {i}?", "answer": str(i)} for i in range(5)])
     settings = of_file(path, eval_data=other)
     kept, dropped = without(rows_to_train_on(settings), held_out_rows(settings))
     assert (len(kept), dropped) == (35, 5)
-    with pytest.raises(UsageError, match="held-out problems too"):
-        without(held_out_rows(settings), held_out_rows(settings))
+    settings = of_file(path, eval_data=path)
+    with pytest.raises(UsageError, match="all 40 prompts to train on are held-out problems too"):
+        without(rows_to_train_on(settings), held_out_rows(settings))
 
 
 def test_evaluation_data_has_columns_and_options_of_its_own(tmp_path):

@@ -151,6 +151,7 @@ def test_the_command_holds_what_was_set_beside_a_file(tmp_path):
         Qwen3MoeConfig(**tiny.SMALL, num_experts=8, moe_intermediate_size=16, head_dim=8, mlp_only_layers=[0]),
         DeepseekV3Config(
             **tiny.SMALL | {"num_key_value_heads": 4}, moe_intermediate_size=32, n_routed_experts=8, n_shared_experts=2,
+            first_k_dense_replace=1,
             qk_rope_head_dim=8, qk_nope_head_dim=8, v_head_dim=8, q_lora_rank=8, kv_lora_rank=8,
         ),
     ],

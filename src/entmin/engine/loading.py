@@ -53,12 +53,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     """
     where = _device(device)
     kind = _dtype(dtype, where)
-    path = str(fetch(name)) if name in ALIASES else name
-    if name not in ALIASES and not Path(path).exists() and (path.count("/") != 1 or path.startswith((".", "/", "~"))):
-        raise EntminError(
-            f"no model {name!r}{closest(name, ALIASES)}: give an alias ({', '.join(ALIASES)}), an existing folder, "
-            "or a Hub id like owner/name"
-        )
+    path = _path(name)
     adapted = adapter_base(path)
     weights = base_path(adapted, path) if adapted else path
     root = root_of(weights) if adapted else path
@@ -83,9 +78,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
         raise EntminError(f"could not load model {name!r}: {first_line(error)}; {_remedy(path)}") from error
-    model.requires_grad_(False)
-    if where.type == "cpu":
-        use_decode_attention(model)
+    _for_decoding(model, where)
     return LoadedModel(
         name=name,
         model=model,
@@ -96,6 +89,25 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         eos=_eos(model, tokenizer),
         max_length=int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30),
     )
+
+
+def _path(name: str) -> str:
+    path = str(fetch(name)) if name in ALIASES else name
+    if name not in ALIASES and not Path(path).exists() and (path.count("/") != 1 or path.startswith((".", "/", "~"))):
+        raise EntminError(
+            f"no model {name!r}{closest(name, ALIASES)}: give an alias ({', '.join(ALIASES)}), an existing folder, "
+            "or a Hub id like owner/name"
+        )
+    return path
+
+
+def _for_decoding(model: Any, device: torch.device) -> None:
+    model.requires_grad_(False)
+    text = model.config.get_text_config(decoder=True)
+    if getattr(text, "output_router_logits", False):  # for a loss of training, which cannot be taken while decoding
+        text.output_router_logits = False
+    if device.type == "cpu":
+        use_decode_attention(model)
 
 
 def default_device() -> torch.device:

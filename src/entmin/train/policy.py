@@ -7,15 +7,17 @@ adapters the frozen base is bfloat16 itself and samples directly.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from entmin.durable import private_files
+from entmin.durable import make_folder
 from entmin.engine.adapters import adapter_base
 from entmin.engine.attention import NAME, use_decode_attention
 from entmin.engine.loading import LoadedModel, default_device, default_dtype, load
@@ -95,22 +97,25 @@ def needs_merged_base(config: TrainConfig) -> bool:
     return bool(config.lora or config.kl) and adapter_base(config.model) is not None
 
 
-def write_merged_base(loaded: LoadedModel, folder: Path) -> None:
+def write_merged_base(loaded: LoadedModel, folder: Path, *, again: bool) -> None:
     """Write the model, an adapter merged into its base, into a run's folder, and let it be known under that name.
 
     New adapters build on it, and a reference model is loaded from it; both would otherwise get the adapter's own base.
+
+    Args:
+        loaded: the model.
+        folder: of the run.
+        again: write it although it is there.
     """
     merged = (folder / MERGED).resolve()
-    if not (merged / "config.json").exists():
-        with private_files():
+    state = PartialState()
+    with state.main_process_first():
+        if state.is_main_process and (again or not (merged / "config.json").exists()):
+            shutil.rmtree(merged, ignore_errors=True)
+            make_folder(merged)
             loaded.model.save_pretrained(merged)
             loaded.tokenizer.save_pretrained(merged)
-    name_model(loaded, folder)
-
-
-def name_model(loaded: LoadedModel, folder: Path) -> None:
-    """Let libraries know the model under the name of its merged copy."""
-    loaded.model.name_or_path = loaded.model.config._name_or_path = str((folder / MERGED).resolve())
+    loaded.model.name_or_path = loaded.model.config._name_or_path = str(merged)
 
 
 class Twin:

@@ -21,7 +21,6 @@ from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
 from entmin.train.data.overlap import squeezed
 from entmin.train.data.report import PromptReport
-from entmin.train.data.tables import is_local
 
 PROMPT_OPTIONS = ("prompt", "kind", "system_prompt", "n_words", "data_dir")
 """What `data_options` may hold for sources other than arithmetic."""
@@ -76,8 +75,8 @@ def without(rows: Dataset, problems: Dataset) -> tuple[Dataset, int]:
     kept = [place for place, prompt in enumerate(rows["prompt"]) if _asked(prompt) not in asked]
     if not kept:
         raise UsageError(
-            f"all {len(rows)} prompts to train on are held-out problems too: choose another split to train on, or name "
-            "other problems with eval_data"
+            f"all {len(rows)} prompts to train on are held-out problems too: choose another split to train on, or "
+            "other eval_data (without it, a tenth of a file is held out)"
         )
     return (rows if len(kept) == len(rows) else rows.select(kept)), len(rows) - len(kept)
 
@@ -90,10 +89,10 @@ def _asked(prompt: Any) -> str:
 
 def holds_out_rows(config: TrainConfig) -> bool:
     """Whether the held-out problems are rows of the file that the run trains on, which has no splits."""
-    if not config.eval_every or config.data in ("arithmetic", *NAMED) or not is_local(config.data):
-        return False
-    file, other = (Path(name).expanduser().resolve() for name in (config.data, config.eval_data or config.data))
-    return file.is_file() and file == other
+    named = config.data in ("arithmetic", *NAMED)
+    return (
+        bool(config.eval_every) and config.eval_data is None and not named and Path(config.data).expanduser().is_file()
+    )
 
 
 def _require_answers(rows: Dataset, who: str, columns: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ from entmin.train.curves import Curves
 from entmin.train.data.report import FILE as REPORT
 from entmin.train.held_out import HeldOut
 from entmin.train.outlets import claim, push, require_packages
-from entmin.train.policy import MERGED, name_model, needs_merged_base, write_merged_base
+from entmin.train.policy import MERGED, needs_merged_base, write_merged_base
 from entmin.train.preparation import Prepared, prepare
 from entmin.train.prompts import token_ids
 from entmin.train.rollouts import Rollouts
@@ -75,22 +74,24 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     found = prepare(config, resume=resume)
     if needs_merged_base(config):
         _refuse_publishing(config)
-        name_model(found.policy, folder)
+        with writing(folder):
+            write_merged_base(found.policy, folder, again=not resume)
     if config.push_to_hub and _is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
     if _is_first():
         say("\n".join(found.opening.lines()), err=True)
+    steps = steps_of(config, found.prompts.rows)
+    card = partial(write_card, config=config, run=folder)
+    with private_files():  # the trainer makes the output folder
+        trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
+    _require_whole_weights(trainer)
     with _claimed(folder, config, found, resume) as newest:
-        _train(config, found, folder, newest)
+        _train(config, found, trainer, newest, steps)
     return folder
 
 
-def _train(config: TrainConfig, found: Prepared, folder: Path, newest: Path | None) -> None:
-    steps = steps_of(config, found.prompts.rows)
-    card = partial(write_card, config=config, run=folder)
-    with private_files():
-        trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
-    _require_whole_weights(trainer)
+def _train(config: TrainConfig, found: Prepared, trainer: Any, newest: Path | None, steps: int) -> None:
+    folder = Path(config.output)
     if config.static:
         with _resumable():
             _fix_samples(config, trainer, found.policy, folder)
@@ -228,11 +229,6 @@ def _claimed(folder: Path, config: TrainConfig, prepared: Prepared, resume: bool
             prepared.report.write(folder)
             record = json.loads(config.model_dump_json()) | {"read": prepared.opening.to_dict()}
             write_whole(folder / RECORD, json.dumps(record, indent=2) + "\n")
-            if needs_merged_base(config):
-                if not resume:
-                    shutil.rmtree(folder / MERGED, ignore_errors=True)
-                with writing(folder):
-                    write_merged_base(prepared.policy, folder)
         yield newest
 
 

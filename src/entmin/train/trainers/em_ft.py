@@ -54,6 +54,7 @@ class EMFTTrainer(SampleTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignor
         super().__init__(*args, reward_funcs=[_no_reward], **kwargs)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
+        self._note_kinds(inputs)
         prompt_ids, completion_ids, _ = self._generate([row["prompt"] for row in inputs])
         device, pad = self.accelerator.device, self._tokenizer.pad_token_id
         left, left_mask = stack(prompt_ids, pad, left=True)

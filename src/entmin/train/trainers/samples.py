@@ -93,6 +93,15 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         first = (self.rollout_number * processes + index) * rows
         return list(range(first, first + rows))
 
+    def _note_kinds(self, rows: list[dict[str, Any]]) -> None:
+        """Remember by which rules the samples of these rows are compared."""
+        self._kinds = [str(row.get("kind", "none")) for row in rows]
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self._note_kinds(inputs)
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        return batch
+
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         self._prompt_ids = prompt_ids
         if self._sampler is None:
@@ -223,7 +232,6 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     # ---- normalisation over the whole optimisation step ----
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        self._kinds = [str(row.get("kind", "none")) for row in generation_batch]
         inputs = super()._prepare_inputs(generation_batch)
         accumulate = self.args.gradient_accumulation_steps
         if self.model.training and self._step % accumulate == 0:
