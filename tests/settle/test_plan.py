@@ -52,3 +52,21 @@ def test_plans_of_one_question_are_counted(tmp_path):
     for name in "abc":
         write_plan(plan(seed=ord(name)), tmp_path / name)
     assert earlier_plans(tmp_path, tmp_path / "c") == [tmp_path / "a", tmp_path / "b"]
+
+
+def test_other_problems_of_a_task_are_another_question_and_another_size_is_not(tmp_path):
+    def asked(name, sha256, samples, **options):
+        about = {"sha256": sha256, "samples": samples, "scorers": [name]}
+        write_plan(plan(task_identity=about, settings={"task_options": options}), tmp_path / name)
+
+    asked("mine", "x", 500, terms=2)
+    asked("later-grader", "x", 500, terms=2)
+    asked("kind", "y", 500, terms=2, kind="products")
+    asked("seed", "z", 500, terms=2, problem_seed=1)
+    asked("larger", "w", 900, terms=2, size=900)
+    asked("larger-kind", "v", 900, terms=2, kind="products", size=900)
+    asked("edited-file", "u", 500, terms=2)
+    (tmp_path / "unknown").mkdir()
+    (tmp_path / "unknown/plan.json").write_text("{")
+    assert [one.name for one in earlier_plans(tmp_path, tmp_path / "mine")] == ["larger", "later-grader", "unknown"]
+    assert [one.name for one in earlier_plans(tmp_path, tmp_path / "kind")] == ["larger-kind", "unknown"]

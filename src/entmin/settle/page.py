@@ -69,6 +69,7 @@ def remarks(done: Settlement) -> list[str]:
     drift = _drift(done)
     if drift is not None:
         said.append(f"On the run's own problems the entropies of matched arms lie up to {drift:.2f} nats apart.")
+    said.append(done.remedy)
     said.append(control_words(done))
     if len(done.earlier):
         said.append(f"This question was planned {len(done.earlier) + 1} times; the other plans: {_names(done)}.")

@@ -121,5 +121,34 @@ def read_plan(folder: Path) -> Plan | None:
 
 
 def earlier_plans(question: Path, current: Path) -> list[Path]:
-    """Folders of other plans of the same question that were begun."""
-    return sorted(path.parent for path in question.glob("*/plan.json") if path.parent != current)
+    """Folders of other plans that ask the same problems, as `entmin.tasks.identity` knows them.
+
+    A plan with another `-T kind=` asks another question. One with another size of the same procedural task asks the
+    same, and so does one that is judged by a later grader. A plan that cannot be read counts: what it asked is unknown.
+
+    Args:
+        question: folder of the plans of a model, a task and a method.
+        current: folder of the plan in it that is asked about.
+    """
+    mine = read_plan(current)
+    others = sorted(path.parent for path in question.glob("*/plan.json") if path.parent != current)
+    return [folder for folder in others if mine is None or _may_ask_the_same(folder, mine)]
+
+
+def _may_ask_the_same(folder: Path, mine: Plan) -> bool:
+    try:
+        other = read_plan(folder)
+    except EntminError:
+        return True
+    return other is None or _problems(other) == _problems(mine) or _differ_in_size(other, mine)
+
+
+def _problems(plan: Plan) -> list[Any]:
+    return [plan.task_identity.get(name) for name in ("samples", "sha256", "data_sha256")]
+
+
+def _differ_in_size(one: Plan, other: Plan) -> bool:
+    """Whether one asks the first problems of the other: a procedural task's size is no part of its question."""
+    options = [dict(plan.settings.get("task_options") or {}) for plan in (one, other)]
+    sizes = [each.pop("size", None) for each in options]
+    return sizes[0] != sizes[1] and options[0] == options[1]

@@ -25,8 +25,9 @@ from entmin.settle.pilot import Pilot
 from entmin.settle.plan import Plan, PlannedArm, earlier_plans, read_plan, write_plan
 from entmin.settle.preparing import in_process, one_question_task, open_pilot
 from entmin.settle.question import Matched, Question, match_rivals, planned_arms, split
+from entmin.settle.size import problems_wanted, shortfall
 from entmin.settle.verdict import LEVEL, Verdict, settle
-from entmin.stats import minimum_detectable, sample_size
+from entmin.stats import minimum_detectable
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 RUNS = "runs.json"
 """Where the runs of a plan are, beside the plan."""
 Notify = Callable[[str], None]
-FEWEST = 30
-"""Problems of a run at least: with fewer, intervals say next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class Settlement:
     """Folders of other plans of the same question."""
     sessions: int
     """How often this plan was begun or continued."""
+    remedy: str = ""
+    """Where the run has fewer problems than the margin asks for: so many, and how to have them."""
 
     @cached_property
     def rows(self) -> dict[str, ComparedArm]:
@@ -92,6 +93,8 @@ def settle_question(
         if read_plan(folder) is None:
             write_plan(plan, folder)
     notify(f"plan {plan.sha256[:12]}: {len(plan.arms)} arms on {plan.n} problems, written to {folder / 'plan.json'}")
+    if remedy := shortfall(plan, info, pool=len(run_ids)):
+        notify(remedy)
     sessions, ordered = _count_session(folder), _in_order(task, run_ids)
     runs = {}
     for number, arm in enumerate(plan.arms, 1):
@@ -99,14 +102,16 @@ def settle_question(
         chosen = replace(spec, mode=_with_seed(arm, question), limit=plan.n, epochs=plan.samples)
         runs[arm.name] = run_task(chosen, info, results, task=ordered, quiet=quiet)
     verdict = judge(plan, runs)
-    _note_runs(folder, runs, run_ids[: plan.n])
-    return Settlement(folder, plan, verdict, runs, tuple(earlier_plans(home, folder)), sessions)
+    done = Settlement(folder, plan, verdict, runs, tuple(earlier_plans(home, folder)), sessions, remedy)
+    _note_runs(done, run_ids[: plan.n])
+    return done
 
 
-def _note_runs(folder: Path, runs: dict[str, RunResult], problems: list[str]) -> None:
+def _note_runs(done: Settlement, problems: list[str]) -> None:
     """Say where the runs of the arms are, under the results folder, and which problems of theirs the plan asked."""
-    found = {name: "/".join(run.folder.parts[-3:]) for name, run in runs.items()}
-    write_whole(folder / RUNS, json.dumps({"runs": found, "problems": problems}, indent=2) + "\n")
+    found = {name: "/".join(run.folder.parts[-3:]) for name, run in done.runs.items()}
+    noted = {"runs": found, "problems": problems, "remedy": done.remedy}
+    write_whole(done.folder / RUNS, json.dumps(noted, indent=2) + "\n")
 
 
 def settled_before(folder: Path) -> Settlement:
@@ -126,7 +131,8 @@ def settled_before(folder: Path) -> Settlement:
     asked = noted["problems"]
     runs = {name: finished_run(results / place, asked, plan.samples) for name, place in noted["runs"].items()}
     sessions = len((folder / "sessions.jsonl").read_text().splitlines())
-    return Settlement(folder, plan, judge(plan, runs), runs, tuple(earlier_plans(folder.parent, folder)), sessions)
+    earlier = tuple(earlier_plans(folder.parent, folder))
+    return Settlement(folder, plan, judge(plan, runs), runs, earlier, sessions, noted.get("remedy", ""))
 
 
 def judge(plan: Plan, runs: dict[str, RunResult]) -> Verdict:
@@ -169,7 +175,7 @@ def _plan(
     if not matched.arms:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in matched.unmatched.items())
         raise EntminError(f"no rival could be matched, so there is nothing to settle ({reasons})")
-    wanted = max(FEWEST, sample_size(matched.flips, question.margin))
+    wanted = problems_wanted(matched.flips, question.margin)
     n = max(1, min(wanted, len(run_ids), question.limit or len(run_ids)))
     ids = run_ids[:n]
     return Plan(
