@@ -30,11 +30,14 @@ def test_a_question_is_planned_run_settled_and_shown(entmin_here, tiny_llama):
     words = ("em_inf beats", "not more than", "is worse than", "Undecided")
     assert any(word in done.stdout.replace("\n", " ") for word in words)
     assert "Controls:" in done.stdout
+    assert "matched arms differ by: normal@" in done.stdout.replace("\n", " ")
+    assert "nats apart" in done.stdout
     short = "this run has 16 and sees"
     assert short in done.stderr and short in done.stdout.replace("\n", " ")
     page = (plan_file.parent / "report.html").read_text()
     assert plan_file.with_name("plan.sha256").read_text().strip() in page
     assert "Accuracy against entropy" in page
+    assert "equal entropy" in page or "temperatures of the plain model in this run enclose" in page
 
     assert not open_to_others(entmin_here.folder / "results")
 

@@ -14,8 +14,9 @@ from entmin.report.page.comparison import ENTROPY_AXIS, band_words, lengths_char
 from entmin.report.page.runs import facts, flips
 from entmin.report.table import render
 from entmin.report.words import difference_cells
+from entmin.settle.drift import at_own_entropy, drift_words, drifts
 from entmin.settle.verdict import LEVEL
-from entmin.stats import holm, paired_difference
+from entmin.stats import PairedDifference, holm, paired_difference
 
 if TYPE_CHECKING:
     from entmin.settle.settling import Settlement
@@ -66,9 +67,7 @@ def remarks(done: Settlement) -> list[str]:
     ]
     for name, reason in plan.unmatched.items():
         said.append(f"{name} is not in the test: {reason}.")
-    drift = _drift(done)
-    if drift is not None:
-        said.append(f"On the run's own problems the entropies of matched arms lie up to {drift:.2f} nats apart.")
+    said += drift_words(done)
     said.append(done.remedy)
     said.append(control_words(done))
     if len(done.earlier):
@@ -83,12 +82,6 @@ def _pilot_words(done: Settlement) -> str:
 
 def _names(done: Settlement) -> str:
     return ", ".join(folder.name for folder in done.earlier)
-
-
-def _drift(done: Settlement) -> float | None:
-    names = [arm.name for arm in done.plan.of("method", "matched")]
-    found = [entropy for name in names if (entropy := done.rows[name].entropy_after) is not None]
-    return max(found) - min(found) if len(found) > 1 else None
 
 
 def control_words(done: Settlement) -> str:
@@ -136,21 +129,24 @@ def _charts(done: Settlement, spread: Sequence[Spread]) -> list[Chart]:
 
 
 def planned_test(done: Settlement) -> Table:
-    """What the verdict rests on."""
+    """What the verdict rests on, and how far each rival's entropy is from the method's on the run's own problems."""
+    apart = drifts(done)
     rows = tuple(
         (
             name,
             *difference_cells(d, d.p_value),
             f"{d.gained}/{d.lost}",
             str(d.n),
+            f"{apart[name]:+.2f}" if name in apart else "–",
         )
         for name, d in done.verdict.differences.items()
     )
     return Table(
         "Planned test",
-        ("rival of the same entropy", "method minus rival [95 %]", "p", "won/lost", "n"),
+        ("matched rival", "method minus rival [95 %]", "p", "won/lost", "n", "nats apart"),
         rows,
-        "The method must beat every rival, each at the full level: p-values are not corrected, and none may be picked.",
+        "The method must beat every rival, each at the full level: p-values are not corrected, and none may be picked. "
+        "Nats apart: the rival's entropy minus the method's on the run's own problems.",
     )
 
 
@@ -160,15 +156,19 @@ def _exploratory_table(done: Settlement) -> Table:
     [method] = done.plan.of("method")
     judged = verdicts(done.runs[method.name].log)
     others = done.plan.of("frontier", "voting", "control")
-    found = [(arm, paired_difference(judged, verdicts(done.runs[arm.name].log))) for arm in others]
-    corrected = holm([d.p_value for _, d in found])
+    found: list[tuple[str, str, PairedDifference]] = [
+        (arm.name, arm.role, paired_difference(judged, verdicts(done.runs[arm.name].log))) for arm in others
+    ]
+    if at_own := at_own_entropy(done):
+        found.append((at_own[0].name, "equal entropy", at_own[1]))
+    corrected = holm([d.p_value for *_, d in found])
     rows = tuple(
         (
-            arm.name,
-            arm.role,
+            name,
+            role,
             *difference_cells(d, p),
         )
-        for (arm, d), p in zip(found, corrected, strict=True)
+        for (name, role, d), p in zip(found, corrected, strict=True)
     )
     columns = ("arm", "role", "method minus arm, points [95 %]", "p (Holm)")
     return Table("Exploratory", columns, rows, "One Holm family; intervals are for each comparison alone.")
