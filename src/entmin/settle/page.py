@@ -104,7 +104,7 @@ def control_words(done: Settlement) -> str:
 def _charts(done: Settlement, spread: Sequence[Spread]) -> list[Chart]:
     [method] = done.plan.of("method")
     placed, spent = [], []
-    for arm in done.plan.arms:
+    for arm in done.plan.of("method", "matched", "frontier", "voting"):  # controls would lie on the arms they repeat
         row = done.rows[arm.name]
         accuracy = row.accuracy
         facts = (accuracy.value, accuracy.low or 0.0, 1.0 if accuracy.high is None else accuracy.high)
