@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ def _main(args: list[str], folder: str, said: str, environment: dict[str, str], 
 
     try:
         main(args)
-    finally:
+    finally:  # what an interpreter does at its end, in the same order
+        threading._shutdown()
         atexit._run_exitfuncs()
 
 

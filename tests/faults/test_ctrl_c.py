@@ -145,6 +145,24 @@ def test_the_second_ends_it_at_once(forked, model):
 
 
 @fault(
+    "Ctrl-C twice while a thread never ends", "eval", "a thread of a library waits for an event loop that is gone",
+    "ends within 15 s, with 130",
+)  # fmt: skip
+def test_a_thread_that_never_ends(whole, forked):
+    verb, _, seconds = whole("eval")
+    stuck = "import threading; threading.Thread(target=threading.Event().wait).start()"
+    run = forked.start(*verb.arguments, before=stuck)
+    time.sleep(0.4 * seconds)
+    pressed_first = time.monotonic()
+    for _ in range(2):
+        run.ctrl_c()
+        time.sleep(0.1)
+    assert run.wait() == 130, run.text
+    assert time.monotonic() - pressed_first < 15
+    assert "Traceback" not in run.text
+
+
+@fault(
     "Ctrl-C", "grade", "while a file of answers is judged",
     "ends with 130; the number in the message is that of the file; the same command judges the rest once",
 )  # fmt: skip

@@ -34,12 +34,20 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def ready(pid: int) -> bool:
+    """Whether a grading process has made its imports; on a busy machine they take longer than the next kill."""
+    try:
+        return any(line.split()[:4] == ["Max", "file", "size", "0"] for line in open(f"/proc/{pid}/limits"))
+    except OSError:
+        return False
+
+
 def killing(run, every: float) -> int:
     """Kill a grading process of a run every so often until it ends; how many were killed."""
     killed = 0
     while run.alive():
         time.sleep(every)
-        for pid in children(run.process.pid)[:1]:
+        for pid in [pid for pid in children(run.process.pid) if killed == 0 or ready(pid)][:1]:
             try:
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
@@ -48,13 +56,16 @@ def killing(run, every: float) -> int:
     return killed
 
 
+KILLED = "every half second a grading process killed: the first while it starts, the others when they are ready"
+
+
 def problems(folder, number):
     rows = [{"id": i, "question": f"{i} + 1?", "answer": str(i + 1)} for i in range(number)]
     (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @fault(
-    "dead grader", "eval", "a grading process killed every half second",
+    "dead grader", "eval", KILLED,
     "ends with 0; every verdict as in an undisturbed run",
 )  # fmt: skip
 def test_graders_die_during_a_run(model, tmp_path, times):
@@ -74,7 +85,7 @@ def test_graders_die_during_a_run(model, tmp_path, times):
 
 
 @fault(
-    "dead grader", "grade", "a grading process killed every half second",
+    "dead grader", "grade", KILLED,
     "ends with 0; the file of verdicts is that of an undisturbed run",
 )  # fmt: skip
 def test_graders_die_while_a_file_is_graded(tmp_path, times):

@@ -6,8 +6,10 @@ import atexit
 import errno
 import io
 import logging
+import os
 import sqlite3
 import sys
+import threading
 import traceback
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -15,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 from entmin import __version__
-from entmin.errors import EntminError
+from entmin.errors import EntminError, Interrupted
 from entmin.extras import require
 from entmin.terminal import prepare, say
 
@@ -113,9 +115,13 @@ def main(args: list[str] | None = None) -> None:
         _end_quietly(debug)
     except Exception as error:
         code = _report(f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)", 1, debug)
+    if code == Interrupted.exit_code:
+        _end_without_threads(code)
     sys.exit(code)
 
 
+GRACE = 3.0
+"""Seconds that threads have to end after Ctrl-C, once what is kept was told."""
 _DISK_FULL = ": the disk is full; free some space and run the command again, nothing finished is lost"
 
 
@@ -123,6 +129,18 @@ def _end_quietly(debug: bool) -> None:
     """The error was told; at the end of the process libraries may meet it again, closing their own logs."""
     if not debug:
         atexit.register(setattr, sys, "unraisablehook", lambda _: None)
+
+
+def _end_without_threads(code: int) -> None:
+    """End the process soon even if a thread of a library does not.
+
+    AnyIO's threads wait for their event loop to tell them that it is done. A loop that a second Ctrl-C has left never
+    does, and Python would wait for these threads forever, before it calls what is registered with `atexit`.
+    """
+    last = threading.Timer(GRACE, os._exit, [code])
+    last.daemon = True
+    last.start()
+    atexit.register(last.cancel)
 
 
 def _is_disk_full(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 A worker is started when none is idle, up to `MAX_WORKERS`, and kept. It limits its own processor time per request
 (`child`); the wall clock here is only for a process that neither answers nor uses any. A worker that ends while
 grading is replaced, and its one request is reported: ``timeout`` when the kernel's clock ended it, ``error`` otherwise
-after a second try in a fresh process.
+after `TRIES` tries. Several, because a process may also be killed from outside, while it starts too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from entmin.errors import EntminError
 WALL_SECONDS = 60.0
 """Generous: thirty times the processor time a request may use."""
 START_SECONDS = 120.0
+TRIES = 3
+"""Processes that may end over one request, or while they start for it, before it is given up."""
 MAX_WORKERS = max(2, os.cpu_count() or 2)
 _CLOCKED_OUT = (-signal.SIGPROF, -signal.SIGXCPU)
 
@@ -68,6 +70,10 @@ class Worker:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
 
     def _read_line(self, seconds: float) -> bytes:
         assert self._process.stdout is not None
@@ -136,8 +142,11 @@ class Pool:
             if self._owner != os.getpid():
                 # After a fork the pipes belong to the parent; two readers of one pipe would swap verdicts.
                 self._idle, self._owner = [], os.getpid()
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive():
+                    return worker
+                worker.stop()
         return Worker()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -148,18 +157,18 @@ class Pool:
         """
         line = json.dumps(request).encode()
         with self._slots:
-            for attempt in (1, 2):
+            for attempt in range(1, TRIES + 1):
                 worker = self._take()
                 try:
                     reply = worker.ask(line)
                 except WorkerEndedError as ended:
                     worker.stop()
-                    if ended.reason == "start" and attempt == 2:
+                    if ended.reason == "start" and attempt == TRIES:
                         raise EntminError(
                             f"no grading process could be started ({ended}); `{sys.executable} -m entmin.grading.child`"
                             " shows why"
                         ) from ended
-                    if ended.reason == "timeout" or attempt == 2:
+                    if ended.reason == "timeout" or attempt == TRIES:
                         return {"failure": str(ended), "reason": ended.reason}
                 except BaseException:
                     worker.stop()
