@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -35,28 +36,37 @@ def children(pid: int) -> list[int]:
 
 
 def ready(pid: int) -> bool:
-    """Whether a grading process has made its imports; on a busy machine they take longer than the next kill."""
+    """Whether a grading process has made its imports and confined itself."""
     try:
-        return any(line.split()[:4] == ["Max", "file", "size", "0"] for line in open(f"/proc/{pid}/limits"))
+        limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
     except OSError:
         return False
+    return any(line.split()[:4] == ["Max", "file", "size", "0"] for line in limits)
 
 
-def killing(run, every: float) -> int:
-    """Kill a grading process of a run every so often until it ends; how many were killed."""
-    killed = 0
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far; a busy machine changes nothing about it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def killing(run, spent: float) -> int:
+    """Kill a run's first grading process, and each that has graded for so many processor seconds; how many."""
+    killed, begun = 0, {}
     while run.alive():
-        time.sleep(every)
-        for pid in [pid for pid in children(run.process.pid) if killed == 0 or ready(pid)][:1]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-            except ProcessLookupError:
-                pass
+        time.sleep(0.05)
+        for pid in children(run.process.pid):
+            if killed and not ready(pid):
+                continue
+            used = processor_seconds(pid)
+            if not killed or used - begun.setdefault(pid, used) >= spent:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
     return killed
-
-
-KILLED = "every half second a grading process killed: the first while it starts, the others when they are ready"
 
 
 def problems(folder, number):
@@ -65,7 +75,7 @@ def problems(folder, number):
 
 
 @fault(
-    "dead grader", "eval", KILLED,
+    "dead grader", "eval", "a grading process killed while it starts, and each one after 0.03 s of grading",
     "ends with 0; every verdict as in an undisturbed run",
 )  # fmt: skip
 def test_graders_die_during_a_run(model, tmp_path, times):
@@ -75,7 +85,7 @@ def test_graders_die_during_a_run(model, tmp_path, times):
         here.folder.mkdir()
         problems(here.folder, 60)
         run = here.start("eval", model, *ASKED, "--task", "sums.jsonl", "--judge", "math")
-        number = killing(run, 0.5) if name == "killed" else 0
+        number = killing(run, 0.03) if name == "killed" else 0
         assert run.wait() == 0, run.text
         runs.append(outcome("eval", here.folder)["logs"])
     (whole,), (killed,) = (list(one.values()) for one in runs)
@@ -85,7 +95,7 @@ def test_graders_die_during_a_run(model, tmp_path, times):
 
 
 @fault(
-    "dead grader", "grade", KILLED,
+    "dead grader", "grade", "a grading process killed while it starts, and each one after 0.2 s of grading",
     "ends with 0; the file of verdicts is that of an undisturbed run",
 )  # fmt: skip
 def test_graders_die_while_a_file_is_graded(tmp_path, times):
@@ -96,7 +106,7 @@ def test_graders_die_while_a_file_is_graded(tmp_path, times):
         here.folder.mkdir()
         (here.folder / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         run = here.start("grade", "math500", "in.jsonl", "-o", "out.jsonl", "--workers", "1")
-        number = killing(run, 0.5) if name == "killed" else 0
+        number = killing(run, 0.2) if name == "killed" else 0
         assert run.wait() == 0, run.text
         texts.append((here.folder / "out.jsonl").read_text())
     assert texts[0] == texts[1]

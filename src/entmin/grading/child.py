@@ -14,6 +14,8 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
+from entmin.grading.judge import handle
+
 CPU_SECONDS = 2.0
 """Processor time for one request; an ordinary one takes a thousandth of it."""
 _MEMORY = 2 << 30
@@ -53,8 +55,6 @@ def confine() -> None:
 
 def answer(line: bytes) -> bytes:
     """One request to one reply; a defect of ours is reported as such and the process goes on."""
-    from entmin.grading.judge import handle
-
     try:
         reply = handle(json.loads(line))
     except MemoryError:
