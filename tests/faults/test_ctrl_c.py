@@ -66,8 +66,9 @@ def pressed(presses, name):
 def test_an_interrupted_run_goes_on(name, presses, whole, tmp_path, request, times):
     verb, same, seconds = whole(name)
     chance, done = random.Random(f"{name} {presses}"), 0
-    moments = max(2, request.config.getoption("--kills", 3) // 5)
-    for number in range(3 * moments):
+    kills = request.config.getoption("--kills", 3)
+    moments = min(kills, max(2, kills // 5))
+    for number in range(3 * moments + 3):
         here = Forked(tmp_path / str(number))
         run = here.start(*verb.arguments)
         time.sleep(chance.uniform(0.1, 0.9) * seconds)
