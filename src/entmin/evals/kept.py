@@ -8,7 +8,6 @@ samples lie in several logs, they are first put together in one.
 from __future__ import annotations
 
 import contextlib
-import sys
 import uuid
 import zlib
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from zipfile import BadZipFile
 
 from inspect_ai import Task
 from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log, write_eval_log
+
+from entmin.terminal import say
 
 Key = tuple[str, int]
 
@@ -68,7 +69,7 @@ def logs_of(folder: Path, *, own: bool = False) -> list[EvalLog]:
                 if not own:
                     continue
                 path.rename(path.with_name(f"{path.name}.unreadable"))
-                print(f"{path} cannot be read; it is kept as {path.name}.unreadable and not used", file=sys.stderr)
+                say(f"{path} cannot be read; it is kept as {path.name}.unreadable and not used", err=True)
     return found
 
 
