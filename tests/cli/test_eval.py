@@ -89,7 +89,7 @@ def _interrupt(entmin, command, how):
     return log_folder, process.returncode, errors
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_an_interrupted_run_continues_where_it_stopped(entmin, entmin_here, tiny_llama, how):
     for size in (30, 90, 270, 540):  # a busy machine may look at the log only when a short run is over
         command = ("eval", tiny_llama, "--limit", str(size), "--max-tokens", "100", "--dtype", "float32")

@@ -167,6 +167,7 @@ def test_output_flood(run):
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.slow
 def test_a_loop_is_a_timeout_whatever_it_ignores(run):
     assert run("while True: pass").ending == "timeout"
     code = "import signal\nfor s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"  # noqa: E501

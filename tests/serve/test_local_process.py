@@ -22,6 +22,7 @@ def stream_of(server, tokens):
     return server.client.completions.create(**asked, extra_body={"vllm_xargs": {"entmin_method": "normal"}})
 
 
+@pytest.mark.slow
 def test_key_then_a_signal_in_the_middle_of_answers(folder):
     server = Server(folder, "--grace", str(GRACE), "--batch-size", "2", "--mode", "normal", key=KEY, descriptors=256)
     try:

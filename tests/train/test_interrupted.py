@@ -72,6 +72,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(entmin, tiny_llama, tmp_path):
     assert (out / f"checkpoint-{lines(out)}").is_dir()
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_it_at_once_and_says_how_to_go_on(entmin, tiny_llama, tmp_path):
     out = tmp_path / "out"
     slow = settings_of(max_tokens=400, batch_size=64, micro_batch=128, max_prompt_tokens=100)
@@ -84,6 +85,7 @@ def test_a_second_ctrl_c_ends_it_at_once_and_says_how_to_go_on(entmin, tiny_llam
     assert started.returncode == 130 and "stopped at once" in err and "--resume" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_cannot_be_written_loses_nothing(entmin_here, tiny_llama, tmp_path, unbroken):
     out = tmp_path / "out"
     entmin_here(*command(tiny_llama, out, 2))
