@@ -14,7 +14,7 @@ from concurrent.futures import Future
 
 from entmin.engine.engine import Engine
 from entmin.engine.requests import Completion, Request, TokenConfidence
-from entmin.evals.opened import opened
+from entmin.evals.opened import close_engines, opened
 
 Skill = Callable[[Request, str], float]
 """From a request and its problem to the probability of a right answer."""
@@ -71,5 +71,6 @@ def entropy_of(request: Request) -> float:
 
 def install(model: str, loaded, skill: Skill, shared: float = 0.5) -> None:
     """Make the shared engine of a model, with no options, this stub, until the engines are closed."""
+    close_engines()  # one that an earlier test has opened would answer in the stub's place
     stub = opened(("engine", model, "auto", "auto", None, None, None), lambda: StubEngine(loaded, skill, shared))
     stub.skill, stub.shared = skill, shared
