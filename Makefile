@@ -15,7 +15,7 @@ VLLM_READY := $(VLLM_VENV)/.ready
 .PHONY: demo test slow faults lint wheel-test oldest-test vllm-test clean
 
 demo: $(READY)
-	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 96 --methods normal:match=em_inf,em_inf,normal,greedy
+	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
 
 # Two processes, each with one thread; WORKERS=8 make test on a larger machine. Slow tests time things, and run alone.
 WORKERS ?= 2
