@@ -11,51 +11,65 @@ P-values are sign-flip over problems, corrected by Holm over all rows of this ta
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
 from scipy.stats import ttest_1samp
 
+from entmin.report.page.exports import as_markdown
+from entmin.report.table import Table
+from entmin.report.training import answers, sampled_verdicts
+from entmin.report.words import difference_cells, percent_cell
 from entmin.stats import avg_at_k, holm, paired_difference
-
-Verdicts = dict[str, list[bool | None]]
-
-
-def verdicts(folder: Path, step: int, *, greedy: bool = False) -> Verdicts:
-    """Problem id to the verdicts of its samples, or of its greedy answer alone."""
-    found: Verdicts = {}
-    for line in (folder / "evals" / f"step-{step}.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        if (row["sample"] == "greedy") == greedy:
-            found.setdefault(row["id"], []).append(row["correct"])
-    return found
+from entmin.stats.estimates import Runs
 
 
-def pooled(found: Sequence[Verdicts]) -> Verdicts:
+def greedy_verdicts(folder: Path, step: int) -> Runs:
+    """Problem id to the verdict of its greedy answer."""
+    return {row["id"]: [row["correct"]] for row in answers(folder, step) if row["sample"] == "greedy"}
+
+
+def pooled(found: Sequence[Runs]) -> Runs:
     """The samples of several runs as samples of one."""
     return {problem: [verdict for one in found for verdict in one[problem]] for problem in found[0]}
 
 
-def points(value: float, low: float, high: float, sign: str = "") -> str:
-    """Percentage points with their interval."""
-    return f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
-
-
-def accuracy(found: Verdicts) -> str:
-    """Percent right with its interval over problems."""
-    estimate = avg_at_k(found)
-    return points(estimate.value, estimate.low, estimate.high)
-
-
-def over_seeds(runs: Sequence[Verdicts], baseline: Verdicts) -> str:
+def over_seeds(runs: Sequence[Runs], baseline: Runs) -> str:
     """Mean difference of the seeds' accuracies from the baseline's, with Student's t interval."""
     reached = [avg_at_k(one).value - avg_at_k(baseline).value for one in runs]
     if len(reached) < 2:
         return "one seed"
     interval = ttest_1samp(reached, 0).confidence_interval()
-    return f"{points(fmean(reached), interval.low, interval.high, '+')} (n = {len(reached)})"
+    mean, low, high = (100 * value for value in (fmean(reached), interval.low, interval.high))
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}] (n = {len(reached)})"
+
+
+def runs_table(folders: Sequence[Path], step: int) -> Table:
+    """Accuracy of each run before and at the step, sampled and greedy."""
+    columns = ("run", "step 0 %", f"step {step} %", "greedy, step 0 %", f"greedy, step {step} %")
+    cells = [
+        [percent_cell(avg_at_k(of(folder, at))) for of in (sampled_verdicts, greedy_verdicts) for at in (0, step)]
+        for folder in folders
+    ]
+    return Table("", columns, tuple((folder.name, *row) for folder, row in zip(folders, cells, strict=True)))
+
+
+def differences_table(rewarded: Sequence[Path], controls: Sequence[Path], step: int) -> Table:
+    """The reward's seeds together against their start, each control, and the untrained model's greedy answers."""
+    runs = [sampled_verdicts(folder, step) for folder in rewarded]
+    baselines = {
+        "its own step 0": pooled([sampled_verdicts(folder, 0) for folder in rewarded]),
+        **{folder.name: sampled_verdicts(folder, step) for folder in controls},
+        "greedy, step 0": greedy_verdicts(rewarded[0], 0),
+    }
+    found = {name: paired_difference(pooled(runs), baseline) for name, baseline in baselines.items()}
+    corrected = holm([one.p_value for one in found.values()])
+    rows = []
+    for (name, one), p in zip(found.items(), corrected, strict=True):
+        points, shown = difference_cells(one, p)
+        rows.append((name, f"{points} (n = {one.n})", shown, over_seeds(runs, baselines[name])))
+    return Table("", ("reward less", "over problems, points", "p (Holm)", "over seeds, points"), tuple(rows))
 
 
 def main() -> None:
@@ -65,24 +79,8 @@ def main() -> None:
     parser.add_argument("--reward", nargs="+", type=Path, required=True)
     parser.add_argument("--control", nargs="+", type=Path, default=[])
     arguments = parser.parse_args()
-    step = arguments.step
-    print(f"| run | step 0 % | step {step} % | greedy, step 0 % | greedy, step {step} % |\n|---|---:|---:|---:|---:|")
-    for folder in (*arguments.reward, *arguments.control):
-        cells = [accuracy(verdicts(folder, at, greedy=greedy)) for greedy in (False, True) for at in (0, step)]
-        print(f"| {folder.name} | {' | '.join(cells)} |")
-    runs = [verdicts(folder, step) for folder in arguments.reward]
-    baselines = {
-        "its own step 0": pooled([verdicts(folder, 0) for folder in arguments.reward]),
-        **{folder.name: verdicts(folder, step) for folder in arguments.control},
-        "greedy, step 0": verdicts(arguments.reward[0], 0, greedy=True),
-    }
-    found = {name: paired_difference(pooled(runs), baseline) for name, baseline in baselines.items()}
-    corrected = holm([one.p_value for one in found.values()])
-    print("\n| reward less | over problems, points | p (Holm) | over seeds, points |\n|---|---:|---:|---:|")
-    for (name, one), p in zip(found.items(), corrected, strict=True):
-        problems = f"{points(one.difference, one.low, one.high, '+')} (n = {one.n})"
-        shown = "<0.001" if p < 0.001 else f"{p:.3f}"
-        print(f"| {name} | {problems} | {shown} | {over_seeds(runs, baselines[name])} |")
+    print(as_markdown(runs_table([*arguments.reward, *arguments.control], arguments.step)))
+    print(as_markdown(differences_table(arguments.reward, arguments.control, arguments.step)))
 
 
 if __name__ == "__main__":
