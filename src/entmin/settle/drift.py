@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from entmin.evals.metrics import verdicts
+from entmin.report.words import difference_cells
 from entmin.stats import PairedDifference, paired_difference
 from entmin.stats.estimates import Judged, Runs
 
@@ -68,14 +68,14 @@ def at_own_entropy(done: Settlement) -> tuple[OnFrontier, PairedDifference] | No
     if entropy is None:
         return None
     plain = [
-        (arm.name, row.entropy_after, verdicts(done.runs[arm.name].log))
+        (arm.name, row.entropy_after, done.judged[arm.name])
         for arm in done.plan.of("matched", "frontier")
         if (row := done.rows[arm.name]).plain and row.entropy_after is not None
     ]
     found = on_frontier(entropy, plain)
     if found is None:
         return None
-    return found, paired_difference(verdicts(done.runs[method.name].log), found.verdicts)
+    return found, paired_difference(done.judged[method.name], found.verdicts)
 
 
 def drifts(done: Settlement) -> Mapping[str, float]:
@@ -103,6 +103,6 @@ def drift_words(done: Settlement) -> list[str]:
     plain, d = found
     return [
         *said,
-        f"At just this entropy, {method.name} minus the plain model ({plain.name}) is {100 * d.difference:+.1f} "
-        f"[{100 * d.low:+.1f}, {100 * d.high:+.1f}] points (n = {d.n}); exploratory.",
+        f"At just this entropy, {method.name} minus the plain model ({plain.name}) is "
+        f"{difference_cells(d, d.p_value)[0]} points (n = {d.n}); exploratory.",
     ]

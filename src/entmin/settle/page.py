@@ -86,14 +86,12 @@ def _names(done: Settlement) -> str:
 
 def control_words(done: Settlement) -> str:
     """What the controls found: neither should differ but by chance."""
-    from entmin.evals.metrics import verdicts
-
     [method] = done.plan.of("method")
     controls = done.plan.of("control")
     if not controls:
         return ""
-    judged = verdicts(done.runs[method.name].log)
-    found = [(arm.name, paired_difference(verdicts(done.runs[arm.name].log), judged)) for arm in controls]
+    judged = done.judged[method.name]
+    found = [(arm.name, paired_difference(done.judged[arm.name], judged)) for arm in controls]
     return (
         "Controls: "
         + "; ".join(f"{name} minus {method.name} {difference_cells(d, d.p_value)[0]}" for name, d in found)
@@ -151,13 +149,11 @@ def planned_test(done: Settlement) -> Table:
 
 
 def _exploratory_table(done: Settlement) -> Table:
-    from entmin.evals.metrics import verdicts
-
     [method] = done.plan.of("method")
-    judged = verdicts(done.runs[method.name].log)
+    judged = done.judged[method.name]
     others = done.plan.of("frontier", "voting", "control")
     found: list[tuple[str, str, PairedDifference]] = [
-        (arm.name, arm.role, paired_difference(judged, verdicts(done.runs[arm.name].log))) for arm in others
+        (arm.name, arm.role, paired_difference(judged, done.judged[arm.name])) for arm in others
     ]
     if at_own := at_own_entropy(done):
         found.append((at_own[0].name, "equal entropy", at_own[1]))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from entmin.evals.provider import InProcess
     from entmin.report.compare import ComparedArm
+    from entmin.stats.estimates import Runs
     from entmin.tasks.registry import Named
 
 RUNS = "runs.json"
@@ -56,6 +57,11 @@ class Settlement:
     """How often this plan was begun or continued."""
     remedy: str = ""
     """Where the run has fewer problems than the margin asks for: so many, and how to have them."""
+
+    @cached_property
+    def judged(self) -> dict[str, Runs]:
+        """Problem id to the verdicts of its samples, of each arm by name."""
+        return {name: verdicts(run.log) for name, run in self.runs.items()}
 
     @cached_property
     def rows(self) -> dict[str, ComparedArm]:
