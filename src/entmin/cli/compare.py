@@ -175,13 +175,9 @@ def _write(
 def _write_report(folder: Path, rows: list[ComparedArm], spread: list[Spread], runs: ByTask) -> None:
     """One page for each task, in one file."""
     from entmin.report.page import write
-    from entmin.report.page.comparison import comparison_page
+    from entmin.report.page.comparison import pages_by_task
 
-    pages = [
-        comparison_page([row for row in rows if row.task == task], [one for one in spread if one.task == task], arms)
-        for task, arms in runs.items()
-    ]
-    write(pages, folder / "report.html")
+    write(pages_by_task(rows, spread, runs), folder / "report.html")
 
 
 def _print(model: str, rows: list[ComparedArm], spread: list[Spread], runs: ByTask) -> None:

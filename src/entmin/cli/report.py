@@ -101,13 +101,11 @@ def _evaluated(folders: Sequence[Path]) -> list[tuple[str, Arms]]:
 
 
 def _comparisons(found: Sequence[tuple[str, Arms]]) -> list[Page]:
+    from entmin.evals.arms import numbered
     from entmin.report.page.comparison import comparison_pages
 
-    names = [task for task, _ in found]
-    numbered = [
-        f"{task} ({names[: i + 1].count(task)})" if names.count(task) > 1 else task for i, task in enumerate(names)
-    ]
-    return comparison_pages({name: arms for name, (_, arms) in zip(numbered, found, strict=True)})
+    names = numbered([task for task, _ in found])
+    return comparison_pages({name: arms for name, (_, arms) in zip(names, found, strict=True)})
 
 
 def _trained(folders: Sequence[Path]) -> list[Page]:

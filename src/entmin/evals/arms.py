@@ -73,4 +73,9 @@ def labels_of(settings: Sequence[Mapping[str, Any]]) -> list[str]:
         told = {key: value for key, value in one["sampling"].items() if value != neutral[key]}
         mode = Mode.from_args({**one["method"], **strategy, **told, **({"seed": one["seed"]} if several else {})})
         texts.append(f"{names[one['model']]} {mode}" if len(models) > 1 else str(mode))
+    return numbered(texts)
+
+
+def numbered(texts: Sequence[str]) -> list[str]:
+    """The same texts, equal ones with a number behind each."""
     return [f"{text} ({texts[: i + 1].count(text)})" if texts.count(text) > 1 else text for i, text in enumerate(texts)]

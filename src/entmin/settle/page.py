@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING
 
 from entmin.report.diversity import Spread, diversity, render_spread
 from entmin.report.page import Chart, Page, Table
-from entmin.report.page.charts import Difference, Point, forest, frontier
-from entmin.report.page.comparison import ENTROPY_AXIS, band_words, lengths_chart, passes_chart, tokens_chart
+from entmin.report.page.charts import Difference, forest, frontier
+from entmin.report.page.comparison import (
+    ENTROPY_AXIS,
+    band_words,
+    lengths_chart,
+    passes_chart,
+    point_of,
+    tokens_chart,
+)
 from entmin.report.page.runs import facts, flips
 from entmin.report.table import render
 from entmin.report.words import difference_cells
@@ -103,13 +110,10 @@ def _charts(done: Settlement, spread: Sequence[Spread]) -> list[Chart]:
     [method] = done.plan.of("method")
     placed, spent = [], []
     for arm in done.plan.of("method", "matched", "frontier", "voting"):  # controls would lie on the arms they repeat
-        row = done.rows[arm.name]
-        accuracy = row.accuracy
-        facts = (accuracy.value, accuracy.low or 0.0, 1.0 if accuracy.high is None else accuracy.high)
-        main, plain = arm.role == "method", arm.role == "frontier"
+        row, main = done.rows[arm.name], arm.role == "method"
         if row.entropy_after is not None and arm.role != "voting":
-            placed.append(Point(arm.name, row.entropy_after, *facts, main=main, frontier=plain))
-        spent.append(Point(arm.name, row.cost.output_tokens, *facts, main=main))
+            placed.append(point_of(row, row.entropy_after, main=main, frontier=arm.role == "frontier"))
+        spent.append(point_of(row, row.cost.output_tokens, main=main))
     matched = [Difference(name, d.difference, d.low, d.high) for name, d in done.verdict.differences.items()]
     return [
         forest(

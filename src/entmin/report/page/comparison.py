@@ -25,7 +25,11 @@ def comparison_pages(runs: Mapping[str, Labelled]) -> list[Page]:
     """A page for each task, whose first arm is its baseline; p-values of all of them are one family (Holm)."""
     found = [row for task, arms in runs.items() for row in compare(task, arms)]
     spread = diversity({task: [(label, run.log) for label, run in arms] for task, arms in runs.items()})
-    rows, spread = corrected_together(found, spread)
+    return pages_by_task(*corrected_together(found, spread), runs)
+
+
+def pages_by_task(rows: Sequence[ComparedArm], spread: Sequence[Spread], runs: Mapping[str, Labelled]) -> list[Page]:
+    """A page for each task from the rows of all of them."""
     return [
         comparison_page([row for row in rows if row.task == task], [one for one in spread if one.task == task], arms)
         for task, arms in runs.items()
@@ -66,7 +70,7 @@ def _remarks(rows: Sequence[ComparedArm], runs: Labelled) -> list[str]:
         said += detail_lines(rows[0].task, runs[0][1].summary["results"])
     trivial = runs[0][1].summary["task"].get("trivial")
     said += [trivial_line(rows[0].task, trivial)] if trivial else []
-    return [*said, sharpening_line(rows)] if sharpening_line(rows) else said
+    return [*filter(None, [*said, sharpening_line(rows)])]
 
 
 def _charts(rows: Sequence[ComparedArm], spread: Sequence[Spread]) -> list[Chart]:
@@ -79,19 +83,22 @@ def _charts(rows: Sequence[ComparedArm], spread: Sequence[Spread]) -> list[Chart
     said = f"To the right of 0 an arm is better than {first.label}. Intervals at 95 %, for each comparison alone;"
     said += " a colour needs p < 0.05 after Holm's correction."
     charts = [forest(found, f"Difference to {first.label}", "difference in accuracy, points", said)]
-    placed = [_point(row, row.entropy_after, first) for row in rows if row.entropy_after is not None]
+    placed = [
+        point_of(row, row.entropy_after, main=row.difference is None, frontier=row.plain and row.model == first.model)
+        for row in rows
+        if row.entropy_after is not None
+    ]
     if len(placed) > 1:
         said = f"The diamond is the baseline, {first.label}. Intervals at 95 %.{band_words(placed)}"
         charts.append(frontier(placed, "Accuracy against entropy", ENTROPY_AXIS, said))
-    spent = [_point(row, row.cost.output_tokens) for row in rows]
-    charts.append(tokens_chart(spent))
+    charts.append(tokens_chart([point_of(row, row.cost.output_tokens, main=row.difference is None) for row in rows]))
     return [*charts, *([passes_chart(spread)] if spread and spread[0].distinct is not None else [])]
 
 
-def _point(row: ComparedArm, x: float, first: ComparedArm | None = None) -> Point:
+def point_of(row: ComparedArm, x: float, *, main: bool, frontier: bool = False) -> Point:
+    """An arm's accuracy at some place; arguments as `Point` has them."""
     low, high = row.accuracy.low or 0.0, 1.0 if row.accuracy.high is None else row.accuracy.high
-    on_frontier = first is not None and row.plain and row.model == first.model
-    return Point(row.label, x, row.accuracy.value, low, high, main=row.difference is None, frontier=on_frontier)
+    return Point(row.label, x, row.accuracy.value, low, high, main=main, frontier=frontier)
 
 
 def band_words(points: Sequence[Point]) -> str:
