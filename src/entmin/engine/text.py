@@ -71,6 +71,7 @@ class Decoder:
         self._tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder
         self._special = {token: str(one.content) for token, one in added.items() if one.special}
+        self._named = lru_cache(maxsize=64)(self._naming)  # every token of an answer asks for the same stop texts
         spelt = tokenizer.convert_tokens_to_ids([f"<0x{byte:02X}>" for byte in range(256)])
         self._id_of_byte: list[int] = spelt
         whole = len(set(spelt) - {None}) == 256 and tokenizer.decode(spelt[0x41:0x42]) == "A"
@@ -85,8 +86,11 @@ class Decoder:
         """Whether a token is shown by no text."""
         return token in self._special
 
-    def names(self, stops: Iterable[str]) -> dict[int, str]:
+    def names(self, stops: Sequence[str]) -> dict[int, str]:
         """The special tokens that stop texts name."""
+        return self._named(tuple(stops))
+
+    def _naming(self, stops: tuple[str, ...]) -> dict[int, str]:
         return {token: name for token, name in self._special.items() if name and any(name in stop for stop in stops)}
 
     def ends(self, tokens: Sequence[int], stops: Sequence[str]) -> bool:
