@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("trl")
 
-from transformers import AutoModelForCausalLM, DeepseekV3Config, GPT2Config, LlamaConfig, OPTConfig
+from transformers import AutoModelForCausalLM, DeepseekV3Config, Gemma3Config, GPT2Config, LlamaConfig, OPTConfig
 
 from entmin.engine.loading import load
 from entmin.errors import EntminError, UsageError
@@ -256,3 +256,10 @@ def test_a_tokenizer_without_an_end_takes_the_models_and_without_both_is_refused
         (folder / name).write_text(json.dumps(kept | {"eos_token_id": None}))
     with pytest.raises(UsageError, match="names an end-of-sequence token"):
         load_policy(settings, place_for(settings))
+
+
+def test_a_rate_that_only_an_inner_configuration_holds_is_switched_off():
+    model = torch.nn.Linear(2, 2)
+    model.config = Gemma3Config(text_config={"attention_dropout": 0.1})
+    assert switch_off(model) == {"attention_dropout": 0.1}
+    assert model.config.text_config.attention_dropout == 0

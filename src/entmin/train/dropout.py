@@ -23,18 +23,15 @@ _PROBED = 8
 
 def switch_off(model: Any) -> dict[str, float]:
     """Set every rate to 0; returns those that were not, by their name in the configuration or of the module's kind."""
-    found = {name: rate for name, rate in _rates(model.config)}
-    for config in _configs(model.config):
-        for name, _ in _rates(config):
-            setattr(config, name, type(getattr(config, name))(0))
-    for module in model.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
-            found.setdefault(type(module).__name__, float(module.p))
-            module.p = 0.0
-        for name, rate in list(vars(module).items()):
+    found: dict[str, float] = {}
+    for holder in (*_configs(model.config), *model.modules()):
+        if isinstance(holder, nn.modules.dropout._DropoutNd) and holder.p:
+            found.setdefault(type(holder).__name__, float(holder.p))
+            holder.p = 0.0
+        for name, rate in list(vars(holder).items()):
             if _is_rate(name, rate):
                 found.setdefault(name, float(rate))
-                setattr(module, name, type(rate)(0))
+                setattr(holder, name, type(rate)(0))
     return dict(sorted(found.items()))
 
 
@@ -66,13 +63,6 @@ def _configs(config: Any) -> Iterator[Any]:
     inner = config.get_text_config(decoder=True)
     if inner is not config:
         yield inner
-
-
-def _rates(config: Any) -> Iterator[tuple[str, float]]:
-    for one in _configs(config):
-        for name, rate in list(vars(one).items()):
-            if _is_rate(name, rate):
-                yield name, float(rate)
 
 
 def _is_rate(name: str, rate: Any) -> bool:
