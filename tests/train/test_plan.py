@@ -182,3 +182,11 @@ def test_a_config_without_sizes_says_so(tmp_path):
     AutoConfig.for_model("gpt2").save_pretrained(tmp_path)
     with pytest.raises(UsageError, match="has no num_attention_heads"):
         sizes_of(str(tmp_path))
+
+
+def test_the_length_of_a_run_is_in_whole_rollouts():
+    asked = {"method": "em-rl", "model": "Qwen/Qwen2.5-0.5B-Instruct", "batch_size": 16, "limit": 100, "epochs": 1}
+    planned = {
+        updates: plan(TrainConfig(**asked, updates_per_rollout=updates, save_every=20)).steps for updates in (1, 4)
+    }
+    assert planned == {1: 6, 4: 8}

@@ -151,11 +151,3 @@ def _verified(answers: Answers) -> Callable[..., list[float | None]]:
         return [None if verdict is None else float(verdict) for verdict in verdicts]
 
     return verified
-
-
-def steps_of(config: TrainConfig, rows: Dataset) -> int:
-    """Optimiser steps of the run: whole rollouts."""
-    if config.max_steps:
-        return config.max_steps
-    rollouts = round(config.epochs * len(rows) / config.batch_size / config.updates_per_rollout)
-    return max(1, rollouts) * config.updates_per_rollout

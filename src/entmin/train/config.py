@@ -235,6 +235,13 @@ class TrainConfig(WatchSettings, RewardSettings):
             )
         return Split(processes, micro, rows // micro)
 
+    def steps(self, prompts: int) -> int:
+        """Optimiser steps of a run on so many prompts: whole rollouts."""
+        if self.max_steps:
+            return self.max_steps
+        rollouts = round(self.epochs * prompts / self.batch_size / self.updates_per_rollout)
+        return max(1, rollouts) * self.updates_per_rollout
+
     def changed(self) -> dict[str, Any]:
         """The settings that are not what they are by default, as JSON values."""
         default = default_settings(self.method, self.model)

@@ -76,9 +76,7 @@ def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
     tokens = samples * config.max_tokens
     passes = (0 if config.method == "sft" else 2) + (2 if config.kl else 0) + 6
     prompts = _prompts(config)
-    steps = config.max_steps or (
-        None if prompts is None else max(1, round(config.epochs * prompts / config.batch_size))
-    )
+    steps = config.max_steps if prompts is None else config.steps(prompts)
     memory = _memory(config, sizes, trained, split)
     return Estimate(
         sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.parameters * tokens

@@ -35,7 +35,7 @@ from entmin.report.page.training import training_page
 from entmin.report.training_figure import CURVES, RECORD
 from entmin.terminal import say
 from entmin.train.answers import Answers
-from entmin.train.build import build_trainer, rollouts_for, steps_of
+from entmin.train.build import build_trainer, rollouts_for
 from entmin.train.card import write_card
 from entmin.train.config import TrainConfig, default_settings, fixed_settings
 from entmin.train.curves import Curves
@@ -80,7 +80,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         claim(config.push_to_hub)  # now, and not after hours of training
     if _is_first():
         say("\n".join(found.opening.lines()), err=True)
-    steps = steps_of(config, found.prompts.rows)
+    steps = config.steps(len(found.prompts.rows))
     card = partial(write_card, config=config, run=folder)
     with private_files():  # the trainer makes the output folder
         trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
