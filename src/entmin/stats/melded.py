@@ -60,7 +60,8 @@ def _low(gained: int, lost: int, n: int, tail: float) -> float:
 def _ratio(bound: float, slopes: Array) -> Array:
     import numpy as np
 
-    return np.minimum(np.divide(bound, slopes, out=np.ones_like(slopes), where=slopes != 0), 1.0)
+    ratio: Array = np.divide(bound, slopes, out=np.ones_like(slopes), where=slopes != 0)
+    return np.minimum(ratio, 1.0)
 
 
 def _share_of_gains(gained: int, lost: int) -> tuple[Array, Array]:
