@@ -15,12 +15,13 @@ NO_KEY = "none"
 
 
 @contextlib.contextmanager
-def explained(url: str, remedy: str | None = None) -> Iterator[None]:
+def explained(url: str, remedy: str | None = None, *, asks_again: bool = False) -> Iterator[None]:
     """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass.
 
     Args:
         url: the server's.
         remedy: what helps where there is no server or no route; default: what helps an evaluation.
+        asks_again: a connection that was there and closed without an answer passes too; the caller asks again.
 
     Raises:
         EntminError: the server did not answer, or refused by one of the other codes.
@@ -30,6 +31,9 @@ def explained(url: str, remedy: str | None = None) -> Iterator[None]:
     except openai.APITimeoutError as error:
         raise EntminError(f"{url} did not answer in time; see what it is doing, then run the same command") from error
     except openai.APIConnectionError as error:
+        # By name: which HTTP library openai brings depends on its version.
+        if asks_again and type(error.__cause__).__name__ != "ConnectError":
+            raise
         raise EntminError(
             f"no server answers at {url} ({_cause(error)}): "
             + (remedy or "start it again, or leave it out of --base-url, and run the same command")
@@ -43,7 +47,9 @@ def explained(url: str, remedy: str | None = None) -> Iterator[None]:
 
 
 def said(error: openai.APIError) -> str:
-    """What the server wrote."""
+    """What the server wrote, or how the connection ended."""
+    if isinstance(error, openai.APIConnectionError):
+        return _cause(error)
     body: Any = error.body
     message = body.get("message") if isinstance(body, dict) else None
     return " ".join(str(message or error.message).split())[:500]

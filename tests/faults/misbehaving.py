@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 EVERY = 3
 """Which requests are spoiled, once the run has begun."""
-HANG = 4.0
+HANG = 9.0
 
 
 class Proxy:
     """Listens on a port of its own; `manner` says what happens to every third question."""
 
-    def __init__(self, port: int, manner: str = "well") -> None:
-        self.upstream, self.manner, self.every, self.spoiled = port, manner, EVERY, 0
+    def __init__(self, port: int, manner: str = "well", every: int = EVERY, most: int = 1_000_000) -> None:
+        self.upstream, self.manner, self.every, self.most, self.spoiled = port, manner, every, most, 0
         self._asked, self._lock = 0, threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -33,8 +33,9 @@ class Proxy:
             return False
         with self._lock:
             self._asked += 1
-            self.spoiled += self._asked % self.every == 0
-            return self._asked % self.every == 0
+            spoils = self._asked % self.every == 0 and self.spoiled < self.most
+            self.spoiled += spoils
+            return spoils
 
     def _handler(self):
         proxy = self

@@ -181,6 +181,14 @@ def test_grading(forked):
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == list(range(3000))
 
 
+SLOWER = """
+import time
+from entmin.engine.batch import Batch
+step = Batch.step
+Batch.step = lambda self: time.sleep(0.02) or step(self)  # an answer of 400 tokens takes eight seconds at least
+"""
+
+
 @pytest.mark.parametrize("name", [
     pytest.param("ask", marks=marks(Fault("Ctrl-C", "ask", "while it answers", "ends with 130, claims nothing"))),
     pytest.param("check", marks=marks(Fault("Ctrl-C", "check", "while it grades", "ends with 130, claims nothing"))),
@@ -190,7 +198,7 @@ def test_verbs_that_keep_nothing(name, forked, model):
         "ask": ("ask", str(model), "2 + 2?", "--max-tokens", "400"),
         "check": ("check", "arithmetic"),
     }[name]
-    run = forked.start(*command)
+    run = forked.start(*command, before=SLOWER)
     time.sleep(0.7)
     run.ctrl_c()
     assert run.wait() == 130, run.text

@@ -116,7 +116,7 @@ def spoiled(manner, what, *, ends="the request is asked again; every sample once
 ])  # fmt: skip
 def test_bad_answers_are_asked_again(manner, served, undisturbed, forked, times):
     proxy = Proxy(served.port, manner)
-    before = "import entmin.evals.server_api as s; s._SECONDS = 2.0" if manner == "hang" else ""
+    before = "import entmin.evals.server_api as s; s._SECONDS = 6.0" if manner == "hang" else ""
     try:
         run = forked.start(*CLIENT, "--base-url", proxy.url, before=before)
         assert run.wait() == 0, run.text
@@ -124,6 +124,22 @@ def test_bad_answers_are_asked_again(manner, served, undisturbed, forked, times)
         proxy.close()
     assert "Traceback" not in run.text
     assert proxy.spoiled >= 4
+    assert_same(outcome("eval", forked.folder), undisturbed[0])
+    times(proxy.spoiled)
+
+
+@fault(
+    "a connection closed without an answer", "eval", "six times in a row, by a proxy",
+    "the request is asked again; every sample once, answers as in an undisturbed run",
+)  # fmt: skip
+def test_a_connection_that_closes_again_and_again(served, undisturbed, forked, times):
+    proxy = Proxy(served.port, "reset", every=1, most=6)
+    try:
+        run = forked.start(*CLIENT, "--base-url", proxy.url, "--batch-size", "1")
+        assert run.wait() == 0, run.text
+    finally:
+        proxy.close()
+    assert proxy.spoiled == 6
     assert_same(outcome("eval", forked.folder), undisturbed[0])
     times(proxy.spoiled)
 

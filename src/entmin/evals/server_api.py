@@ -118,7 +118,7 @@ class ServerAPI(OpenAICompatibleAPI):
         before = (input[-1].metadata or {}).get(BEFORE)
         strategy = strategy_of(input)
         config = config.model_copy(update=needed_of_server(strategy))
-        with explained(self._urls[self._place(config)]):
+        with explained(self._urls[self._place(config)], asks_again=True):
             if self._servers is None:
                 return await super().generate(input, tools, tool_choice, config)
             with self._servers.counted():

@@ -15,6 +15,8 @@ ACCEPTED_AT_ONCE = 8
 _MOST = 1024
 _SPARE = 8 * ACCEPTED_AT_ONCE + 16
 """Descriptors left for what is being accepted or closed, and for files."""
+_LINGERING = 4 * ACCEPTED_AT_ONCE
+"""Connections that are kept a moment after a refusal."""
 
 
 def most_connections() -> int:
@@ -40,8 +42,12 @@ class Connection(H11Protocol):  # type: ignore[misc]
     """From there to the end of the body."""
     stalled_seconds: ClassVar[float] = 60.0
     """That a client may leave an answer unread."""
+    linger_seconds: ClassVar[float] = 1.0
+    """That what a refused client still sends is read: the kernel would answer it with a reset, which discards the
+    refusal before the client has read it."""
     most: ClassVar[int] = _MOST
     """Connections at once; set before the server starts."""
+    _refused: ClassVar[set[Connection]] = set()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -59,12 +65,15 @@ class Connection(H11Protocol):  # type: ignore[misc]
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
         super().connection_lost(exc)
+        self._refused.discard(self)
         for timer in (self._deadline, self._stalled):
             if timer is not None:
                 timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Pass the bytes on; only what completes a header or a body gives a client more time."""
+        if self in self._refused:
+            return
         super().data_received(data)
         if not self.transport.is_closing():
             self._enter(self._doing("header"))
@@ -116,7 +125,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer a request that has not wholly come, where nothing was answered yet, and close."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self in self._refused:
             return
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")]
@@ -126,7 +135,12 @@ class Connection(H11Protocol):  # type: ignore[misc]
                 h11.EndOfMessage(),
             ):
                 self.transport.write(self.conn.send(event))
-        self._close()
+        if len(self._refused) >= _LINGERING or not self.transport.can_write_eof():
+            return self._close()
+        self._refused.add(self)
+        self.connections.discard(self)
+        self.transport.write_eof()
+        self.loop.call_later(self.linger_seconds, self._close)
 
     def _close(self) -> None:
         self.transport.close()
