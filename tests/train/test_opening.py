@@ -17,7 +17,9 @@ from entmin.errors import EntminError, UsageError
 from entmin.jsonl import read_rows
 from entmin.train.config import TrainConfig
 from entmin.train.data import load_prompts
+from entmin.train.data.report import PromptReport
 from entmin.train.dropout import require_no_noise, switch_off
+from entmin.train.opening import held_out_facts, opening
 from entmin.train.policy import Twin, load_policy, place_for
 from entmin.train.prompts import held_out_rows, rows_to_train_on, training_prompts, without
 from entmin.train.session import train
@@ -242,6 +244,20 @@ def test_a_failing_reward_is_named(tiny_llama, tmp_path, monkeypatch):
     ):
         with pytest.raises(EntminError, match=message):
             train(config(tiny_llama, tmp_path / name, "em-rl", reward=name, n=2, max_steps=1, kl=0.0))
+
+
+@pytest.mark.parametrize("method", ["rloo", "grpo", "sft"])
+def test_rows_without_an_answer_are_left_out_and_counted(tiny_llama, tmp_path, method):
+    rows = [{"prompt": f"What is {i}?", "answer": None if i == 0 else str(i)} for i in range(5)]
+    path = lines(tmp_path / "data.jsonl", rows)
+    options = {"data": path, "data_options": {}, "decontaminate": (), "eval_data": path, "eval_every": 1}
+    settings = config(tiny_llama, tmp_path / "out", method, **options)
+    report, held_out = PromptReport("data"), PromptReport("data")
+    assert sorted(rows_to_train_on(settings, report)["answer"]) == ["1", "2", "3", "4"]
+    assert sorted(held_out_rows(settings, held_out)["answer"]) == ["1", "2", "3", "4"]
+    found = opening(settings, report, rows_to_train_on(settings, report), {}, 1 << 40)
+    assert "left out: 1 prompts without an answer that can be verified" in list(found.lines())
+    assert held_out_facts("data", held_out, 4, {})["left_out"] == {"prompts without an answer that can be verified": 1}
 
 
 def test_a_tokenizer_without_an_end_takes_the_models_and_without_both_is_refused(tmp_path):

@@ -130,7 +130,7 @@ def test_contradictions_are_told_before_anything_is_loaded(changes, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "rloo"}, r"rloo needs answers, and 1 of 3 prompts have none .*the first is '1'"),
+        ({"method": "rloo"}, "rloo needs answers, and none of 3 prompts has one"),
         ({"method": "grpo"}, "grpo needs answers"),
         ({"method": "sft"}, "sft needs answers"),
         ({"method": "em-ft", "eval_every": 1, "eval_data": "data.jsonl"}, "an evaluation needs answers"),
@@ -138,7 +138,7 @@ def test_contradictions_are_told_before_anything_is_loaded(changes, message):
 )
 def test_missing_answers_are_told_before_a_model_is_looked_for(tmp_path, monkeypatch, settings, message):
     monkeypatch.chdir(tmp_path)
-    rows = [{"prompt": f"What is {i}?", "answer": None if i == 1 else str(i)} for i in range(3)]
+    rows = [{"prompt": f"What is {i}?", "answer": None} for i in range(3)]
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     options = {"data": "data.jsonl", "data_options": {}, "decontaminate": (), "max_steps": 1}
     with pytest.raises(UsageError, match=message):

@@ -14,6 +14,7 @@ from datasets import Dataset
 from entmin.train.config import TrainConfig
 from entmin.train.data.report import PromptReport
 
+UNANSWERED = "prompts without an answer that can be verified"
 _FREE_CONTEXT = 1 << 30
 """What a model without a longest sequence has for one."""
 
@@ -81,6 +82,7 @@ def opening(
     """
     reasons = {
         "rows without a prompt": report.empty,
+        UNANSWERED: report.unanswered,
         "repeated prompts": report.duplicates,
         "prompts shared with evaluation sets (decontamination.json)": report.contaminated,
     }
@@ -105,7 +107,7 @@ def held_out_facts(source: str, report: PromptReport, problems: int, left_out: d
         "columns": report.columns,
         "columns_not_read": report.unread,
         "ids_made_distinct": report.renamed,
-        "left_out": left_out,
+        "left_out": ({UNANSWERED: report.unanswered} if report.unanswered else {}) | left_out,
     }
 
 

@@ -47,9 +47,10 @@ def rows_to_train_on(config: TrainConfig, report: PromptReport | None = None) ->
         UsageError: the source cannot be read, or lacks answers that the method needs.
     """
     rows = _load(config, config.data, config.split, config.limit, report, trained=True)
-    if not config.unsupervised:
-        _require_answers(rows, config.method, ("solution", "answer") if config.method == "sft" else ("answer",))
-    return rows
+    if config.unsupervised:
+        return rows
+    columns = ("solution", "answer") if config.method == "sft" else ("answer",)
+    return _answered(rows, config.method, columns, report)
 
 
 def held_out_rows(config: TrainConfig, report: PromptReport | None = None) -> Dataset | None:
@@ -61,8 +62,7 @@ def held_out_rows(config: TrainConfig, report: PromptReport | None = None) -> Da
     if not config.eval_every:
         return None
     rows = _load(config, config.eval_data or config.data, "test", config.eval_limit, report, trained=False)
-    _require_answers(rows, "an evaluation", ("answer",))
-    return rows
+    return _answered(rows, "an evaluation", ("answer",), report)
 
 
 def without(rows: Dataset, problems: Dataset) -> tuple[Dataset, int]:
@@ -95,16 +95,23 @@ def holds_out_rows(config: TrainConfig) -> bool:
     )
 
 
-def _require_answers(rows: Dataset, who: str, columns: Sequence[str]) -> None:
+def _answered(rows: Dataset, who: str, columns: Sequence[str], report: PromptReport | None) -> Dataset:
+    """The rows whose answers can be verified, each by its own kind; the others are counted.
+
+    Raises:
+        UsageError: there is none.
+    """
     answers = zip(*(rows[name] for name in columns if name in rows.column_names), strict=True)
     judged = [kind != "none" or "solution" in columns for kind in rows["kind"]]
-    bare = [row for row, (known, found) in enumerate(zip(judged, answers, strict=True)) if not (known and any(found))]
-    if bare:
+    kept = [row for row, (known, found) in enumerate(zip(judged, answers, strict=True)) if known and any(found)]
+    if not kept:
         raise UsageError(
-            f"{who} needs answers, and {len(bare)} of {len(rows)} prompts have none that can be verified (the first is "
-            f"{rows['id'][bare[0]]!r}); name their column with answer_column, choose other data, or train by em-ft or "
-            "em-rl"
+            f"{who} needs answers, and none of {len(rows)} prompts has one that can be verified; name their column "
+            "with answer_column, choose other data, or train by em-ft or em-rl"
         )
+    if report is not None:
+        report.unanswered = len(rows) - len(kept)
+    return rows if len(kept) == len(rows) else rows.select(kept)
 
 
 def _load(

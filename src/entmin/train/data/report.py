@@ -35,6 +35,8 @@ class PromptReport:
     """Dropped: shared with some evaluation set."""
     empty: int = 0
     """Rows without a prompt."""
+    unanswered: int = 0
+    """Prompts that were left out because the run needs answers, and they have none that can be verified."""
     renamed: int = 0
     """Prompts whose id another prompt had before, and which got one of their own."""
     columns: dict[str, str] = field(default_factory=dict)
