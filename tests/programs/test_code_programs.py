@@ -63,7 +63,7 @@ def check(task, rows, own):
         ("```python\ndef half(x):\n    while True: pass\n```", "timeout"),
         ("```python\ndef half(x):\n    return 'x' * 10 ** 12\n```", "memory"),
         ("```python\ndef half(x)\n    return x\n```", "compile"),
-        ("```python\nimport sys\nsys.exit(0)\ndef half(x): pass\n```", "crash"),
+        ("```python\nimport sys\nsys.exit(0)\ndef half(x): pass\n```", "wrong"),
         ("I do not know.", "no-code"),
         ("", "no-code"),
     ],

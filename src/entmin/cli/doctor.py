@@ -57,7 +57,8 @@ def _sandbox_state() -> str:
     except EntminError as error:
         return f"NOT WORKING: {error}"
     filtered = "system calls filtered" if record["system_call_filter"] else "system calls not filtered here"
-    return f"{record['sandbox_version']}, working, {filtered}; code benchmarks can run"
+    slow = f"time limits times {record['machine_slowness']:g} on this machine"
+    return f"{record['sandbox_version']}, working, {filtered}, {slow}; code benchmarks can run"
 
 
 def _device_lines() -> Iterator[tuple[str, str]]:

@@ -56,13 +56,17 @@ def visible(text: str) -> str:
     Thinking that was never closed is no answer, unless it ends in a box; thinking after which nothing comes is all
     there is.
     """
-    text = _WIDE_TOKEN.sub(lambda token: token.group().replace("｜", "|").replace("▁", "_"), text)
-    text, folded = _FOLDED.subn("<think>", _MARKED.sub(r"\2", _BOX_TOKENS.sub(r"\\boxed{\1}", text)))
-    text = text.replace("</details>", "</think>") if folded else text
-    text, finished = without_thinking(_first_turn(text))
+    text, finished = without_thinking(_first_turn(one_spelling(_BOX_TOKENS.sub(r"\\boxed{\1}", text))))
     if not finished and not _ENDS_IN_BOX.search(text[-2_000:]):
         return ""
     return _TOKENS.sub("", _in_answer_tags(text))
+
+
+def one_spelling(text: str) -> str:
+    """Tokens with wide bars, tags in marks and folded thinking, written as the other ways of marking are."""
+    text = _WIDE_TOKEN.sub(lambda token: token.group().replace("｜", "|").replace("▁", "_"), text)
+    text, folded = _FOLDED.subn("<think>", _MARKED.sub(r"\2", text))
+    return text.replace("</details>", "</think>") if folded else text
 
 
 def without_thinking(text: str) -> tuple[str, bool]:

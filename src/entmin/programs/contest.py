@@ -18,6 +18,7 @@ from entmin.programs.livecodebench import Test, tests_at
 from entmin.programs.programs import gold_of, imports, with_class
 from entmin.programs.published import paper_extract, paper_solution
 from entmin.sandbox import Case, Outcome, Program
+from entmin.sandbox.outcomes import json_value
 
 _BATCH = 32
 """Tests handed to one sandbox: enough to hide its start, few enough to bound what is sent for nothing."""
@@ -80,7 +81,7 @@ def _compared(outcome: Outcome, test: Test, functional: bool) -> Outcome:
     if outcome.ending != "ok":
         return outcome
     if functional:
-        same = outcome.result == json.loads(test.output)
+        same = same_value(outcome.result, json_value(test.output))
     else:
         same = same_output(outcome.output, test.output)
     return outcome if same else Outcome("wrong", "another output than expected", cpu_seconds=outcome.cpu_seconds)
@@ -96,6 +97,17 @@ def same_output(given: str, expected: str) -> bool:
         len(a) == len(b) and all(_same_word(x, y) for x, y in zip(a, b, strict=True))
         for a, b in zip(ours, theirs, strict=True)
     )
+
+
+def same_value(given: Any, expected: Any) -> bool:
+    """Whether two returned values are the same; where a fraction is expected, within the 1e-5 that such tasks state."""
+    if isinstance(expected, float) and isinstance(given, int | float) and abs(given) < 1e300:
+        return math.isclose(given, expected, rel_tol=1e-5, abs_tol=1e-5)
+    if isinstance(expected, list) and isinstance(given, list):
+        return len(given) == len(expected) and all(map(same_value, given, expected))
+    if isinstance(expected, dict) and isinstance(given, dict):
+        return given.keys() == expected.keys() and all(same_value(given[key], expected[key]) for key in expected)
+    return bool(given == expected)
 
 
 def _table(text: str) -> list[list[str]]:

@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Iterator
 
 from entmin.grading import pool
-from entmin.grading.visible import TURN_ENDS, without_thinking
+from entmin.grading.visible import TURN_ENDS, one_spelling, without_thinking
 from entmin.programs.completeness import COMPLETE, is_program, rank_of
 
 MAX_TEXT = 200_000
@@ -41,8 +41,16 @@ _log = logging.getLogger(__name__)
 
 def program_in(text: str, wanted: str | None = None) -> str | None:
     """`extract`, in a grading process: a text that outlasts its clock or breaks it has no program."""
-    request = {"do": "call", "name": f"{__name__}:extract", "arguments": [text[-MAX_TEXT:], wanted]}
-    reply = pool.shared().ask(request)
+    return _called("extract", text[-MAX_TEXT:], wanted)
+
+
+def answer_in(text: str) -> str:
+    """`cleaned`, in a grading process."""
+    return _called("cleaned", text[-MAX_TEXT:]) or ""
+
+
+def _called(name: str, *arguments: str | None) -> str | None:
+    reply = pool.shared().ask({"do": "call", "name": f"{__name__}:{name}", "arguments": arguments})
     if "failure" in reply:
         _log.warning("no program was found in an answer: %s", ascii(reply["failure"]))
     answer = reply.get("answer")
@@ -149,9 +157,9 @@ def defines(tree: ast.Module | None, name: str) -> bool:
     return name in named | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
-def _cleaned(text: str) -> str:
+def cleaned(text: str) -> str:
     """Line ends of one kind, without thinking, other turns and the tags that stand for fences."""
-    text = text[-MAX_TEXT:].replace("\r\n", "\n")
+    text = one_spelling(text[-MAX_TEXT:].replace("\r\n", "\n"))
     text = without_thinking(text)[0] or text
     text = _TAG.sub(lambda tag: "\n```\n" if tag[1] or tag[0] in ("[DONE]", "</code>") else "\n```python\n", text)
     for end in TURN_ENDS.finditer(text):
@@ -178,7 +186,7 @@ def extract(text: str, wanted: str | None = None) -> str | None:
         text: The model's whole answer.
         wanted: The function or class it must define; None for a program that reads its input.
     """
-    text, parses = _cleaned(text), _Parses()
+    text, parses = cleaned(text), _Parses()
     raw = _whole_docstrings([code for code in blocks(text) if code.strip()][-_MAX_BLOCKS:], parses)
     found = [textwrap.dedent(code).strip("\n") for code in raw]
     if not found:

@@ -16,9 +16,10 @@ from entmin.problem import Problem
 from entmin.programs.programs import GRADERS, Prepared, asserts
 from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
 from entmin.sandbox.outcomes import printable
+from entmin.sandbox.speed import on_this_machine
 from entmin.verdict import Verdict
 
-VERSION = "2"
+VERSION = "3"
 """Version of extraction and assembly together."""
 Assembly = Callable[[Problem, str, str], Prepared | None]
 """From a problem, an answer and the name of a grader to the program; None where the answer has no code."""
@@ -57,9 +58,9 @@ class Rules:
     grader: str = "entmin"
     sandbox: str = "bubblewrap"
     cpu_seconds: int | None = None
-    """Processor seconds of one case; None for those of `usual`."""
+    """Processor seconds of one case, as they are; None for those of `usual`, stretched on a slow machine."""
     usual: Limits = LIMITS
-    """The benchmark's own limits of one case."""
+    """The benchmark's own limits of one case, on a quick core."""
 
     def __post_init__(self) -> None:
         if self.grader not in GRADERS:
@@ -78,7 +79,7 @@ class Rules:
     def limits(self) -> Limits:
         """The limits of one case."""
         if self.cpu_seconds is None:
-            return self.usual
+            return on_this_machine(self.usual)
         wall = max(self.usual.wall_seconds, 4.0 * self.cpu_seconds)
         return replace(self.usual, cpu_seconds=self.cpu_seconds, wall_seconds=wall)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from entmin.errors import EntminError
 from entmin.problem import Problem
-from entmin.programs.extract import blocks, parsed, program_in
+from entmin.programs.extract import answer_in, blocks, parsed, program_in
 from entmin.programs.judge import Judgement, Rules
 from entmin.programs.programs import gold_of
 from entmin.programs.scicode import PACKAGES, inside, supplied, targets_for
@@ -58,6 +58,7 @@ def join_steps(codes: Mapping[str, str | None]) -> str:
 
 def split_steps(row: Problem, completion: str) -> dict[str, str | None]:
     """Step to code, supplied steps included."""
+    completion = answer_in(completion)
     asked = [step for step in gold_of(row)["steps"] if step["id"] not in supplied()]
     found: dict[str, str | None] = {step["id"]: None for step in asked}
     parts = _HEADING.split(completion)

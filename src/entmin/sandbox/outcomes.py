@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from entmin.sandbox.limits import Ending, Limits, Outcome
@@ -33,10 +34,19 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }  # fmt: skip
 
 
+def json_value(text: str | bytes) -> Any:
+    """The value of JSON text; integers of more digits than Python likes to read are decimals, which compare exactly.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 4000 else Decimal(digits))
+
+
 def _report(line: bytes) -> dict[str, Any] | None:
     """The report, every field of its type; None for anything else."""
     try:
-        report = json.loads(line)
+        report = json_value(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(report, dict) or not all(isinstance(report.get(name), kind) for name, kind in _FIELDS.items()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import builtins
 import fcntl
 import json
 import os
@@ -9,7 +11,7 @@ import resource
 import sys
 
 from entmin.sandbox.inside.judge import judge
-from entmin.sandbox.inside.solver import Solver, failure, namespace
+from entmin.sandbox.inside.solver import Solver, failure, namespace, run
 from entmin.sandbox.inside.values import Channel
 
 TYPE_CHECKING = False
@@ -45,7 +47,9 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def plain(value: object, depth: int = 0) -> object:
-    """The value as JSON can hold it: tuples become lists, everything unknown its repr."""
+    """The value as JSON can hold it: tuples and arrays become lists, NumPy's numbers numbers, the unknown its repr."""
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        value = value.tolist()
     if depth > 50 or value is None or isinstance(value, (bool, int, float, str)):
         return value if depth <= 50 else None
     if isinstance(value, (list, tuple)):
@@ -64,7 +68,7 @@ def execute(spec: Spec, case: Spec, secret: str) -> Spec:
         stage = "setup"
         exec(compile(spec["setup"], "<setup>", "exec", dont_inherit=True), space)  # noqa: S102
         stage = "program"
-        exec(program, space)  # noqa: S102
+        run(program, space)
         stage = "tests"
         if spec["kind"] == "asserts":
             exec(compile(case["tests"], "<tests>", "exec", dont_inherit=True), space)  # noqa: S102
@@ -73,15 +77,19 @@ def execute(spec: Spec, case: Spec, secret: str) -> Spec:
             owner = space["Solution"]() if "Solution" in space else None
             function = getattr(owner, spec["function"]) if owner is not None else space[spec["function"]]
             return {"passed": secret, "result": plain(function(*case["arguments"]))}
-        sys.stdout.flush()
+        finish(space)
         return {"passed": secret}
-    except SystemExit as error:
-        if spec["kind"] == "stdin" and error.code in (None, 0):
-            sys.stdout.flush()
-            return {"passed": secret}
-        return failure(stage, error)
     except BaseException as error:
         return failure(stage, error)
+
+
+def finish(space: Spec) -> None:
+    """What an interpreter does at its end, for output that would be lost: threads, exit functions, open files."""
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    space.clear()
 
 
 def enter(spec: Spec, uid: int | None, descriptors: list[int], *, files: bool) -> None:
@@ -95,6 +103,9 @@ def enter(spec: Spec, uid: int | None, descriptors: list[int], *, files: bool) -
     sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False, buffering=1)
+    for name in ("exit", "quit"):  # `site`, which is not imported here, would bring them
+        setattr(builtins, name, sys.exit)
+    sys.set_int_max_str_digits(0)
     if uid is not None:
         # A process that changed its user is closed to others: nobody can trace it or reach its files through /proc.
         os.setgroups([])
@@ -120,8 +131,9 @@ def together(spec: Spec, case: Spec, secret: str, event: int, output: int) -> No
     """Program and tests in one process."""
     # Names the program could replace are taken before it runs.
     dumps, write = json.dumps, os.write
-    source = nameless(case["input"]) if spec["kind"] == "stdin" else os.open(os.devnull, os.O_RDONLY)
-    enter(spec, spec["uids"][0], [source, output, output, event], files=True)
+    null = os.open(os.devnull, os.O_RDWR)
+    source, errors = (nameless(case["input"]), null) if spec["kind"] == "stdin" else (null, output)
+    enter(spec, spec["uids"][0], [source, output, errors, event], files=True)
     found = execute(spec, case, secret)
     try:
         data = dumps(found).encode() + b"\n"

@@ -40,6 +40,15 @@ def classes_of(space: dict[str, Any]) -> dict[str, type]:
     return {name: kind for name, kind in found.items() if kind.__module__ == space["__name__"]}
 
 
+def run(program: types.CodeType, space: dict[str, Any]) -> None:
+    """Run a program. ``exit()`` ends it like its last line: what it has defined or printed before is judged."""
+    try:
+        exec(program, space)  # noqa: S102
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise
+
+
 class Solver:
     """The program's side of the channel."""
 
@@ -70,7 +79,7 @@ class Solver:
             exec(compile(self._setup, "<setup>", "exec", dont_inherit=True), self._space)  # noqa: S102
             nodes = classes_of(self._space)
             stage = "program"
-            exec(program, self._space)  # noqa: S102
+            run(program, self._space)
             # A program may define such a class again; then its own is what it is given.
             self._nodes.update({name: self._space.get(name, kind) for name, kind in nodes.items()})
             return {"ready": True}
