@@ -19,11 +19,11 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder", "in_order",
+    "cache_folder", "in_order", "loops",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
-    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal")},
+    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal", "loops")},
     **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},
@@ -75,6 +75,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["settle"] = MAY_IMPORT["evals"] | {"evals", "report"}
 MAY_IMPORT["reproduce"] = {"evals", "mode", "stats", "tasks"} | PLAIN
+MAY_IMPORT["api"] = {"methods", "mode", "engine", "evals", "report", "settle", "tasks", "train"} | PLAIN
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 """Which rooms a room may import from, anywhere in its text; `entmin` is the package's own file."""
 CIRCLES: dict[str, str] = {}

@@ -14,7 +14,7 @@ import pytest
 
 from entmin.cli import VERBS, cli
 from entmin.errors import UsageError
-from entmin.evals.arms import parse_arms
+from entmin.evals.arms import DEFAULT_ARMS, parse_arms
 from entmin.mode import Mode
 from entmin.tasks.files import JUDGES
 from entmin.tasks.registry import resolve
@@ -90,7 +90,7 @@ def look_up(verb, values):
     if values.get("mode"):
         Mode.parse(values["mode"])
     if verb in {"compare", "settle"}:
-        parse_arms(re.sub(r":match=\w+", "", values.get("methods") or values.get("method")))
+        parse_arms(re.sub(r":match=\w+", "", values.get("methods") or DEFAULT_ARMS))
     names = str(values.get("task") or values.get("tasks") or "").split(",")
     known = [name for name in names if name and "." not in name]
     if known:

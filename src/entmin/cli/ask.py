@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.api.options import engine_settings
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.terminal import console, printable
@@ -44,7 +45,7 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
     chosen = shared.take_mode(mode, options)
     if chosen.strategy is not None:
         raise UsageError(f"{chosen.strategy.name}: `entmin ask` shows single answers; `entmin eval` runs strategies")
-    loading = shared.take_engine(options)
+    loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
     engine = Engine(load(model, **loading), **sizes)
     prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])

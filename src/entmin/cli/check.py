@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.api.options import task_options, tasks_named
 from entmin.cli import options as common
-from entmin.cli import task_options as shared
 from entmin.errors import EntminError, UsageError
 from entmin.terminal import say
 
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("tasks", metavar="TASK[,TASK...]")
-@shared.judge_option
-@click.option("--data-dir", help="Mirror folder of the data sets (default: ENTMIN_DATA, else the Hub).")
+@common.judge_option
+@common.data_option
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N problems of each benchmark.")
 @click.option("--grader", default="entmin", show_default=True, help="Which rules to check: entmin or paper.")
 @click.option("--workers", type=click.IntRange(min=1), help="Grading processes (default: one per processor).")
-@click.option(
-    "-T", "task_args", multiple=True, metavar="KEY=VALUE", help="Option of the benchmark, such as subset=paper."
-)
+@common.task_option
 @click.option("--show", default=20, show_default=True, help="Failures to print for each benchmark.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document with every failure.")
 @common.unsafe_option
@@ -44,10 +42,10 @@ def check(
     it, and simple rewritings of it must be right; every corruption of it must be wrong. Exits with 1 when something
     fails that is not listed as a known odd gold.
     """
-    given = common.with_sandbox(options)
+    given = task_options(common.read(options))
     reports: list[GoldReport | CodeReport] = []
     missing: dict[str, str] = {}
-    for info in shared.take_tasks(tasks, judge):
+    for info in tasks_named(tasks, judge):
         try:
             reports.append(_report(info, given, limit, workers))
         except UsageError:

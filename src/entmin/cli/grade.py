@@ -16,8 +16,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from entmin.api.options import task_options, tasks_named
 from entmin.cli import options as common
-from entmin.cli import task_options as shared
 from entmin.cli.tally import Tally, finished, key_of
 from entmin.durable import alone, make_folder, private
 from entmin.errors import EntminError, Interrupted, UsageError
@@ -62,7 +62,7 @@ def judging(task: str, judge: str | None, grader: str, workers: int, options: di
 
     if task in READERS and judge is None:
         return _by_rules(task, ("id", "prediction", "gold"), lambda row: gold_for(task, row["gold"]), grader, workers)
-    [info, *others] = shared.take_tasks(task, judge)
+    [info, *others] = tasks_named(task, judge)
     if others:
         raise UsageError(f"{task} is a group; grade the answers to one benchmark at a time")
     if not isinstance(info, Benchmark):
@@ -185,7 +185,7 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 @click.command("grade")
 @click.argument("task")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@shared.judge_option
+@common.judge_option
 @click.option(
     "-o",
     "--output",
@@ -195,8 +195,8 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary, and only it, as JSON.")
 @click.option("--grader", default="entmin", show_default=True, help="Rules that judge answers: entmin or paper.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Grading processes. Default: one per core.")
-@click.option("-T", "task_args", multiple=True, metavar="KEY=VALUE", help="Code: option of the task.")
-@click.option("--data-dir", envvar="ENTMIN_DATA", help="Code: mirror folder of the data sets.")
+@common.task_option
+@common.data_option
 @common.unsafe_option
 def command(
     task: str,
@@ -215,7 +215,7 @@ def command(
     """
     tally, started = Tally(grader), time.monotonic()
     try:
-        judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, common.with_sandbox(options))
+        judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, task_options(common.read(options)))
         started = time.monotonic()
         with _opened(output, as_json, tally) as (out, done):
             grade_file(judged_by, file, out, done, tally)

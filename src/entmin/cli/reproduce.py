@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from entmin.api.options import RunOptions, spec_of
 from entmin.cli import options as shared
 from entmin.errors import UsageError
 from entmin.mode import Mode
@@ -53,7 +54,7 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     checkpoints = shared.pairs(options.pop("checkpoints"), "--checkpoint")
     model, output = options.pop("model") or reference, options.pop("output")
     seed = options.pop("seed")
-    spec = shared.take_spec(model, Mode(seed=seed), options)
+    spec = spec_of(model, Mode(seed=seed), cast("RunOptions", shared.read(options)))
     cells = reproduce(
         known, rows, spec, Path(options["results"]), checkpoints,
         lambda line: say(line, err=True), quiet=options["quiet"],

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from entmin.terminal import say
 from entmin.train.config import METHODS, TrainConfig
-from entmin.train.reading import load_config, parse_settings
+from entmin.train.reading import parse_settings
 from entmin.train.rewards import reward_summaries
 
 OFFERED = (
@@ -64,15 +64,12 @@ def command(
 
     Settings come from --config, then from options, then from --set. docs/training.md lists all of them.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
-    config = load_config(file, {**chosen, "method": method, "model": model, **parse_settings(settings)})
+    chosen = {name: value for name, value in given.items() if value is not None} | parse_settings(settings)
+    from entmin.api.train import train
+
     if dry_run:
-        from entmin.train.plan import describe, plan
-
-        say("\n".join(describe(config, plan(config, gpus), file)))
+        say(train(method, model, config=file, dry_run=True, gpus=gpus, **chosen))
         return
-    from entmin.train.session import train
-
-    folder = train(config, resume=resume)
+    done = train(method, model, config=file, resume=resume, **chosen)
     if not int(os.environ.get("RANK", "0")):
-        say(f"trained model, curves, card and report.html: {folder}")
+        say(f"trained model, curves, card and report.html: {done.folder}")

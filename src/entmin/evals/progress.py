@@ -21,18 +21,26 @@ class Progress:
     """
 
     def __init__(
-        self, label: str, total: int, tokens: Callable[[], int], *, quiet: bool = False, stream: TextIO | None = None
+        self,
+        label: str,
+        total: int,
+        tokens: Callable[[], int],
+        there: int = 0,
+        *,
+        quiet: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
         """Build the display; use it as a context manager.
 
         Args:
             label: what is running.
-            total: samples to finish in this session.
+            total: samples of the whole run.
             tokens: returns the tokens decoded so far by the engine.
+            there: samples that earlier sessions have finished.
             quiet: show nothing.
             stream: where to write; standard error by default.
         """
-        self.label, self.total, self.done = label, total, 0
+        self.label, self.total, self.there, self.done = label, total, there, 0
         self._tokens, self._base = tokens, tokens()
         self._stream = stream or sys.stderr
         self._quiet = quiet
@@ -41,7 +49,7 @@ class Progress:
         self._thread = threading.Thread(target=self._show, name="entmin-progress", daemon=True)
 
     def __enter__(self) -> Self:
-        if not self._quiet and self.total > 0:
+        if not self._quiet and self.total > self.there:
             self._thread.start()
         return self
 
@@ -58,11 +66,17 @@ class Progress:
         """The current state in words."""
         elapsed = time.monotonic() - self._started
         rate = (self._tokens() - self._base) / elapsed if elapsed > 0 else 0.0
-        left = f"{_clock(elapsed / self.done * (self.total - self.done))} left" if self.done else "estimating"
-        return f"{self.label}  {self.done}/{self.total}  {rate:.0f} tok/s  {left}"
+        now = self.there + self.done
+        left = f"{_clock(elapsed / self.done * (self.total - now))} left" if self.done else "estimating"
+        kept = f" ({self.there} kept from before)" if self.there else ""
+        return f"{self.label}  {now}/{self.total}{kept}  {rate:.0f} tok/s  {left}"
 
     def _show(self) -> None:
-        if self._stream.isatty():
+        if _in_notebook():
+            while not self._stop.wait(1):
+                print(f"\r{printable(self.line())}  ", end="", file=self._stream, flush=True)
+            print(file=self._stream)
+        elif self._stream.isatty():
             from rich.live import Live
 
             with Live(self.line(), console=console(self._stream), transient=True, auto_refresh=False) as live:
@@ -71,6 +85,13 @@ class Progress:
         else:
             while not self._stop.wait(_PLAIN_EVERY):
                 print(printable(self.line()), file=self._stream, flush=True)
+
+
+def _in_notebook() -> bool:
+    """Whether what is written appears in a notebook's cell, whose lines are written over by a carriage return only."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell else None
+    return running is not None and hasattr(running, "kernel")
 
 
 def _clock(seconds: float) -> str:

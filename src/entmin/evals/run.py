@@ -16,6 +16,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,8 @@ class RunResult:
     """A finished run of one benchmark."""
 
     folder: Path
-    log: EvalLog
-    summary: dict[str, Any]
+    log: EvalLog = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)
 
 
 def model_folder(results: Path, model: str) -> Path:
@@ -144,7 +145,9 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
     return built
 
 
-def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = None, quiet: bool = False) -> RunResult:
+def run_task(
+    spec: RunSpec, info: Named, results: Path, *, task: Task | None = None, quiet: bool = False, arm: str = ""
+) -> RunResult:
     """Run (or finish, or just read) one mode on one benchmark.
 
     Args:
@@ -153,6 +156,7 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
         results: folder of all results.
         task: the benchmark's task, where `require_data` has built it already.
         quiet: no progress display.
+        arm: what progress and errors call the run; its mode by default.
 
     Raises:
         UsageError: a wrong task option, or no samples.
@@ -168,11 +172,12 @@ def run_task(spec: RunSpec, info: Named, results: Path, *, task: Task | None = N
     require(engine, spec.mode)
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
-    with alone(folder), private_files(), _counted(folder, request, f"{spec.mode.name} on {task.name}"):
+    label = f"{arm or spec.mode} on {task.name}"
+    with alone(folder), private_files(), _counted(folder, request, label):
         logs = kept.logs_of(folder / "logs", own=True)
         log = kept.whole(logs, request)
         if log is None:
-            log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], quiet)
+            log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], label, quiet)
         return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
 
 
@@ -194,13 +199,13 @@ def _compute(
     engine: RunningEngine,
     logs: list[EvalLog],
     max_tokens: int,
+    label: str,
     quiet: bool,
 ) -> EvalLog:
     """Ask what is not answered yet."""
-    left = len(request) - kept.gather(logs, request)
+    there = kept.gather(logs, request)
     before = dataclasses.replace(engine.stats)
-    label = f"{spec.mode.name} on {task.name}"
-    with Progress(label, left, lambda: engine.stats.generated_tokens, quiet=quiet) as progress:
+    with Progress(label, len(request), lambda: engine.stats.generated_tokens, there, quiet=quiet) as progress:
         record = frozenset(request.problems[:RECORDED])
         task.solver = solver_for(task, spec.seed, lambda _: progress.advance(), spec.mode.strategy, record)
         log = _evaluate(spec, task, folder / "logs", max_tokens, engine)
@@ -226,7 +231,7 @@ def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -
 def _evaluate(spec: RunSpec, task: Task, logs: Path, max_tokens: int, engine: RunningEngine) -> EvalLog:
     with contextlib.redirect_stdout(io.StringIO()), Stopping() as stopping:  # Inspect has a closing word of its own
         task.solver = stopping.watched(task.solver)
-        _, found = _eval_set(spec, task, logs, max_tokens, engine, stopping)
+        _, found = stopping.run(partial(_eval_set, spec, task, logs, max_tokens, engine, stopping))
     # Interrupted early, Inspect returns no log; the newest one on disk then says how far it came.
     written = [log.location for log in found] or [info.name for info in list_eval_logs(str(logs))]
     if not written:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache, partial, wraps
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 from inspect_ai.hooks import Hooks, SampleEnd, hooks
@@ -22,6 +22,7 @@ from inspect_ai.model import Model, ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState
 
 from entmin.errors import Interrupted
+from entmin.loops import beside_a_loop, has_loop
 from entmin.terminal import say
 
 GRACE = 3.0
@@ -30,6 +31,7 @@ _solving: ContextVar[str | None] = ContextVar("entmin_solving", default=None)
 """The sample whose solver runs; calls of the model by a scorer have none."""
 _runs: set[Stopping] = set()
 """The runs that are going on in this process."""
+Made = TypeVar("Made")
 
 
 class Stopping:
@@ -49,6 +51,10 @@ class Stopping:
         """Calls of the model in progress, each with its sample."""
         self._ended, self._logged = False, 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._apart = False
+        """Whether the run's event loop is in a thread, which gets no signals, while the main thread waits for it."""
+        self._root: asyncio.Task[Any] | None = None
+        """The outermost task of a run that is apart."""
         self._before: Any = None
         self._last: threading.Timer | None = None
 
@@ -63,6 +69,19 @@ class Stopping:
             self._last.cancel()
         if self._before is not None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def run(self, work: Callable[[], Made]) -> Made:
+        """Call the run itself, beside the event loop of a notebook where there is one."""
+        self._apart = has_loop() and threading.current_thread() is threading.main_thread()
+        if not self._apart:
+            return beside_a_loop(work)
+        before = signal.signal(signal.SIGINT, self._signal)
+        try:
+            return beside_a_loop(work)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def watched(self, inner: Solver) -> Solver:
         """The solver, whose samples are known here."""
@@ -114,15 +133,22 @@ class Stopping:
 
     def _take_over(self) -> None:
         """Take the place of the handler that the event loop has set; only the main thread may."""
-        if self._loop is None and threading.current_thread() is threading.main_thread():
+        if self._loop is not None:
+            return
+        if self._apart:
+            self._loop, self._root = asyncio.get_running_loop(), _outermost_task()
+        elif threading.current_thread() is threading.main_thread():
             self._loop = asyncio.get_running_loop()
             self._before = signal.signal(signal.SIGINT, self._signal)
 
     def _signal(self, *_: object) -> None:
+        if self._apart and self._loop is None:
+            self.asked = True  # the first sample finds it so
+            return
         if self._loop is None or self._loop.is_closed():
             raise KeyboardInterrupt
         self._loop.call_soon_threadsafe(self._interrupt if self.asked else self._begin)
-        if self.asked and self._last is None:
+        if self.asked and self._last is None and not self._apart:  # a notebook's process is not ours to end
             self._last = threading.Timer(GRACE, self._leave_at_once)
             self._last.daemon = True
             self._last.start()
@@ -145,7 +171,9 @@ class Stopping:
     def _interrupt(self) -> None:
         """What Ctrl-C does without us: the event loop's own handler cancels the run, or leaves it when called again."""
         self._ended = True
-        if callable(self._before):
+        if self._root is not None:
+            self._root.cancel()
+        elif callable(self._before):
             self._before(signal.SIGINT, None)
 
     def _leave_at_once(self) -> None:
@@ -153,6 +181,16 @@ class Stopping:
         # Inspect keeps finished samples in a buffer on disk, so that this is as safe as a kill.
         self._notify(f"error: stopped at once; {self._logged} answers of this run are kept; the same command goes on")
         os._exit(Interrupted.exit_code)
+
+
+def _outermost_task() -> asyncio.Task[Any]:
+    """The task that everything in this event loop is done for."""
+    tasks = {id(task): task for task in asyncio.all_tasks()}
+    parents = {task.id: task.parent_id for task in anyio.get_running_tasks()}
+    one = anyio.get_current_task().id
+    while (parent := parents.get(one)) in tasks:
+        one = parent
+    return tasks[one]
 
 
 @cache

@@ -8,6 +8,7 @@ here is let pass. entmin's own scorers are not tried either: their scores state 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import anyio
 from inspect_ai import Task
@@ -19,6 +20,7 @@ from inspect_ai.util import message_limit, registry_info
 
 from entmin.errors import UsageError
 from entmin.evals.scores import unreadable
+from entmin.loops import beside_a_loop
 
 _MODEL = "none/trial"
 _SECONDS = 20.0
@@ -38,7 +40,7 @@ def require_telling_scorer(task: Task, name: str) -> None:
     names = [registry_info(scorer).name for scorer in scorers]
     if not len(task.dataset) or any(one.startswith("entmin/") for one in names):
         return
-    tried = anyio.run(_tried, scorers, task.dataset[0])
+    tried = beside_a_loop(partial(anyio.run, _tried, scorers, task.dataset[0]))
     # A later scorer may state its verdict, and then it decides: one that was not tried leaves that open.
     if not all(tried) or any("correct" in (score.metadata or {}) for scores in tried for score in scores):
         return

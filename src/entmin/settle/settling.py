@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from entmin.evals.provider import InProcess
     from entmin.report.compare import ComparedArm
+    from entmin.report.page import Page
     from entmin.stats.estimates import Runs
     from entmin.tasks.registry import Named
 
@@ -42,7 +43,7 @@ RUNS = "runs.json"
 Notify = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Settlement:
     """A settled question."""
 
@@ -57,6 +58,19 @@ class Settlement:
     """How often this plan was begun or continued."""
     remedy: str = ""
     """Where the run has fewer problems than the margin asks for: so many, and how to have them."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self._page().verdict}"
+
+    def _repr_html_(self) -> str:
+        from entmin.report.cell import page_cell
+
+        return page_cell(self._page())
+
+    def _page(self) -> Page:
+        from entmin.settle.page import settled_page
+
+        return settled_page(self)
 
     @cached_property
     def judged(self) -> dict[str, Runs]:

@@ -24,6 +24,7 @@ from torch.distributed.tensor import DTensor
 from entmin.clients import NO_KEY, explained, said
 from entmin.engine.loading import LoadedModel
 from entmin.errors import EntminError, UsageError
+from entmin.loops import beside_a_loop
 from entmin.methods import Normal
 from entmin.seeds import derive_seed
 from entmin.train.config import TrainConfig
@@ -65,7 +66,7 @@ class VllmRollouts:
         """
         self.load(model)
         seeds = [derive_seed(self._config.seed, "rollout", stream) for stream in streams]
-        return asyncio.run(self._draw(prompts, seeds))
+        return beside_a_loop(lambda: asyncio.run(self._draw(prompts, seeds)))
 
     def load(self, model: nn.Module) -> None:
         """Give the servers the model's weights. With several processes, all of them must call it.

@@ -89,11 +89,11 @@ def _resource(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
-    environment.filters.update(shade=_shade, downloads=_downloads, svg=_svg, shaded=_shaded)
+    environment.filters.update(shade=_shade, downloads=_downloads, svg=own_ids, shaded=_shaded)
     return environment
 
 
-def _svg(text: str, *place: int) -> Markup:
+def own_ids(text: str, *place: int) -> Markup:
     """The figure with ids of its own, so that one figure's clip paths do not cut another's lines."""
     mark = "c" + "-".join(map(str, place)) + "-"
     ours = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{mark}", text)
