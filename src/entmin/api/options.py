@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 ModeLike = str | Mode | Method
 """A mode as text (``"em_inf:threshold=0.1@0.7"``), as a `Mode`, or a method such as ``EmInf(threshold=0.1)``."""
 _ENGINE = ("device", "dtype", "revision", "batch_size", "threads", "vllm_args")
-_TASK = ("prompt", "data_dir", "grader")
-_COUNTS = ("limit", "epochs", "max_tokens", "batch_size", "threads")
+_TASK = ("prompt", "data_dir", "grader", "system", "shots")
+_COUNTS = ("limit", "shots", "epochs", "max_tokens", "batch_size", "threads")
 
 
 class RunOptions(TypedDict, total=False):
@@ -39,6 +40,12 @@ class RunOptions(TypedDict, total=False):
     epochs: Annotated[int, "Samples per problem."]
     prompt: Annotated[str | None, "Prompt profile of the tasks, such as clean or paper."]
     data_dir: Annotated[str | Path | None, "Mirror folder of data sets, instead of the Hub."]
+    system: Annotated[str | None, "System turn before every question."]
+    chat_template_kwargs: Annotated[
+        Mapping[str, Any] | None, 'Variables of the model\'s chat template, such as {"enable_thinking": false}.'
+    ]
+    reasoning_effort: Annotated[str | None, "Such as low, where the chat template reads it."]
+    shots: Annotated[int | None, "Solved examples before every question, from the task's training split."]
     grader: Annotated[str | None, "Rules that judge answers: entmin or paper."]
     task_args: Annotated[Mapping[str, Any] | None, "Option of the task, such as size=20."]
     results: Annotated[str | Path, "Folder for logs and summaries."]
@@ -198,7 +205,8 @@ def choice_of(options: Mapping[str, Any]) -> EngineChoice:
     # The key may come from the environment, where it stands for other runs too.
     key = None if name == "transformers" else options.get("api_key") or os.environ.get("ENTMIN_API_KEY")
     given = tuple((option, value) for option, value in engine_settings(options).items() if value != "auto")
-    return EngineChoice(name, tuple(urls), key, given)
+    said = {name: value for name in ("chat_template_kwargs", "reasoning_effort") if (value := options.get(name))}
+    return EngineChoice(name, tuple(urls), key, given, json.dumps(said, sort_keys=True))
 
 
 def engine_settings(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _FULL_SHADE = 3.0
 @click.argument("question")
 @click.option("--mode", default="em_inf", show_default=True, help="Method and sampling, as in `entmin eval`.")
 @click.option("--compare", "beside", is_flag=True, help="Show the plain answer with the same seed beside it.")
+@shared.template_options
 @shared.method_options
 @shared.sampling_options
 @shared.engine_options
@@ -38,17 +39,20 @@ def command(model: str, question: str, mode: str, beside: bool, **options: Any) 
     """
     from entmin.engine.engine import Engine
     from entmin.engine.loading import load
-    from entmin.engine.prompts import encode_chat
+    from entmin.engine.prompts import encode_chat, switches_of
     from entmin.engine.requests import Request
     from entmin.methods import Normal
 
     chosen = shared.take_mode(mode, options)
     if chosen.strategy is not None:
         raise UsageError(f"{chosen.strategy.name}: `entmin ask` shows single answers; `entmin eval` runs strategies")
+    switches = switches_of(shared.read(options))
     loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
     engine = Engine(load(model, **loading), **sizes)
-    prompt = encode_chat(engine.loaded, [{"role": "user", "content": question}])
+    system = options["system"]
+    turns = [{"role": "system", "content": system}] if system is not None else []
+    prompt = encode_chat(engine.loaded, [*turns, {"role": "user", "content": question}], switches)
     arms = [chosen] if not beside else [replace(chosen, method=Normal()), chosen]
     limit = options["max_tokens"] or 512
     requests = [Request(prompt, arm.method, arm.sampling, limit, arm.seed or 0, token_entropies=True) for arm in arms]

@@ -30,6 +30,8 @@ from entmin.terminal import say
 @click.option("--with-base", is_flag=True, help="MODEL is a trained checkpoint: compare it with the model it is from.")
 @shared.sampling_options
 @shared.run_options
+@shared.template_options
+@shared.shots_option
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option

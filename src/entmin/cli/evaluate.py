@@ -25,6 +25,8 @@ from entmin.terminal import say
 @shared.strategy_options
 @shared.sampling_options
 @shared.run_options
+@shared.template_options
+@shared.shots_option
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option

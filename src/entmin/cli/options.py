@@ -75,6 +75,20 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def template_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What the model's chat template is told beside the question."""
+    return _all(
+        _option("--system"),
+        _option("--chat-template-kwargs", metavar="JSON"),
+        _option("--reasoning-effort", metavar="LEVEL"),
+    )(function)
+
+
+def shots_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--shots``."""
+    return _option("--shots", type=click.IntRange(min=1))(function)
+
+
 def _option(*names: str, **given: Any) -> Decorator:
     """An option of `RunOptions`, with its meaning there as help."""
     name = names[-1].lstrip("-").replace("-", "_")
@@ -148,12 +162,7 @@ def take_settings(options: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     text = options.pop("hyperparameters", None)
     if text:
-        try:
-            given.update(json.loads(text))
-        except (ValueError, TypeError) as error:
-            raise UsageError(
-                f"--hyperparameters must be a JSON object like '{{\"threshold\": 0.3}}': {error}"
-            ) from None
+        given.update(_json_object("--hyperparameters", text, '{"threshold": 0.3}'))
     given.update(pairs(options.pop("settings", ()), "--set"))
     kinds = [*METHODS.values(), *STRATEGIES.values()]
     names = {name for cls in kinds for name in cls.options()} | {"preset", *DRAWING}
@@ -162,9 +171,22 @@ def take_settings(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(options: dict[str, Any]) -> dict[str, Any]:
-    """The same options with the texts of ``-T`` read as names and values."""
+    """The same options with the texts of ``-T`` and of JSON read as names and values.
+
+    Raises:
+        UsageError: a text is neither.
+    """
     given = {key: _scalar(value) for key, value in pairs(options.get("task_args", ()), "-T").items()}
-    return options | {"task_args": given}
+    text = options.get("chat_template_kwargs")
+    variables = _json_object("--chat-template-kwargs", text, '{"enable_thinking": false}') if text else None
+    return options | {"task_args": given, "chat_template_kwargs": variables}
+
+
+def _json_object(option: str, text: str, example: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{option} must be a JSON object like '{example}': {error}") from None
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -21,6 +22,7 @@ _LOCAL_ONLY = {
     "max_queue": "vLLM bounds no queue",
     "max_tokens": "vLLM's is in --override-generation-config",
     "grace": "vLLM's is --shutdown-timeout",
+    "system": "vLLM adds no turns: send it with each request",
 }
 """Options of the in-process engine, and what to say to those who give them to vLLM."""
 
@@ -41,6 +43,7 @@ _LOCAL_ONLY = {
 @click.option(
     "--grace", default=30.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds for answers at the end."
 )
+@shared.template_options
 @shared.method_options
 @shared.engine_options
 @click.pass_context
@@ -56,6 +59,7 @@ def command(
     chosen = _default_mode(ctx, mode, options)
     if options["api_key"] == "":
         raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
+    from entmin.engine.prompts import switches_of
     from entmin.serve.addressed import is_loopback
 
     if not is_loopback(options["host"]) and not options["api_key"]:
@@ -65,18 +69,26 @@ def command(
             err=True,
         )
     common = {key: options.pop(key) for key in ("host", "port", "api_key", "served_name")}
+    switches = switches_of(shared.read(options))
+    for name in ("chat_template_kwargs", "reasoning_effort"):
+        options.pop(name)
     if engine == "transformers":
         if vllm_options:
             raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
         from entmin.serve.local import serve_local
 
-        own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace")}
+        own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace", "system")}
         decoding = {key: options.pop(key) for key in ("batch_size", "threads")}
-        return serve_local(model, mode=chosen, **common, **own, loading=options, decoding=decoding)
+        return serve_local(model, mode=chosen, switches=switches, **common, **own, loading=options, decoding=decoding)
     _refuse_local_options(ctx)
     from entmin.serve.vllm import serve_vllm
 
-    passed = [*vllm_options, *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name))]
+    defaults = [f"--default-chat-template-kwargs={json.dumps(switches)}"] if switches else []
+    passed = [
+        *defaults,
+        *vllm_options,
+        *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name)),
+    ]
     serve_vllm(model, mode=chosen, **common, options=passed)
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Where the page goes (default: beside the plan).")
 @shared.sampling_options
 @shared.run_options
+@shared.template_options
+@shared.shots_option
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option

@@ -7,6 +7,7 @@ request body that carries a method and its sampling. Heavy imports happen when a
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +38,13 @@ class EngineChoice:
     api_key: str | None = field(default=None, repr=False)
     options: tuple[tuple[str, Any], ...] = ()
     """device, dtype, revision, batch_size, threads, vllm_args: those that were given."""
+    template: str = "{}"
+    """What requests say of the chat template, as JSON: ``chat_template_kwargs``, ``reasoning_effort``."""
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The fields of `template`."""
+        return dict(json.loads(self.template))
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:

@@ -20,7 +20,7 @@ def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
     if choice.name == "transformers":
         from entmin.evals.provider import InProcess
 
-        return opened(("in process", model, choice), lambda: InProcess(model, dict(choice.options)))
+        return opened(("in process", model, choice), lambda: InProcess(model, dict(choice.options), choice.said))
     from entmin.evals.servers import open_servers
 
     return opened(("servers", model, choice), lambda: open_servers(model, choice))

@@ -1,13 +1,16 @@
-"""What a strategy wants measured of an answer, for the engines that can: asked for by `several.STRATEGY`."""
+"""What is measured of an answer: for a strategy, asked for by `several.STRATEGY`, and the record of its tokens."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from inspect_ai.model import ChatMessage, Logprobs
 
+from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion
+from entmin.engine.text import decoder
 from entmin.evals.several import STRATEGY
 from entmin.evals.traces import entropy_centroid, trace_confidence
 from entmin.strategies import STRATEGIES, DeepConf, LowestCentroid, Strategy
@@ -33,6 +36,23 @@ def measured(strategy: Strategy | None, done: Completion) -> dict[str, float]:
     if isinstance(strategy, LowestCentroid):
         return {"entropy_centroid": entropy_centroid(done.before, strategy)}
     return {}
+
+
+def token_record(loaded: LoadedModel, done: Completion) -> list[list[Any]]:
+    """[text, entropy before, entropy after, [[alternative, probability], ...]] of each token; entropies in nats.
+
+    The texts join to the whole answer: a token that ends inside a character has none, and the next has all of it.
+    """
+    rows: list[list[Any]] = []
+    shown = ""
+    for i, (before, after, sure) in enumerate(zip(done.before, done.after, done.confidence, strict=True), 1):
+        now = decoder(loaded.tokenizer).text(done.tokens[:i])
+        text = "" if now.endswith("\ufffd") and i < len(done.tokens) else now[len(shown) :]
+        shown += text
+        pairs = zip(sure.likeliest, sure.log_probabilities, strict=True)
+        top = [[loaded.tokenizer.decode([one]), round(math.exp(p), 4)] for one, p in pairs]
+        rows.append([text, round(before, 3), round(after, 3), top])
+    return rows
 
 
 def needed_of_server(strategy: Strategy | None) -> dict[str, Any]:

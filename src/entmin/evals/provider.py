@@ -8,7 +8,7 @@ top-k or penalties is never used. A setting this engine cannot honour is an erro
 from __future__ import annotations
 
 import asyncio
-import math
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -29,13 +29,13 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from entmin.engine.engine import Engine
 from entmin.engine.loading import LoadedModel, load
 from entmin.engine.power import power_sample
-from entmin.engine.prompts import chat_text, encode_chat, encode_chat_text
+from entmin.engine.prompts import EFFORT, chat_text, encode_chat, encode_chat_text, switches_of
 from entmin.engine.requests import Completion, EngineStats, Request
 from entmin.engine.text import decoder
 from entmin.errors import UsageError
 from entmin.evals.choice import OWN_SERVER_MEASURES
 from entmin.evals.cost import total
-from entmin.evals.measured import measured, needed, strategy_of
+from entmin.evals.measured import measured, needed, strategy_of, token_record
 from entmin.evals.opened import any_open, opened
 from entmin.evals.seeded import TOKENS
 from entmin.evals.several import BEFORE
@@ -56,7 +56,7 @@ _UNSUPPORTED = (
     "response_schema",
 )
 ENGINE_OPTIONS = ("device", "dtype", "revision", "batch_size", "threads")
-_BODY_KEYS = {"vllm_xargs", "min_p"}
+_BODY_KEYS = {"vllm_xargs", "min_p", "chat_template_kwargs", EFFORT}
 
 
 def shared_engine(
@@ -91,14 +91,21 @@ class InProcess:
     measures: frozenset[Confidence] = OWN_SERVER_MEASURES | {"entropy_centroid", "power"}
     text_prompts = True
 
-    def __init__(self, name: str, options: dict[str, Any]) -> None:
+    def __init__(self, name: str, options: dict[str, Any], said: Mapping[str, Any] | None = None) -> None:
         """Load the model.
 
+        Args:
+            name: alias, folder or Hub id.
+            options: of the engine.
+            said: what every request says of the chat template (`EngineChoice.said`).
+
         Raises:
-            EntminError: it cannot be loaded.
+            EntminError: it cannot be loaded, or its chat template does not read what is said.
         """
-        self.name, self.options = name, options
+        self.name, self.options, self.said = name, options, dict(said or {})
         self.engine = shared_engine(name, **options)
+        if self.said:
+            chat_text(self.engine.loaded, [{"role": "user", "content": "Hello"}], switches_of(self.said))
 
     @property
     def stats(self) -> EngineStats:
@@ -122,7 +129,13 @@ class InProcess:
     def identity(self) -> dict[str, Any]:
         """Weights, where and how they are computed with, and how seeds become tokens."""
         chosen = {key: self.options.get(key, "auto") for key in ("device", "dtype")}
-        return {"engine": "transformers", "revision": self.engine.loaded.revision, "sampler": SAMPLER, **chosen}
+        return {
+            "engine": "transformers",
+            "revision": self.engine.loaded.revision,
+            "sampler": SAMPLER,
+            **chosen,
+            **self.said,
+        }
 
     def record(self) -> dict[str, Any]:
         """Version, and the dtype and device that ``auto`` came to."""
@@ -134,7 +147,7 @@ class InProcess:
 
     def body(self, mode: Mode) -> dict[str, Any]:
         """The method, and the sampling that Inspect's own fields do not carry."""
-        return {"vllm_xargs": mode.method.to_args()} | ({"min_p": mode.min_p} if mode.min_p else {})
+        return {"vllm_xargs": mode.method.to_args(), **self.said} | ({"min_p": mode.min_p} if mode.min_p else {})
 
     def close(self) -> None:
         """Let go of the model; whoever still holds Inspect's model opens it again on use."""
@@ -172,7 +185,7 @@ class EntminAPI(ModelAPI):
             raise UsageError("the entmin engine has no tool calling; use a vLLM server for tasks with tools")
         request = build_request(self.engine.loaded, input, config)
         before = (input[-1].metadata or {}).get(BEFORE)
-        text = None if before is None else before + chat_text(self.engine.loaded, as_turns(input))
+        text = None if before is None else before + self._text(input, config)
         if text is not None:
             request = replace(request, prompt=encode_chat_text(self.engine.loaded, text))
         if (input[-1].metadata or {}).get(TOKENS):
@@ -191,6 +204,9 @@ class EntminAPI(ModelAPI):
         if (input[-1].metadata or {}).get(TOKENS):
             extra["tokens"] = token_record(self.engine.loaded, completions[0])
         return _output(self.model_name, completions, extra)
+
+    def _text(self, messages: list[ChatMessage], config: GenerateConfig) -> str:
+        return chat_text(self.engine.loaded, as_turns(messages), switches_of(config.extra_body or {}))
 
     async def _power(self, request: Request, strategy: PowerSampling) -> ModelOutput:
         """The answer that a chain comes to, with the cost of all its calls."""
@@ -234,7 +250,7 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
     given = {name: value for name, value in fields.items() if value is not None}
     mode = requested(body.get("vllm_xargs", {}), fields=given)
     return Request(
-        prompt=encode_chat(loaded, as_turns(messages)),
+        prompt=encode_chat(loaded, as_turns(messages), switches_of(body)),
         method=mode.method,
         sampling=mode.sampling,
         max_tokens=config.max_tokens or DEFAULT_MAX_TOKENS,
@@ -242,23 +258,6 @@ def build_request(loaded: LoadedModel, messages: list[ChatMessage], config: Gene
         stop=tuple(config.stop_seqs or ()),
         confidence=bool(config.logprobs),
     )
-
-
-def token_record(loaded: LoadedModel, done: Completion) -> list[list[Any]]:
-    """[text, entropy before, entropy after, [[alternative, probability], ...]] of each token; entropies in nats.
-
-    The texts join to the whole answer: a token that ends inside a character has none, and the next has all of it.
-    """
-    rows: list[list[Any]] = []
-    shown = ""
-    for i, (before, after, sure) in enumerate(zip(done.before, done.after, done.confidence, strict=True), 1):
-        now = decoder(loaded.tokenizer).text(done.tokens[:i])
-        text = "" if now.endswith("\ufffd") and i < len(done.tokens) else now[len(shown) :]
-        shown += text
-        pairs = zip(sure.likeliest, sure.log_probabilities, strict=True)
-        top = [[loaded.tokenizer.decode([one]), round(math.exp(p), 4)] for one, p in pairs]
-        rows.append([text, round(before, 3), round(after, 3), top])
-    return rows
 
 
 def as_turns(messages: list[ChatMessage]) -> list[dict[str, str]]:

@@ -35,7 +35,7 @@ from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
 from entmin.evals.stopping import Stopping
 from entmin.evals.summary import SIZE, note_session, write_summary
-from entmin.evals.trial import require_telling_scorer
+from entmin.evals.trial import require_prompts, require_telling_scorer
 from entmin.mode import Mode
 from entmin.strategies import Strategy
 from entmin.tasks.identity import identity
@@ -170,6 +170,7 @@ def run_task(
     request = kept.Extent.of(task, spec.limit, spec.epochs)
     engine = open_engine(spec.model, spec.engine)
     require(engine, spec.mode)
+    require_prompts(engine, task)
     settings = spec.settings(info, task, engine.identity())
     folder = _folder(spec, info.name, settings, results)
     label = f"{arm or spec.mode} on {task.name}"

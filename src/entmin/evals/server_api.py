@@ -27,6 +27,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion
 
 from entmin.clients import NO_KEY, explained, said
+from entmin.engine.prompts import EFFORT, switches_of
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError
 from entmin.evals.measured import measured_by_server, needed_of_server, strategy_of
@@ -178,7 +179,10 @@ class ServerAPI(OpenAICompatibleAPI):
             return cast(dict[str, Any], await plain.post(path, cast_to=dict[str, Any], body={"model": name, **body}))
 
         turns = [{"role": message.role, "content": message.text} for message in input]
-        asked = await post("/tokenize", messages=turns, add_generation_prompt=True)
+        switches = switches_of(config.extra_body or {})
+        body = {k: v for k, v in (config.extra_body or {}).items() if k not in ("chat_template_kwargs", EFFORT)}
+        told = {"chat_template_kwargs": switches} if switches else {}
+        asked = await post("/tokenize", messages=turns, add_generation_prompt=True, **told)
         text = before + str((await post("/detokenize", tokens=asked["tokens"]))["prompt"])
         whole = await post("/tokenize", prompt=text, add_special_tokens=False)
         free = int(whole["max_model_len"]) - len(whole["tokens"])
@@ -195,7 +199,7 @@ class ServerAPI(OpenAICompatibleAPI):
                 temperature=config.temperature,
                 top_p=config.top_p,
                 seed=config.seed,
-                extra_body=config.extra_body,
+                extra_body=body,
             )
             done = await self._well_formed(ask, Completion, config)
         except openai.BadRequestError as error:

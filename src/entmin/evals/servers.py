@@ -133,7 +133,14 @@ class Servers:
         # Of a server that was running already, nobody here knows how it was started.
         started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
         own = {"sampler": SAMPLER} if first.kind == "entmin" else {}
-        return {"engine": self.choice.name, "served_by": first.kind, "weights": first.weights, **started, **own}
+        return {
+            "engine": self.choice.name,
+            "served_by": first.kind,
+            "weights": first.weights,
+            **started,
+            **own,
+            **self.choice.said,
+        }
 
     def record(self) -> dict[str, Any]:
         """What the servers said of themselves."""
@@ -158,6 +165,7 @@ class Servers:
             )
         # Named even for `normal`: the server may have another default.
         method_body = {"vllm_xargs": method.to_args()} if first.knows_methods else {}
+        method_body |= self.choice.said
         # Explicit, because vLLM takes what is left out from the checkpoint's generation config.
         explicit = {"top_k": sampling.top_k, "min_p": sampling.min_p, "repetition_penalty": 1.0}
         refusal = self._refusal(sampling, method_body | explicit)

@@ -1,4 +1,6 @@
-"""A scorer that is not entmin's, tried on the first problem with made-up answers before anything is generated.
+"""What is tried before anything is generated: prompts in the model's chat template, and scorers.
+
+A scorer that is not entmin's is tried on the first problem with made-up answers.
 
 Otherwise a scorer whose values say neither right nor wrong would be noticed only after all generation. So each scorer
 judges an empty answer and the target itself. A scorer that asks a model or opens a sandbox is not tried. One that fails
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 from inspect_ai import Task
@@ -22,8 +25,32 @@ from entmin.errors import UsageError
 from entmin.evals.scores import unreadable
 from entmin.loops import beside_a_loop
 
+if TYPE_CHECKING:
+    from entmin.evals.choice import RunningEngine
+
 _MODEL = "none/trial"
 _SECONDS = 20.0
+
+
+def require_prompts(engine: RunningEngine, task: Task) -> None:
+    """Refuse prompts that the chat template of a model in this process does not take.
+
+    Args:
+        engine: answers; the template of a server is the server's own.
+        task: the task; what a solver of its own writes is not known yet.
+
+    Raises:
+        PromptError: the template fails, or writes a prompt wrongly.
+    """
+    from entmin.engine.prompts import chat_text, switches_of
+    from entmin.evals.provider import InProcess, as_turns
+
+    about = task.metadata or {}
+    if not isinstance(engine, InProcess) or "benchmark" not in about or "solver" in about:
+        return
+    for sample in task.dataset:
+        if not isinstance(sample.input, str):
+            chat_text(engine.engine.loaded, as_turns(sample.input), switches_of(engine.said))
 
 
 def require_telling_scorer(task: Task, name: str) -> None:

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
-from entmin.engine.prompts import encode_text
+from entmin.engine.prompts import chat_text, encode_text
 from entmin.errors import EntminError
 from entmin.mode import Mode
 from entmin.serve.addressed import is_loopback
@@ -39,6 +39,8 @@ def serve_local(
     max_queue: int,
     max_tokens: int | None,
     grace: float,
+    system: str | None,
+    switches: dict[str, Any],
     loading: dict[str, Any],
     decoding: dict[str, Any],
 ) -> int:
@@ -54,16 +56,22 @@ def serve_local(
         max_queue: most answers that wait for a place in the batch.
         max_tokens: length of answers whose request gives none.
         grace: seconds that answers in progress have left after the signal.
+        system: system turn of conversations that have none.
+        switches: variables of the chat template (`entmin.engine.prompts`).
         loading: options of `entmin.engine.loading.load`.
         decoding: options of `Engine`.
 
     Raises:
-        EntminError: the port cannot be had, or the model cannot be loaded.
+        EntminError: the port cannot be had, the model cannot be loaded, or its chat template does not take what it is
+            told here.
     """
     with _bound(host, port) as listener:  # before the model is loaded, which takes long
         engine = Engine(load(model, **loading), **decoding)
         encode_text(engine.loaded, "a")  # the first call changes a tokenizer's settings, later ones only read them
-        served = Served(engine.loaded, served_name or model, mode, max_tokens)
+        served = Served(engine.loaded, served_name or model, mode, max_tokens, system, switches)
+        if system is not None or switches:
+            first = [{"role": "system", "content": system}] if system is not None else []
+            chat_text(engine.loaded, [*first, {"role": "user", "content": "Hello"}], switches)
         service = Service(engine, served, api_key=api_key, max_queue=max_queue)
         _listen(listener, host, port)
         shown = f"[{host}]" if ":" in host else host

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from jinja2 import TemplateError
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
 from entmin.engine.loading import LoadedModel
-from entmin.engine.prompts import chat_text, encode_chat_text, encode_text
+from entmin.engine.prompts import (
+    EFFORT,
+    PromptError,
+    Switches,
+    chat_text,
+    encode_chat_text,
+    encode_text,
+    switches_of,
+)
+from entmin.errors import UsageError
 from entmin.serve.fields import Body, RequestError, Text, is_text, wrong
 from entmin.serve.lengths import fewest_tokens
 
@@ -60,19 +68,47 @@ def _some(messages: list[Message]) -> list[Message]:
     return messages
 
 
+class Templated(Body):
+    """What a request says of the chat template."""
+
+    chat_template_kwargs: dict[str, Any] = Field({})
+    reasoning_effort: Text | None = None
+
+    def switches(self, default: Switches) -> dict[str, Any]:
+        """Variables of the template; the request's own go before the server's.
+
+        Raises:
+            RequestError: two efforts are asked for.
+        """
+        own = {name: value for name, value in self.chat_template_kwargs.items() if value is not None}
+        try:
+            return {**default, **switches_of({"chat_template_kwargs": own, EFFORT: self.reasoning_effort})}
+        except UsageError as error:
+            raise RequestError(str(error), EFFORT) from None
+
+
 Messages = Annotated[list[Message], FailFast(), AfterValidator(_some)]
 
 
-def encode_messages(loaded: LoadedModel, messages: list[Message]) -> list[int]:
+def encode_messages(loaded: LoadedModel, messages: list[Message], switches: Switches, system: str | None) -> list[int]:
     """Token ids of a conversation.
 
+    Args:
+        loaded: the model.
+        messages: the turns.
+        switches: variables of the chat template.
+        system: the system turn of conversations that have none.
+
     Raises:
-        RequestError: the model's template refuses it, or it cannot fit the context.
+        RequestError: the model's template refuses it or writes it wrongly, or it cannot fit the context.
     """
+    turns = [message.turn() for message in messages]
+    if system is not None and all(turn["role"] != "system" for turn in turns):
+        turns.insert(0, {"role": "system", "content": system})
     try:
-        text = chat_text(loaded, [message.turn() for message in messages])
-    except TemplateError as error:
-        raise RequestError(f"the model's chat template refuses these messages: {error}", "messages") from None
+        text = chat_text(loaded, turns, switches)
+    except PromptError as error:
+        raise RequestError(str(error), "messages") from None
     refuse_overlong(loaded, text, "messages")
     return encode_chat_text(loaded, text)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, ValidationInfo, field_validator, model_validator
 
 from entmin.engine.loading import LoadedModel
+from entmin.engine.prompts import Switches
 from entmin.engine.requests import Request
 from entmin.errors import UsageError, closest
 from entmin.methods.base import PREFIX
 from entmin.mode import Mode, Sampling
 from entmin.serve.fields import Body, RequestError, Text, refused, whole, wrong
 from entmin.serve.logprobs import MOST
-from entmin.serve.prompts import Messages, encode_messages, encode_prompts, too_long
+from entmin.serve.prompts import Messages, Templated, encode_messages, encode_prompts, too_long
 from entmin.wire import keys, refuse_costly, requested
 
 _MOST_CHOICES = 128
@@ -59,6 +60,10 @@ class Served:
     mode: Mode
     max_tokens: int | None = None
     """Length of answers whose request gives none; None is the API's own rule."""
+    system: str | None = None
+    """System turn of conversations that have none."""
+    switches: Switches = field(default_factory=dict)
+    """Variables of the chat template (`entmin.engine.prompts`); a request's own go before them."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ class RequestBody(Body):
         return mode
 
 
-class ChatBody(RequestBody):
+class ChatBody(Templated, RequestBody):
     """The body of ``/v1/chat/completions``."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
@@ -207,10 +212,8 @@ class ChatBody(RequestBody):
         "functions": ([],),
         "function_call": ("none", "auto"),
         "modalities": (["text"],),
-        "reasoning_effort": (),
         "audio": (),
         "prediction": (),
-        "chat_template_kwargs": ({},),
         "add_generation_prompt": (True,),
         "continue_final_message": (False,),
         "add_special_tokens": (False,),
@@ -253,7 +256,7 @@ def read_chat(body: Any, served: Served) -> Ask:
     asked = ChatBody.read(body, served.name)
     return asked.ask(
         served,
-        [encode_messages(served.loaded, asked.messages)],
+        [encode_messages(served.loaded, asked.messages, asked.switches(served.switches), served.system)],
         "messages",
         limit=asked.max_tokens or asked.max_completion_tokens,
         otherwise=served.max_tokens,

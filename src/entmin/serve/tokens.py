@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from entmin.engine.prompts import encode_text
 from entmin.serve.fields import Body, RequestError, Text
-from entmin.serve.prompts import Messages, encode_messages, is_tokens
+from entmin.serve.prompts import Messages, Templated, encode_messages, is_tokens
 from entmin.serve.protocol import Served
 
 
@@ -19,7 +19,7 @@ class TokenizeText(Body):
     add_special_tokens: bool = True
 
 
-class TokenizeChat(Body):
+class TokenizeChat(Templated):
     """The body of ``/tokenize`` with a conversation."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = {
@@ -27,7 +27,6 @@ class TokenizeChat(Body):
         "continue_final_message": (False,),
         "add_special_tokens": (False,),
         "chat_template": (),
-        "chat_template_kwargs": ({},),
         "tools": ([],),
     }
 
@@ -55,7 +54,7 @@ def tokenize(body: Any, served: Served) -> dict[str, Any]:
         tokens = encode_text(served.loaded, asked.prompt, special_tokens=asked.add_special_tokens)
     else:
         asked = TokenizeChat.read(body, served.name)
-        tokens = encode_messages(served.loaded, asked.messages)
+        tokens = encode_messages(served.loaded, asked.messages, asked.switches(served.switches), served.system)
     names = served.loaded.tokenizer.convert_ids_to_tokens(tokens) if asked.return_token_strs else None
     return {"count": len(tokens), "max_model_len": served.loaded.max_length, "tokens": tokens, "token_strs": names}
 

@@ -70,7 +70,7 @@ def open_pilot(
     """A pilot on these problems of the task, which goes on with what an earlier one left under `home`."""
     from inspect_ai.model import ChatMessageUser
 
-    from entmin.engine.prompts import encode_chat
+    from entmin.engine.prompts import encode_chat, switches_of
     from entmin.evals.provider import as_turns
 
     loaded, samples = engine.engine.loaded, {str(sample.id): sample for sample in task.dataset}
@@ -78,7 +78,7 @@ def open_pilot(
     for one in ids:
         asked = samples[one].input
         turns = [ChatMessageUser(content=asked)] if isinstance(asked, str) else asked
-        prompts.append((one, encode_chat(loaded, as_turns(list(turns)))))
+        prompts.append((one, encode_chat(loaded, as_turns(list(turns)), switches_of(engine.said))))
     limit = spec.max_tokens or info.max_tokens
     about = json.dumps([prompts, limit, seed, spec.model, list(spec.engine.options), SAMPLER], default=str)
     return Pilot(

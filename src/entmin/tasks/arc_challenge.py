@@ -17,10 +17,12 @@ Question Mercury_7175875 as the ``clean`` prompt puts it with seed 0, and its go
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from entmin.problem import Problem, letter
 from entmin.tasks import records
 from entmin.tasks.choice import multiple_choice
-from entmin.tasks.data import Contents, Part, Record, Source
+from entmin.tasks.data import Contents, Part, Record, Source, load
 
 
 def problem(record: Record, number: int) -> Problem:
@@ -31,17 +33,21 @@ def problem(record: Record, number: int) -> Problem:
     return Problem(records.text(record, "id"), records.verbatim(record, "question"), gold, options=options)
 
 
+_SOURCE = Source(
+    hub="allenai/ai2_arc",
+    revision="210d026faf9955653af8916fad021475a3f00453",
+    folder="arc_challenge",
+    licence="cc-by-sa-4.0",
+    parts=(Part((Contents(1172),), "test", config="ARC-Challenge"),),
+)
+_TRAIN = replace(_SOURCE, parts=(Part((Contents(1119),), "train", config="ARC-Challenge", files=(("train.jsonl",),)),))
+
 ARC_CHALLENGE = multiple_choice(
     name="arc_challenge",
     summary="ARC-Challenge: 1,172 grade-school science questions",
     groups=("science", "all"),
     place=120,
-    source=Source(
-        hub="allenai/ai2_arc",
-        revision="210d026faf9955653af8916fad021475a3f00453",
-        folder="arc_challenge",
-        licence="cc-by-sa-4.0",
-        parts=(Part((Contents(1172),), "test", config="ARC-Challenge"),),
-    ),
+    source=_SOURCE,
     problem=problem,
+    shots=lambda data_dir, _: load("arc_challenge", _TRAIN, problem, data_dir).problems,
 )

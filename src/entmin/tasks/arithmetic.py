@@ -15,10 +15,11 @@ The first problem as the ``direct`` prompt (the default) puts it, and its gold::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from entmin.errors import UsageError, closest
+from entmin.problem import Problem
 from entmin.tasks import golds, procedural
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.data import Loaded
@@ -73,6 +74,13 @@ def problem_stream(kind: str, seed: int, terms: int, digits: int) -> Iterator[It
     return procedural.stream(kind, seed, **options)
 
 
+def examples(data_dir: str | None, options: Mapping[str, Any]) -> list[Problem]:
+    """Solved problems of the same shape from another stream."""
+    given = {"problem_seed": 0, "kind": "basic_arithmetic", "terms": 2, "digits": 2, **options}
+    seed = given["problem_seed"] + procedural.EXAMPLES_SEED
+    return procedural.examples("arithmetic", problem_stream(given["kind"], seed, given["terms"], given["digits"]))
+
+
 ARITHMETIC = Benchmark(
     name="arithmetic",
     summary="procedural arithmetic problems (reasoning-gym), seeded, nothing to download",
@@ -81,6 +89,7 @@ ARITHMETIC = Benchmark(
     version=2,
     loader=load,
     prompts={name: Profile(2, {"user": text}, user_turn) for name, text in PROMPTS.items()},
+    shots=examples,
     judge="integer",
     gold=golds.integer,
 )

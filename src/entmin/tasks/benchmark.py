@@ -8,7 +8,7 @@ module imports torch, Inspect or `datasets` at its top.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -69,6 +69,9 @@ class Benchmark:
     prompts: Mapping[str, Profile]
     """Profile name to profile; the first is the default."""
 
+    shots: Callable[[str | None, Mapping[str, Any]], Iterable[Problem]] | None = None
+    """From the mirror folder and the loader's options to the solved problems of a training split (`tasks.shots`)."""
+
     judge: Judge
     gold: Callable[[Any], Gold] | None = None
     """From the answer as the data set declares it to what the grader reads; None for programs."""
@@ -127,11 +130,13 @@ class Benchmark:
         return self.prompts[name]
 
     def options(self) -> Options:
-        """The options of the task; every benchmark has ``prompt``, ``data_dir`` and ``grader``."""
+        """The options of the task; every benchmark has those that come first here."""
         common: Options = {
             "prompt": (str, next(iter(self.prompts))),
             "data_dir": (str | None, None),
             "grader": (str, "entmin"),
+            "system": (str | None, None),
+            "shots": (int, 0),
         }
         if self.judge == "program":
             common |= {"sandbox": (str, "bubblewrap"), "cpu_seconds": (int | None, None)}

@@ -1,4 +1,4 @@
-r"""GSM8K, test split: 1,319 grade-school word problems, zero-shot.
+r"""GSM8K, test split: 1,319 grade-school word problems.
 
 Problem 462 as the ``clean`` prompt puts it, and its gold::
 
@@ -11,12 +11,16 @@ Problem 462 as the ``clean`` prompt puts it, and its gold::
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from entmin.errors import EntminError
 from entmin.problem import Problem
 from entmin.tasks import golds, records
 from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.data import Part, Record, Source, contents
+from entmin.tasks.data import Contents, Part, Record, Source, contents, load
 from entmin.tasks.prompts import MATH
+from entmin.tasks.shots import SOLUTION
 
 
 def problem(record: Record, number: int) -> Problem:
@@ -28,25 +32,36 @@ def problem(record: Record, number: int) -> Problem:
     return Problem(str(record.get("idx", number)), question, gold.strip().replace(",", ""))
 
 
+def example(record: Record, number: int) -> Problem:
+    """A problem with its worked solution, without the marks of a calculator (``<<48/2=24>>``)."""
+    solved, worked = problem(record, number), records.text(record, "answer").rpartition("####")[0]
+    return replace(solved, extra={SOLUTION: re.sub(r"<<.*?>>", "", worked).strip()})
+
+
+_SOURCE = Source(
+    hub="openai/gsm8k",
+    revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
+    folder="gsm8k",
+    licence="mit",
+    parts=(
+        Part(
+            contents(1319, "39714e5eaa2ec1104fbe1f6c1e2ef95f1d04ef7a9424d753a12450803c91e157"),
+            "test",
+            config="main",
+        ),
+    ),
+)
+_TRAIN = replace(_SOURCE, parts=(Part((Contents(7473),), "train", config="main", files=(("train.jsonl",),)),))
+
+
 GSM8K = Benchmark(
     name="gsm8k",
     summary="GSM8K: 1,319 grade-school word problems",
     groups=("all",),
     place=80,
-    source=Source(
-        hub="openai/gsm8k",
-        revision="cc7b047b6e5bb11b4f1af84efc572db110a51b3c",
-        folder="gsm8k",
-        licence="mit",
-        parts=(
-            Part(
-                contents(1319, "39714e5eaa2ec1104fbe1f6c1e2ef95f1d04ef7a9424d753a12450803c91e157"),
-                "test",
-                config="main",
-            ),
-        ),
-    ),
+    source=_SOURCE,
     problem=problem,
+    shots=lambda data_dir, _: load("gsm8k", _TRAIN, example, data_dir).problems,
     prompts=MATH,
     judge="math",
     gold=golds.integer,

@@ -1,4 +1,4 @@
-r"""MMLU-Pro, test split: 12,032 questions with up to ten options, by category; zero-shot.
+r"""MMLU-Pro, test split: 12,032 questions with up to ten options, by category.
 
 Question 70 as the ``clean`` prompt puts it with seed 0, and its gold::
 
@@ -16,11 +16,14 @@ Question 70 as the ``clean`` prompt puts it with seed 0, and its gold::
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from entmin.errors import EntminError
 from entmin.problem import Problem, letter
 from entmin.tasks import records
 from entmin.tasks.choice import multiple_choice
-from entmin.tasks.data import Contents, Part, Record, Source
+from entmin.tasks.data import Contents, Part, Record, Source, load
+from entmin.tasks.shots import SOLUTION
 
 
 def problem(record: Record, number: int) -> Problem:
@@ -38,17 +41,27 @@ def problem(record: Record, number: int) -> Problem:
     )
 
 
+def example(record: Record, number: int) -> Problem:
+    """A question with its worked solution, whose letters are those of the options in their order."""
+    solved, worked = problem(record, number), str(record.get("cot_content") or "").removeprefix("A:").strip()
+    return replace(solved, extra={SOLUTION: worked})
+
+
+_SOURCE = Source(
+    hub="TIGER-Lab/MMLU-Pro",
+    revision="527feea0afed1de15a8c115abf7be4c912123315",
+    folder="mmlu_pro",
+    licence="mit",
+    parts=(Part((Contents(12032),), "test"),),
+)
+_VALIDATION = replace(_SOURCE, parts=(Part((Contents(70),), "validation", files=(("validation.jsonl",),)),))
+
 MMLU_PRO = multiple_choice(
     name="mmlu_pro",
     summary="MMLU-Pro: 12,032 questions, up to ten options",
     groups=("science", "all"),
     place=110,
-    source=Source(
-        hub="TIGER-Lab/MMLU-Pro",
-        revision="527feea0afed1de15a8c115abf7be4c912123315",
-        folder="mmlu_pro",
-        licence="mit",
-        parts=(Part((Contents(12032),), "test"),),
-    ),
+    source=_SOURCE,
     problem=problem,
+    shots=lambda data_dir, _: load("mmlu_pro", _VALIDATION, example, data_dir).problems,
 )

@@ -13,6 +13,10 @@ The first problem as the ``direct`` prompt (the default) puts it, and its gold::
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from entmin.problem import Problem
 from entmin.tasks import golds, procedural
 from entmin.tasks.benchmark import Benchmark
 from entmin.tasks.data import Loaded
@@ -41,9 +45,17 @@ def load(
         size: number of problems (default: 500); a prefix is the same whatever the size.
         problem_seed: seed of the problems.
     """
-    stream = procedural.stream("number_sequence", problem_seed, max_complexity=_COMPLEXITY)
-    items = procedural.first(stream, size, "lower size")
+    items = procedural.first(_stream(problem_seed), size, "lower size")
     return procedural.loaded(benchmark.name, f"sequence-{problem_seed}", items)
+
+
+def _stream(seed: int) -> Iterator[procedural.Item]:
+    return procedural.stream("number_sequence", seed, max_complexity=_COMPLEXITY)
+
+
+def examples(data_dir: str | None, options: Mapping[str, Any]) -> list[Problem]:
+    """Solved problems from another stream."""
+    return procedural.examples("sequence", _stream(options.get("problem_seed", 0) + procedural.EXAMPLES_SEED))
 
 
 NUMBER_SEQUENCE = Benchmark(
@@ -53,6 +65,7 @@ NUMBER_SEQUENCE = Benchmark(
     max_tokens=128,
     loader=load,
     prompts={name: Profile(1, {"user": text}, user_turn) for name, text in PROMPTS.items()},
+    shots=examples,
     judge="integer",
     rules="integer",
     gold=golds.integer,

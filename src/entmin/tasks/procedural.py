@@ -11,6 +11,8 @@ from entmin.errors import UsageError
 from entmin.problem import Problem
 from entmin.tasks.data import Loaded, content_hash
 
+EXAMPLES_SEED = 3_000_003
+"""Added to a task's seed where examples for its prompts come from."""
 STREAM = 1_000_000
 """How far the streams of two seeds lie apart, because reasoning-gym's problem i of a seed is problem 0 of seed + i."""
 USUAL = 500
@@ -72,6 +74,11 @@ def first(items: Iterator[Item], size: int | None, remedy: str) -> list[Item]:
         only = f"there are only {len(found)} different problems of this shape"
         raise UsageError(f"{only}, {size} were asked for; {remedy}")
     return found
+
+
+def examples(task: str, items: Iterator[Item]) -> list[Problem]:
+    """Solved problems of another stream than the task's, for few-shot prompts."""
+    return [Problem(f"{task}-example-{one.number}", one.question, one.answer) for one in islice(items, 4 * USUAL)]
 
 
 def loaded(task: str, prefix: str, items: list[Item]) -> Loaded:

@@ -15,7 +15,7 @@ from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageSystem, ChatMessageUser
 from inspect_ai.scorer import Metric, Scorer, accuracy, grouped, stderr
 from inspect_ai.solver import generate
 
@@ -29,6 +29,7 @@ from entmin.tasks.on_inspect.graded import graded
 from entmin.tasks.on_inspect.programs import programs
 from entmin.tasks.prompts import Profile
 from entmin.tasks.registry import Named, checked, problems, rules_of
+from entmin.tasks.shots import Shots, require_examples
 
 
 def make(info: Named, **options: Any) -> Task:
@@ -64,13 +65,16 @@ def _task(benchmark: Benchmark, options: Mapping[str, Any]) -> Task:
     profile, prompt, grader = benchmark.profile(options["prompt"]), options["prompt"], options["grader"]
     if grader not in GRADERS:
         raise UsageError(f"unknown grader {grader!r}{closest(grader, list(GRADERS))}; there are {', '.join(GRADERS)}")
+    require_examples(benchmark, options["shots"])
     own = benchmark.own_options()
     source = {name: options[name] for name in own if options[name] != own[name][1]}
     loaded = _loaded(benchmark, options["data_dir"], source)
     if benchmark.refuse is not None:
         benchmark.refuse(benchmark, loaded, grader)
     about = profile.record(prompt)
+    shots = Shots(benchmark, loaded.problems, options["shots"], prompt, options["data_dir"], source)
     samples = [_sample(benchmark, problem, profile, about) for problem in loaded.problems]
+    _put_before(samples, loaded.problems, options["system"], shots)
     scorer, judged = _judge(benchmark, options, source)
     made = Task(
         dataset=MemoryDataset(samples, name=benchmark.name),
@@ -88,11 +92,16 @@ def _task(benchmark: Benchmark, options: Mapping[str, Any]) -> Task:
             **judged,
             **loaded.about,
             **about,
+            **shots.about,
         },
     )
     if benchmark.finish is not None:
         extra = {name: options[name] for name in benchmark.finish_options()}
         benchmark.finish(made, Asked(loaded, options["data_dir"], source), **extra)
+    if options["system"] is not None and "solver" in (made.metadata or {}):
+        raise UsageError(
+            f"{benchmark.name} writes its prompts step by step and takes no system turn; leave out --system"
+        )
     return made
 
 
@@ -134,8 +143,23 @@ def _sample(benchmark: Benchmark, problem: Problem, profile: Profile, about: Map
     )
 
 
+def _put_before(samples: Sequence[Sample], problems: Sequence[Problem], system: str | None, shots: Shots) -> None:
+    """Put the system turn and the examples before each question."""
+    for sample, problem in zip(samples, problems, strict=True):
+        asked = sample.input
+        assert not isinstance(asked, str)
+        own: list[ChatMessage] = [turn for turn in asked if turn.role == "system"]
+        if own and system is not None:
+            raise UsageError("this prompt has a system turn of its own: leave out --system, or choose another --prompt")
+        first = own or ([] if system is None else [message("system", system)])
+        examples = [message(role, text) for role, text in shots.before(problem)]
+        sample.input = [*first, *examples, *(turn for turn in asked if turn.role != "system")]
+
+
 def message(role: str, text: str) -> ChatMessage:
     """A turn as Inspect has it."""
+    if role == "assistant":
+        return ChatMessageAssistant(content=text)
     return ChatMessageSystem(content=text) if role == "system" else ChatMessageUser(content=text)
 
 
