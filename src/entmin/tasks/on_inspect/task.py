@@ -63,9 +63,7 @@ def factory(benchmark: Benchmark) -> Callable[..., Task]:
 
 def _task(benchmark: Benchmark, options: Mapping[str, Any]) -> Task:
     profile, prompt, grader = benchmark.profile(options["prompt"]), options["prompt"], options["grader"]
-    if grader not in GRADERS:
-        raise UsageError(f"unknown grader {grader!r}{closest(grader, list(GRADERS))}; there are {', '.join(GRADERS)}")
-    require_examples(benchmark, options["shots"])
+    _require(benchmark, options)
     own = benchmark.own_options()
     source = {name: options[name] for name in own if options[name] != own[name][1]}
     loaded = _loaded(benchmark, options["data_dir"], source)
@@ -103,6 +101,13 @@ def _task(benchmark: Benchmark, options: Mapping[str, Any]) -> Task:
             f"{benchmark.name} writes its prompts step by step and takes no system turn; leave out --system"
         )
     return made
+
+
+def _require(benchmark: Benchmark, options: Mapping[str, Any]) -> None:
+    """Refuse what needs no data to be known for wrong."""
+    if (grader := options["grader"]) not in GRADERS:
+        raise UsageError(f"unknown grader {grader!r}{closest(grader, list(GRADERS))}; there are {', '.join(GRADERS)}")
+    require_examples(benchmark, options["shots"])
 
 
 def _loaded(benchmark: Benchmark, data_dir: str | None, source: Mapping[str, Any]) -> Loaded:
