@@ -10,12 +10,11 @@ from typing import Any
 from entmin.errors import UsageError, first_line
 
 
-def text_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, str]]:
+def text_lines(path: Path) -> Iterator[tuple[str, str]]:
     """(place, text) of each line, its line end included; the place reads ``PATH, line N``.
 
     Args:
         path: the file, UTF-8; a byte order mark at its start, which Windows writes, is skipped.
-        errors: what happens to bytes that are not UTF-8, as for `open`.
 
     Raises:
         UsageError: a line is not UTF-8.
@@ -24,39 +23,24 @@ def text_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, str]]:
         for number, line in enumerate(lines, start=1):
             where = f"{path}, line {number}"
             try:
-                yield where, line.decode("utf-8-sig" if number == 1 else "utf-8", errors)
+                yield where, line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 raise UsageError(f"{where}: not UTF-8 ({error.reason}); save the file as UTF-8") from None
 
 
-def json_lines(path: Path, errors: str = "strict") -> Iterator[tuple[str, Any]]:
-    """(place, value) of each line that is not blank; arguments as for `text_lines`.
+def json_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """(place, value) of each line that is not blank.
 
     Raises:
         UsageError: a line is not UTF-8, or not JSON.
     """
-    for where, line in text_lines(path, errors):
+    for where, line in text_lines(path):
         if line.strip():
             try:
                 yield where, json.loads(line)
             except (ValueError, RecursionError) as error:
                 text = first_line(error)
                 raise UsageError(f"{where}: not JSON ({text}); each line must be one JSON object") from error
-
-
-def answer_rows(path: Path, *fields: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, row) of a file of model answers: objects with these `fields`, one of them ``prediction``, a text.
-
-    Raises:
-        UsageError: a line is malformed; the message names it.
-    """
-    wanted = f"{', '.join(fields[:-1])} and {fields[-1]}"
-    for where, row in json_lines(path, errors="replace"):
-        if not isinstance(row, dict) or not row.keys() >= set(fields):
-            raise UsageError(f"{where}: needs the fields {wanted}")
-        if not isinstance(row["prediction"], str):
-            raise UsageError(f"{where}: prediction must be a string, the model's whole answer")
-        yield where, row
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

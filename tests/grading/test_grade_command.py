@@ -58,7 +58,8 @@ def test_a_byte_order_mark_is_skipped_and_bytes_that_are_not_utf8_cost_no_row(tm
     source.write_bytes(b"\xef\xbb\xbf" + json.dumps(ROWS[0]).encode() + b"\n" + second)
     result = run("math500", source, "--json")
     assert result.exit_code == 0, result.output
-    assert (json.loads(result.output)["n"], json.loads(result.output)["correct"]) == (2, 2)
+    assert (json.loads(result.stdout)["n"], json.loads(result.stdout)["correct"]) == (2, 2)
+    assert "1 rows hold bytes that are not UTF-8" in result.stderr
 
 
 def test_finished_rows_are_skipped_and_a_torn_line_is_graded_again(tmp_path):
@@ -74,23 +75,28 @@ def test_finished_rows_are_skipped_and_a_torn_line_is_graded_again(tmp_path):
     assert json.loads(run("math500", source, "-o", out, "--json").output)["graded_now"] == 0
 
 
-def test_a_malformed_line_is_named_and_what_was_written_stays(tmp_path):
+def test_a_malformed_line_is_named_and_the_others_are_judged(tmp_path):
     out = tmp_path / "out.jsonl"
-    result = run("math500", write(tmp_path / "in.jsonl", [*ROWS, '{"id": 4, "predi', ROWS[0]]), "-o", out)
+    rows = [*ROWS, '{"id": 4, "predi', {"id": "d", "prediction": "5", "gold": None}, {**ROWS[0], "id": "e"}]
+    result = run("math500", write(tmp_path / "in.jsonl", rows), "-o", out, "--json")
     assert result.exit_code == 2
-    assert "line 4" in result.output
-    assert len(lines(out)) == 3
+    assert "line 4: not JSON" in result.stderr and "2 rows" in result.stderr
+    assert [row["id"] for row in lines(out)] == ["a", "b", "c", "e"]
+    summary = json.loads(result.stdout)
+    assert (summary["n"], summary["correct"], summary["not_read"]) == (4, 2, 2)
 
 
 @pytest.mark.parametrize(("row", "message"), [
-    ({"id": 1, "prediction": "x"}, "needs the fields"), ([1], "needs the fields"),
+    ({"id": 1, "prediction": "x"}, "--field gold=NAME"), ({"question": "?", "x": 1}, "it has question, x"),
+    ({"id": 1, "prediction": None, "gold": "5"}, "not null"), ({"id": None, "prediction": "x", "gold": "5"}, "id must"),
+    ({"id": 1, "prediction": "x", "gold": float("nan")}, "gold is nan"), ("[1]\n{}", "needs the fields"),
     ({"id": 1, "prediction": 5, "gold": "5"}, "prediction must be a string"),
     ({"id": 1, "prediction": "x", "gold": {"kind": "math"}}, "line 1"),
 ])  # fmt: skip
 def test_each_mistake_says_what_to_do(tmp_path, row, message):
-    result = run("math500", write(tmp_path / "in.jsonl", [row]))
+    result = run("math", write(tmp_path / "in.jsonl", [row]))
     assert result.exit_code == 2
-    assert message in result.output
+    assert message in result.output and "jsonl, line 1" in result.output
 
 
 def test_an_unknown_task_lists_the_known_ones(tmp_path):

@@ -1,6 +1,7 @@
 """Code benchmarks as tasks and on the command line: refusal without a sandbox, records, grading files, resuming."""
 
 import json
+import math
 
 import pytest
 from inspect_ai import eval as run_inspect
@@ -54,7 +55,8 @@ def test_a_run_scores_and_records(mirror, mock_model, tmp_path):
     assert summary["reasons"] == {"match": 1, "no-code": 1} and summary["pass@1"]["value"] == 0.5
     assert set(summary["by"]["level"]) == {"Easy", "Hard"}
     about = log.eval.metadata
-    assert about["sandbox"] == "bubblewrap" and about["limits"]["cpu_seconds"] == 10 and about["prompt"] == "clean"
+    assert about["sandbox"] == "bubblewrap" and about["prompt"] == "clean"
+    assert about["limits"]["cpu_seconds"] == math.ceil(10 * about["machine_slowness"])
     [score] = log.samples[0].scores.values()
     assert score.metadata["grader"] == "programs/entmin" and score.answer.startswith("class Solution")
 

@@ -44,7 +44,7 @@ VERBS = {
     "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval", True),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
-    "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a JSONL file.", "eval"),
+    "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a file.", "eval"),
     "train": Verb("entmin.cli.train:command", "Train with an entropy objective or a baseline.", "train"),
     "check": Verb("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model.", "eval"),
     "list": Verb("entmin.cli.listing:command", "List tasks, methods or model aliases."),

@@ -6,165 +6,101 @@ import json
 import os
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
 
-from entmin.api.options import task_options, tasks_named
+from entmin.api.options import task_options
 from entmin.cli import options as common
-from entmin.cli.tally import Tally, finished, key_of
+from entmin.cli.judging import Judging, judging
+from entmin.cli.tally import Finished, Tally, finished
 from entmin.durable import alone, make_folder, private
 from entmin.errors import EntminError, Interrupted, UsageError
-from entmin.jsonl import answer_rows
+from entmin.tasks.answer_files import Answer, AnswerFile, fields_of
 from entmin.terminal import printable, say
 
-if TYPE_CHECKING:
-    from entmin.grading.gold import Gold
-    from entmin.problem import Problem
-    from entmin.tasks.benchmark import Benchmark
-    from entmin.tasks.data import Loaded
+_ALIKE = "rows repeat an earlier row, id and answer; each counts as a sample of its own"
+_SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Judging:
-    """How the answers to a benchmark are judged."""
-
-    fields: tuple[str, ...]
-    """What a row must have."""
-    right: Callable[[dict[str, Any]], Any]
-    """From a row to what its answer is judged against, a gold or a problem; raises a `UsageError` for a bad row."""
-    verdicts: Callable[[Iterator[tuple[str, Any]]], Iterator[dict[str, Any]]]
-    """Judges (answer, what is right) pairs in order, as they come."""
-
-
-def judging(task: str, judge: str | None, grader: str, workers: int, options: dict[str, Any]) -> Judging:
-    """How the answers to `task` are judged: a benchmark, a file of problems, or a judge by its own name.
-
-    Args:
-        task: the name or path.
-        judge: who judges the answers to a file.
-        grader: the rules.
-        workers: answers at a time.
-        options: options of the benchmark.
-
-    Raises:
-        UsageError: nothing is called so, it has no golds, or it has not these options.
-    """
-    from entmin.tasks.answers import gold_for
-    from entmin.tasks.benchmark import Benchmark
-    from entmin.tasks.golds import READERS
-
-    if task in READERS and judge is None:
-        return _by_rules(task, ("id", "prediction", "gold"), lambda row: gold_for(task, row["gold"]), grader, workers)
-    [info, *others] = tasks_named(task, judge)
-    if others:
-        raise UsageError(f"{task} is a group; grade the answers to one benchmark at a time")
-    if not isinstance(info, Benchmark):
-        raise UsageError(f"{task} is an Inspect task with a scorer of its own; `inspect score` grades its logs")
-    if info.gold is None:
-        return _by_running(info, {**options, "grader": grader}, workers)
-    if options.keys() - {"data_dir"}:
-        raise UsageError("--unsafe-no-sandbox and -T are only for code benchmarks")
-    if info.rules is None:
-        return _by_rules(task, ("id", "prediction", "gold"), lambda row: gold_for(task, row["gold"]), grader, workers)
-    read, loaded = info.gold, info.load()
-    if info.refuse is not None:
-        info.refuse(info, loaded, grader)
-    by_id = partial(_problem, info.name, loaded)
-    return _by_rules(info.rules, ("id", "prediction"), lambda row: read(by_id(row).gold), grader, workers)
+def _keyed(judged_by: Judging, answers: AnswerFile, tally: Tally) -> Iterator[tuple[Answer, Any, str]]:
+    """Each answer with what it is judged against and its key; rows that hold none are counted."""
+    for one in answers:
+        try:
+            if isinstance(one, UsageError):
+                raise one
+            right = judged_by.right(one)
+        except UsageError as error:
+            said = str(error)
+            tally.refuse(said if isinstance(one, UsageError) else f"{one.where}: {said}")
+        else:
+            yield one, right, judged_by.key(one, right)
 
 
-def _by_rules(
-    rules: str, fields: tuple[str, ...], right: Callable[[dict[str, Any]], Gold], grader: str, workers: int
-) -> Judging:
-    def verdicts(pairs: Iterator[tuple[str, Gold]]) -> Iterator[dict[str, Any]]:
-        from entmin.grading import grade_many
-
-        rows = ((rules, prediction, gold) for prediction, gold in pairs)
-        return (verdict.to_dict() for verdict in grade_many(rows, workers=workers, grader=grader))
-
-    return Judging(fields, right, verdicts)
-
-
-def _by_running(info: Benchmark, options: dict[str, Any], workers: int) -> Judging:
-    from entmin.in_order import in_order
-    from entmin.tasks.registry import checked, judging_of, rules_of
-
-    given = checked(info, options)
-    rules = rules_of(info, given)
-    rules.open()
-    loaded = info.load(given.get("data_dir"), **{name: given[name] for name in info.own_options() if name in given})
-    judging = judging_of(info)
-
-    def verdicts(pairs: Iterator[tuple[str, Problem]]) -> Iterator[dict[str, Any]]:
-        judged = in_order(lambda pair: judging(pair[1], pair[0], rules), pairs, workers)
-        return (one.to_dict() for one in judged)
-
-    return Judging(("id", "prediction"), partial(_problem, info.name, loaded), verdicts)
-
-
-def _problem(task: str, loaded: Loaded, row: dict[str, Any]) -> Problem:
-    """The problem that an id names: itself, or the first part of ``[problem, sample]``."""
-    name = row["id"][0] if isinstance(row["id"], list) and row["id"] else row["id"]
-    if str(name) not in loaded.by_id:
-        known = next(iter(loaded.by_id))
-        raise UsageError(f"{task} has no problem {row['id']!r}; its ids look like {known!r}")
-    return loaded.by_id[str(name)]
-
-
-def grade_file(judged_by: Judging, source: Path, out: IO[str], done: set[str], tally: Tally) -> None:
+def grade_file(judged_by: Judging, answers: AnswerFile, out: IO[str], done: Counter[str], tally: Tally) -> None:
     """Judge what is not done yet and append each verdict as it comes."""
-    waiting: deque[Any] = deque()
-    failure: list[UsageError] = []
+    waiting: deque[tuple[Any, str]] = deque()
+    met: set[str] = set()
 
     def pending() -> Iterator[tuple[str, Any]]:
-        try:
-            for where, row in answer_rows(source, *judged_by.fields):
-                if key_of(row["id"]) in done:
-                    continue
-                try:
-                    right = judged_by.right(row)
-                except UsageError as error:
-                    raise UsageError(f"{where}: {error}") from error
-                done.add(key_of(row["id"]))
-                waiting.append(row["id"])
-                yield row["prediction"], right
-        except UsageError as error:
-            # Rows before the bad line are in flight: they are finished and written before the error is shown.
-            failure.append(error)
+        for answer, right, key in _keyed(judged_by, answers, tally):
+            if key in met:
+                answers.notices[_ALIKE] += 1
+            met.add(key)
+            if done[key]:
+                done[key] -= 1
+                continue
+            waiting.append((answer.id, key))
+            yield answer.prediction, right
 
     for verdict in judged_by.verdicts(pending()):
-        written = {"id": waiting.popleft(), **verdict, "ran": tally.grader}
+        identifier, key = waiting.popleft()
+        written = {"id": identifier, **verdict, "ran": tally.grader, "key": key}
         out.write(printable(json.dumps(written)) + "\n")  # ASCII: for any terminal, and half a surrogate is no error
         out.flush()
         tally.add(written)
         tally.graded_now += 1
-    if failure:
-        raise failure[0]
+
+
+def _require_same(found: Finished, judged_by: Judging, answers: AnswerFile, output: Path | None, source: Path) -> None:
+    """Refuse an output that holds verdicts on anything that FILE does not hold: it is another run's."""
+    if not found.keys:
+        return
+    if not source.is_file():
+        raise UsageError(f"{output} has verdicts already, and {source} can be read only once; choose another -o")
+    others = found.keys - Counter(key for _, _, key in _keyed(judged_by, answers, Tally("")))
+    for key in others:
+        line, identifier = found.places[key]
+        raise UsageError(
+            f"{output}, line {line}: the verdict on {identifier!r} is not on an answer of {source} as it is now: the "
+            "task, the answer, its gold or the rules have changed; choose another -o, or remove it"
+        )
 
 
 @contextmanager
-def _opened(output: Path | None, as_json: bool, tally: Tally) -> Iterator[tuple[IO[str], set[str]]]:
-    """Where verdicts go, and the ids that are there already."""
+def _opened(
+    output: Path | None, as_json: bool, tally: Tally, check: Callable[[Finished], None]
+) -> Iterator[tuple[IO[str], Counter[str]]]:
+    """Where verdicts go, and the keys of those that are there already."""
     if output is None:
         if not as_json:
-            yield sys.stdout, set()
+            yield sys.stdout, Counter()
             return
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
-            yield nowhere, set()
+            yield nowhere, Counter()
         return
     make_folder(output.parent)
     open(output, "a", opener=private).close()
     with alone(output):
-        done = finished(output, tally)
+        found = finished(output, tally)
+        check(found)
         with output.open("a", encoding="utf-8") as out:
-            yield out, done
+            yield out, found.keys
 
 
 def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
@@ -174,7 +110,9 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     low, high = summary["interval_95"]
     accuracy = "-" if summary["accuracy"] is None else f"{100 * summary['accuracy']:.1f} %"
     reasons = ", ".join(f"{name} {count}" for name, count in summary["reasons"].items())
-    say(f"{summary['task']} by {summary['grader']}: {summary['correct']} of {summary['n']} right", err=to_error)
+    several = "" if summary["n"] == summary["problems"] else f", to {summary['problems']} problems"
+    right = f"{summary['correct']} of {summary['n']} right{several}"
+    say(f"{summary['task']} by {summary['grader']}: {right}", err=to_error)
     say(f"accuracy {accuracy}, 95 % interval {100 * low:.1f} to {100 * high:.1f} %", err=to_error)
     say(f"not judged {summary['not_judged']}; {reasons or 'nothing graded'}", err=to_error)
     if summary["judged_in_process"]:
@@ -194,6 +132,13 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary, and only it, as JSON.")
 @click.option("--grader", default="entmin", show_default=True, help="Rules that judge answers: entmin or paper.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Where FILE has other names: the column of id, prediction or gold, such as gold=doc.answer.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), help="Grading processes. Default: one per core.")
 @common.task_option
 @common.data_option
@@ -206,26 +151,39 @@ def command(
     as_json: bool,
     grader: str,
     workers: int | None,
+    fields: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Judge the finished answers in FILE by the rules of TASK.
 
-    TASK is a benchmark, or a file of problems with --judge. Rows of FILE are {id, prediction, gold}; {id, prediction}
-    for code and for files of problems, whose golds are known.
+    TASK is a benchmark, a judge, or a file of problems with --judge. FILE holds rows {id, prediction, gold} as JSON
+    Lines, a JSON array, CSV or Parquet, packed by gzip or not; or samples of lm-evaluation-harness, or results of batch
+    APIs. Where rows have no gold, the task's data set has it. A row that cannot be judged is named; the others are
+    judged, and the command fails.
     """
     tally, started = Tally(grader), time.monotonic()
     try:
         judged_by = judging(task, judge, grader, workers or os.cpu_count() or 2, task_options(common.read(options)))
-        started = time.monotonic()
-        with _opened(output, as_json, tally) as (out, done):
-            grade_file(judged_by, file, out, done, tally)
-        if not tally.reasons:
-            raise UsageError(f"{file} has no answers to judge; each line must be one JSON object")
+        read = partial(AnswerFile, file, fields_of(fields), with_gold=judged_by.with_gold)
+        check = partial(_require_same, judged_by=judged_by, answers=read(), output=output, source=file)
+        answers, started = read(), time.monotonic()
+        with _opened(output, as_json, tally, check) as (out, done):
+            grade_file(judged_by, answers, out, done, tally)
+        if not tally.reasons and not tally.refused:
+            raise UsageError(f"{file} has no answers to judge")
     except EntminError as error:
         say(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
         kept = f"kept in {output}, and the same command goes on" if output else "kept nowhere: name a file by -o"
         raise Interrupted(f"interrupted; {sum(tally.reasons.values())} verdicts are {kept}") from None
+    for what, count in answers.notices.items():
+        say(f"note: {count} {what}", err=True)
     # Rows on standard output stay clean: the summary goes beside them. With --json only the summary is printed.
-    _show(tally.summary(task, time.monotonic() - started), as_json=as_json, to_error=output is None and not as_json)
+    if tally.reasons:
+        _show(tally.summary(task, time.monotonic() - started), as_json=as_json, to_error=output is None and not as_json)
+    if tally.refused:
+        for said in tally.refused[:_SHOWN]:
+            say(f"error: {said}", err=True)
+        say(f"error: {len(tally.refused)} rows of {file} were not judged", err=True)
+        raise SystemExit(UsageError.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterable
 from typing import Any
 
 from entmin.grading import choice, exact, integer, mathematics, physics
@@ -27,6 +28,21 @@ def judge(task: str, prediction: str, gold: Gold, grader: str) -> Verdict:
     if gold.kind == "integer" and task in integer.RULES:
         return integer.grade(prediction, gold)
     return mathematics.grade(prediction, gold)
+
+
+def versions(kinds: Iterable[str], grader: str) -> dict[str, str]:
+    """The version of the rules that judge each of the given kinds of gold."""
+    if grader == "paper":
+        from entmin.grading.published import rules as paper
+
+        return {"paper": paper.VERSION}
+    own = {
+        "choice": choice.VERSION,
+        "exact": exact.VERSION,
+        "physics": physics.VERSION,
+        "integer": f"{integer.VERSION}/{mathematics.VERSION}",
+    }
+    return {kind: own.get(kind, mathematics.VERSION) for kind in sorted(kinds)}
 
 
 def equivalent(kind: str, a: str, b: str) -> bool:

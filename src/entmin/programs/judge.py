@@ -14,13 +14,13 @@ from typing import Any
 from entmin.errors import EntminError, UsageError
 from entmin.problem import Problem
 from entmin.programs.programs import GRADERS, Prepared, asserts
-from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox
+from entmin.sandbox import Limits, Outcome, Sandbox, open_sandbox, sandbox
 from entmin.sandbox.outcomes import printable
 from entmin.sandbox.speed import on_this_machine
 from entmin.verdict import Verdict
 
-VERSION = "3"
-"""Version of extraction and assembly together."""
+VERSION = f"3.{sandbox.VERSION}"
+"""Version of extraction and assembly together, and of the sandbox's rules."""
 Assembly = Callable[[Problem, str, str], Prepared | None]
 """From a problem, an answer and the name of a grader to the program; None where the answer has no code."""
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60)

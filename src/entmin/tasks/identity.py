@@ -95,7 +95,7 @@ def _scorer(scorer: Scorer, kinds: set[str]) -> dict[str, Any]:
     options = {name: value for name, value in registry_params(scorer).items() if name != "data_dir"}
     stated = info.metadata.get("version")
     if info.name == "entmin/graded":
-        from entmin.tasks.on_inspect.graded import versions
+        from entmin.grading.judge import versions
 
         stated = versions(kinds, str(options.get("grader", "entmin")))
     return {

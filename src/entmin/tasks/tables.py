@@ -49,8 +49,17 @@ def _jsonl(path: Path) -> Iterator[Placed]:
 
 def _csv(path: Path) -> Iterator[Placed]:
     # Decoded line by line first, so that a bad byte is reported with its line.
-    text = "".join(line for _, line in text_lines(path))
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    return csv_rows(path, "".join(line for _, line in text_lines(path)))
+
+
+def csv_rows(path: Path, text: str, separator: str = ",") -> Iterator[Placed]:
+    """The rows of a CSV text; `path` is for messages.
+
+    Raises:
+        UsageError: it is malformed; the message names the line.
+    """
+    csv.field_size_limit(1 << 30)  # the module's own limit is below the length of some answers
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
         if len(set(names)) < len(names):
@@ -65,7 +74,12 @@ def _csv(path: Path) -> Iterator[Placed]:
         raise UsageError(f"{path}, line {reader.line_num}: {error}") from None
 
 
-def _parquet(path: Path) -> Iterator[Placed]:
+def parquet_rows(path: Path) -> Iterator[Placed]:
+    """The rows of a Parquet file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     # Imported here: the other forms need no library.
     import pyarrow
     from pyarrow import parquet
@@ -78,5 +92,5 @@ def _parquet(path: Path) -> Iterator[Placed]:
         yield f"{path}, row {number}", row
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Placed]]] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+_READERS: dict[str, Callable[[Path], Iterator[Placed]]] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": parquet_rows}
 SUFFIXES = tuple(_READERS)

@@ -7,7 +7,6 @@ nobody could judge scores NaN, which Inspect leaves out of its metrics; `entmin.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -15,9 +14,8 @@ import anyio
 from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 
-from entmin.grading import choice, exact, integer, mathematics, physics
+from entmin.grading import integer
 from entmin.grading.gold import Gold
-from entmin.grading.published import rules
 from entmin.verdict import Verdict
 
 NAME = "graded"
@@ -32,19 +30,6 @@ def graded(task: str, grader: str = "entmin") -> Scorer:
         return score_of(await verdict_of(task, state, grader), state)
 
     return score
-
-
-def versions(kinds: Iterable[str], grader: str) -> dict[str, str]:
-    """The version of the rules that judge each of the given kinds of gold."""
-    if grader == "paper":
-        return {"paper": rules.VERSION}
-    own = {
-        "choice": choice.VERSION,
-        "exact": exact.VERSION,
-        "physics": physics.VERSION,
-        "integer": f"{integer.VERSION}/{mathematics.VERSION}",
-    }
-    return {kind: own.get(kind, mathematics.VERSION) for kind in sorted(kinds)}
 
 
 async def verdict_of(task: str, state: TaskState, grader: str) -> Verdict:
