@@ -106,7 +106,7 @@ def look_up(verb, values):
 @pytest.mark.parametrize("line, inline", COMMANDS)
 def test_a_shown_command_is_one_that_the_command_line_takes(line, inline, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in ("answers.jsonl", "FILE.jsonl"):
+    for name in ("answers.jsonl", "FILE.jsonl", "samples.jsonl.gz", "answers.csv"):
         (tmp_path / name).touch()
     for _, verb, *args in variants(line):
         look_up(verb, parsed(verb, [OWN_NAMES.get(arg, arg) for arg in args], inline))
