@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, get_type_hints
 
@@ -57,6 +61,21 @@ class Hyperparameters:
         """Hyper-parameter names and their scalar types, in order."""
         hints = get_type_hints(cls)
         return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """What each option means: the text under its field, empty where there is none or the source is not at hand."""
+        found: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            try:
+                [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            except (OSError, TypeError, SyntaxError):
+                continue
+            for field, below in itertools.pairwise(getattr(tree, "body", [])):
+                text = getattr(getattr(below, "value", None), "value", None)
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, str):
+                    found[field.target.id] = inspect.cleandoc(text)
+        return {name: found.get(name, "") for name in cls.options()}
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> Self:

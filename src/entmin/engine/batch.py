@@ -133,6 +133,9 @@ class Batch:
         if len(live) < len(rows):
             logits = logits[torch.tensor(live, device=logits.device)]
         rows = [rows[i] for i in live]
+        for row, own in zip(rows, logits, strict=True):
+            if row.on_logits is not None:
+                row.on_logits(row.tokens, own)
         drawn = draw(
             logits,
             [row.request for row in rows],

@@ -10,7 +10,7 @@ import torch
 
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, Request
-from entmin.engine.rows import OnToken
+from entmin.engine.rows import OnLogits, OnToken
 from entmin.engine.scheduler import Scheduler
 from entmin.errors import EntminError, UsageError
 
@@ -38,7 +38,9 @@ class Engine(Scheduler):
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def submit(self, request: Request, on_token: OnToken | None = None) -> Future[Completion]:
+    def submit(
+        self, request: Request, on_token: OnToken | None = None, on_logits: OnLogits | None = None
+    ) -> Future[Completion]:
         """Queue a request, as `Scheduler.submit` does.
 
         Raises:
@@ -47,7 +49,7 @@ class Engine(Scheduler):
         with self._changed:
             if self._closing:
                 raise EntminError("the engine is closed")
-            future = super().submit(request, on_token)
+            future = super().submit(request, on_token, on_logits)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._decode, name="entmin-engine", daemon=True)
                 self._thread.start()

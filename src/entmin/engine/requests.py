@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -36,7 +37,10 @@ class Request:
     alternatives: int = 0
     """With `confidence`: report this many of the likeliest tokens at every step, with their log-probabilities."""
     drawn: bool = False
-    """With `confidence`: report each token's log-probability under the distribution it was drawn from too."""
+    """With `confidence`: report log-probabilities under the distribution that a token was drawn from too.
+
+    The alternatives are then the likeliest under either distribution.
+    """
 
 
 class TokenConfidence(NamedTuple):
@@ -52,6 +56,12 @@ class TokenConfidence(NamedTuple):
     """Of the likeliest tokens, nats."""
     drawn: float | None = None
     """Log-probability of the token under the distribution it was drawn from, nats; when asked for."""
+    drawn_log_probabilities: tuple[float, ...] = ()
+    """Of the likeliest tokens under the distribution drawn from, nats; when asked for."""
+    before: float = math.nan
+    """Entropy of the model's own distribution, nats."""
+    after: float = math.nan
+    """Entropy of the distribution the token was drawn from, nats."""
 
 
 @dataclass

@@ -13,10 +13,14 @@ from entmin.methods.memory import MethodWithMemory
 from entmin.seeds import noise_key
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from entmin.methods.memory import State
 
 OnToken = Callable[[int, TokenConfidence | None], None]
 """Takes a token, and how sure the model was of it where the request asks for that."""
+OnLogits = Callable[[list[int], "Tensor"], None]
+"""Takes an answer's tokens so far and the model's logits of the next one, ``[V]``; both are only lent."""
 
 
 @dataclass(eq=False)
@@ -28,6 +32,8 @@ class BatchRow:
     """Pending, so that it can be cancelled, until the row is finished."""
     on_token: OnToken | None = None
     """Told each token as it is drawn."""
+    on_logits: OnLogits | None = None
+    """Told the logits of each step before the token is drawn."""
     tokens: list[int] = field(default_factory=list)
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)

@@ -9,6 +9,7 @@ which makes paired comparisons sharper; and no token of probability zero is ever
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 _NORMAL = Normal()
 
 
+class Under(NamedTuple):
+    """The distribution that one token was drawn from."""
+
+    log_probability: float
+    """Of the token, nats."""
+    scores: Tensor | None = None
+    """``[V]`` logits; None where the token was certain."""
+
+
 class Draw(NamedTuple):
     """One step's tokens and the entropies behind them, each ``[B]``."""
 
@@ -41,8 +51,8 @@ class Draw(NamedTuple):
     """Of the rows that ask."""
     states: dict[int, State] = {}  # noqa: RUF012 - as above
     """Next states of the rows whose method has memory."""
-    drawn: dict[int, float] = {}  # noqa: RUF012 - as above
-    """Log-probabilities of the tokens under the distributions they were drawn from, for the rows that ask."""
+    drawn: dict[int, Under] = {}  # noqa: RUF012 - as above
+    """Distributions that the tokens were drawn from, for the rows that ask."""
 
 
 def draw(
@@ -70,11 +80,11 @@ def draw(
         if any(request.confidence for request in requests):
             room = None  # `logits` may lie there, and are asked once more
         drawn = _draw_group(logits, requests[0], torch.tensor(keys), room, states)
-        return drawn._replace(confidence=_confidence(logits, requests, drawn.tokens, drawn.drawn))
+        return drawn._replace(confidence=_confidence(logits, requests, drawn))
     tokens = torch.empty(len(requests), dtype=torch.long, device=logits.device)
     before, after = logits.new_empty(2, len(requests), dtype=torch.float32)
     following: dict[int, State] = {}
-    under: dict[int, float] = {}
+    under: dict[int, Under] = {}
     for rows in groups.values():
         index = torch.tensor(rows, device=logits.device)
         own = torch.tensor([keys[row] for row in rows])
@@ -84,23 +94,61 @@ def draw(
         tokens[index], before[index], after[index] = drawn.tokens, drawn.before, drawn.after
         following |= {rows[i]: state for i, state in drawn.states.items()}
         under |= {rows[i]: value for i, value in drawn.drawn.items()}
-    return Draw(tokens, before, after, _confidence(logits, requests, tokens, under), following, under)
+    drawn = Draw(tokens, before, after, states=following, drawn=under)
+    return drawn._replace(confidence=_confidence(logits, requests, drawn))
 
 
-def _confidence(
-    logits: Tensor, requests: list[Request], tokens: Tensor, under: dict[int, float]
-) -> dict[int, TokenConfidence]:
+def _confidence(logits: Tensor, requests: list[Request], drawn: Draw) -> dict[int, TokenConfidence]:
     rows = [row for row, request in enumerate(requests) if request.confidence]
     if not rows:
         return {}
-    asked, taken = (logits, tokens) if len(rows) == len(requests) else (logits[rows], tokens[rows])
+    asked, taken = (logits, drawn.tokens) if len(rows) == len(requests) else (logits[rows], drawn.tokens[rows])
     logprobs = entropy_and_logprob(asked, taken)[1]
     most = max(requests[row].alternatives for row in rows)
     ids, values = _likeliest(asked, taken, logprobs, most)
     found = {}
     for i, (row, sure, certain) in enumerate(zip(rows, logprobs.tolist(), self_certainty(asked).tolist(), strict=True)):
         k = requests[row].alternatives
-        found[row] = TokenConfidence(sure, certain, tuple(ids[i][:k]), tuple(values[i][:k]), under.get(row))
+        before, after = float(drawn.before[row]), float(drawn.after[row])
+        one = TokenConfidence(sure, certain, tuple(ids[i][:k]), tuple(values[i][:k]), before=before, after=after)
+        under = drawn.drawn.get(row)
+        found[row] = one if under is None else _under_both(one, under, asked[i], int(taken[i]))
+    return found
+
+
+def _under_both(one: TokenConfidence, under: Under, logits: Tensor, token: int) -> TokenConfidence:
+    """The same with the distribution drawn from, whose likeliest tokens join the alternatives."""
+    k, scores = len(one.likeliest), under.scores
+    if not k:
+        return one._replace(drawn=under.log_probability)
+    added = [token] if scores is None else _kept(scores, k)
+    union = torch.tensor(list(dict.fromkeys([*one.likeliest, *added])))
+    before = _log_probabilities(logits, union, token, one.log_probability)
+    after = (
+        [0.0 if other == token else -math.inf for other in union.tolist()]
+        if scores is None
+        else _log_probabilities(scores, union, token, under.log_probability)
+    )
+    order = sorted(range(len(union)), key=lambda i: -before[i])
+    return one._replace(
+        likeliest=tuple(int(union[i]) for i in order),
+        log_probabilities=tuple(before[i] for i in order),
+        drawn=under.log_probability,
+        drawn_log_probabilities=tuple(after[i] for i in order),
+    )
+
+
+def _kept(scores: Tensor, k: int) -> list[int]:
+    """The likeliest tokens of a ``[V]`` row, as far as truncation has left them."""
+    top = scores.topk(k)
+    left: list[int] = top.indices[top.values > -math.inf].tolist()
+    return left
+
+
+def _log_probabilities(logits: Tensor, ids: Tensor, token: int, logprob: float) -> list[float]:
+    """Of some tokens of a ``[V]`` row, from that of one of them."""
+    index = ids.to(logits.device)
+    found: list[float] = (logits[index].cpu().double() - (logits[token].cpu().double() - logprob)).tolist()
     return found
 
 
@@ -133,15 +181,16 @@ def _draw_group(
     later = method.stage == "after"
     (adjusted, before, after), following = _adjust(_NORMAL if later else method, logits, room, states)
     if sampling.temperature == 0:
-        certain = dict.fromkeys(range(len(adjusted)), 0.0) if request.drawn else {}
+        certain = dict.fromkeys(range(len(adjusted)), Under(0.0)) if request.drawn else {}
         return Draw(adjusted.argmax(-1), before, torch.zeros_like(before), states=following, drawn=certain)
     scores = adjusted if sampling.temperature == 1 else adjusted / sampling.temperature
     scores = truncate(method.adjust(scores) if later else scores, sampling)
     if scores is not adjusted:
         after = entropy(scores)
     taken = gumbel_argmax(scores, keys)
-    under = enumerate(entropy_and_logprob(scores, taken)[1].tolist()) if request.drawn else ()
-    return Draw(taken, before, after, states=following, drawn=dict(under))
+    values = entropy_and_logprob(scores, taken)[1].tolist() if request.drawn else []
+    under = {i: Under(value, scores[i]) for i, value in enumerate(values)}
+    return Draw(taken, before, after, states=following, drawn=under)
 
 
 def truncate(scores: Tensor, sampling: Sampling) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from entmin.engine.batch import Batch
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
-from entmin.engine.rows import BatchRow, OnToken
+from entmin.engine.rows import BatchRow, OnLogits, OnToken
 from entmin.engine.text import decoder
 from entmin.errors import EntminError, UsageError
 
@@ -53,13 +53,17 @@ class Scheduler:
         self._queue: deque[BatchRow] = deque()
         self._changed = threading.Condition()
 
-    def submit(self, request: Request, on_token: OnToken | None = None) -> Future[Completion]:
+    def submit(
+        self, request: Request, on_token: OnToken | None = None, on_logits: OnLogits | None = None
+    ) -> Future[Completion]:
         """Queue a request; the future resolves to its `Completion` or raises `EntminError`.
 
         Args:
             request: what to decode.
             on_token: called with each token as it is drawn, and its `TokenConfidence` if the request asks for that,
                 in the decoding thread and before the future resolves; it must neither block nor raise.
+            on_logits: called with the tokens so far and the logits of the next one, ``[V]``, before `on_token`, under
+                the same rules; both are only lent.
 
         Raises:
             UsageError: the prompt is empty or leaves no room in the model's context, or `max_tokens` is below 1.
@@ -70,7 +74,7 @@ class Scheduler:
             raise PromptTooLongError(
                 f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
             )
-        row = BatchRow(request, on_token=on_token)
+        row = BatchRow(request, on_token=on_token, on_logits=on_logits)
         with self._changed:
             self._queue.append(row)
             self._changed.notify()

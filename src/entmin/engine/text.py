@@ -192,6 +192,15 @@ class TextStream:
         return piece
 
 
+def pieces(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
+    """What each token adds to the text. A token that ends inside a character adds nothing, the next one all of it."""
+    stream = TextStream(tokenizer)
+    found = [stream.feed(token) for token in tokens]
+    if found:
+        found[-1] += stream.finish(decoder(tokenizer).text(tokens))
+    return found
+
+
 def _common(one: str, other: str) -> int:
     """Length of the longest beginning of both."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

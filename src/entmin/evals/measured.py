@@ -10,7 +10,7 @@ from inspect_ai.model import ChatMessage, Logprobs
 
 from entmin.engine.loading import LoadedModel
 from entmin.engine.requests import Completion
-from entmin.engine.text import decoder
+from entmin.engine.text import pieces
 from entmin.evals.several import STRATEGY
 from entmin.evals.traces import entropy_centroid, trace_confidence
 from entmin.strategies import STRATEGIES, DeepConf, LowestCentroid, Strategy
@@ -44,11 +44,8 @@ def token_record(loaded: LoadedModel, done: Completion) -> list[list[Any]]:
     The texts join to the whole answer: a token that ends inside a character has none, and the next has all of it.
     """
     rows: list[list[Any]] = []
-    shown = ""
-    for i, (before, after, sure) in enumerate(zip(done.before, done.after, done.confidence, strict=True), 1):
-        now = decoder(loaded.tokenizer).text(done.tokens[:i])
-        text = "" if now.endswith("\ufffd") and i < len(done.tokens) else now[len(shown) :]
-        shown += text
+    texts = pieces(loaded.tokenizer, done.tokens)
+    for text, before, after, sure in zip(texts, done.before, done.after, done.confidence, strict=True):
         pairs = zip(sure.likeliest, sure.log_probabilities, strict=True)
         top = [[loaded.tokenizer.decode([one]), round(math.exp(p), 4)] for one, p in pairs]
         rows.append([text, round(before, 3), round(after, 3), top])

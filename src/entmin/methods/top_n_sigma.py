@@ -29,7 +29,7 @@ class TopNSigma(Truncation):
     bounds: ClassVar[dict[str, tuple[float, float]]] = {"n_sigma": (0, 1000)}
 
     n_sigma: float = 1.0
-    """The paper's n."""
+    """How many standard deviations below the largest logit a token may lie and be kept; the paper's n."""
 
     def kept(self, logits: Tensor) -> Tensor:
         """One pass for the mean, one for the deviation."""

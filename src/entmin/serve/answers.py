@@ -10,14 +10,42 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from entmin.engine.requests import Completion, Request, TokenConfidence
 from entmin.engine.text import TextStream
 from entmin.serve.logprobs import TokenLog, TokenTexts
 from entmin.serve.protocol import Ask
 
+Chunks = list[dict[str, Any]]
 _REASONS = {"stop": "stop", "max_tokens": "length", "model_length": "length"}
+
+
+class Choice(Protocol):
+    """One of the answers to a request, while it grows."""
+
+    def feed(self, token: int, confidence: TokenConfidence | None) -> Chunks:
+        """What a token makes certain."""
+
+    def finish(self, done: Completion) -> Chunks:
+        """The last of it."""
+
+
+class Streamed(Protocol):
+    """What `Service.stream` sends: events of the answers to several requests."""
+
+    @property
+    def requests(self) -> list[Request]:
+        """What the engine is asked for, one a choice."""
+
+    def opening(self) -> Chunks:
+        """Events before the first token."""
+
+    def growing(self, index: int) -> Choice:
+        """A choice before its first token."""
+
+    def closing(self, completions: list[Completion]) -> Chunks:
+        """Events after the last token."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,15 @@ class AnswerWriter:
         return self._envelope("chat.completion" if self.chat else "text_completion", choices) | {
             "usage": self._usage(completions)
         }
+
+    @property
+    def requests(self) -> list[Request]:
+        """What the engine is asked for, one a choice."""
+        return self.ask.requests
+
+    def growing(self, index: int) -> Growing:
+        """A choice before its first token."""
+        return Growing(self, index)
 
     def opening(self) -> list[dict[str, Any]]:
         """Chunks before the first text: in a chat, who speaks."""
@@ -103,10 +140,10 @@ class AnswerWriter:
 class Growing:
     """One choice of a stream, chunk by chunk; the log-probabilities of a token go out with its text or later."""
 
-    def __init__(self, answer: AnswerWriter, index: int, tokenizer: Any) -> None:
+    def __init__(self, answer: AnswerWriter, index: int) -> None:
         """Start before the first token."""
         self._answer, self._index = answer, index
-        self._text = TextStream(tokenizer, answer.ask.requests[index].stop)
+        self._text = TextStream(answer.texts.tokenizer, answer.ask.requests[index].stop)
         self._log = TokenLog(answer.texts, chat=answer.chat)
         self._tokens: list[int] = []
         self._confidence: list[TokenConfidence] = []

@@ -7,11 +7,11 @@ import contextlib
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,15 +21,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from entmin.engine.engine import Engine
-from entmin.engine.requests import Completion, TokenConfidence
+from entmin.engine.requests import Completion, Request, TokenConfidence
 from entmin.errors import EntminError
 from entmin.serve.addressed import LocalOnly
-from entmin.serve.answers import AnswerWriter, Growing
+from entmin.serve.answers import AnswerWriter, Streamed
 from entmin.serve.fields import RequestError
 from entmin.serve.http import CLIENT_GONE, HANDLERS, as_request_error, parsed, read_body, stopping
 from entmin.serve.logprobs import TokenTexts
 from entmin.serve.protocol import Ask, Served, read_chat, read_completion
 from entmin.serve.tokens import detokenize, tokenize
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LONG_BODY = 64 << 10
 _log = logging.getLogger("uvicorn.error")
@@ -37,6 +40,8 @@ _log = logging.getLogger("uvicorn.error")
 Reader = Callable[[Any, Served], Ask]
 Read = TypeVar("Read")
 Drawn = tuple[int, TokenConfidence | None]
+OnLogits = Callable[[Request, list[int], "Tensor"], None]
+"""Takes a request, its answer so far and the logits of the next token, as `entmin.engine.rows.OnLogits` does."""
 Events = asyncio.Queue[tuple[int, Drawn | Future[Completion]]]
 """What the engine's thread reports of a request's choices: tokens as they come, at last the finished future."""
 
@@ -57,14 +62,15 @@ class Service:
         self._key = api_key.encode() if api_key else None
         self._open: set[Future[Completion]] = set()
         self._reading = asyncio.Lock()
-        self._texts = TokenTexts(served.loaded.tokenizer)
+        self.texts = TokenTexts(served.loaded.tokenizer)
 
-    def app(self, local: str | None = None) -> Starlette:
+    def app(self, local: str | None = None, pages: Sequence[Route] = ()) -> Starlette:
         """The application.
 
         Args:
             local: a name of this machine, where the server listens on this machine only; without a key it then answers
                 only what is addressed to this machine. None answers everybody.
+            pages: routes beside the API's.
         """
         routes = [
             Route("/health", self.health),
@@ -75,6 +81,7 @@ class Service:
             Route("/v1/models/{name:path}", self.model),
             Route("/v1/chat/completions", partial(self.complete, read_chat), methods=["POST"]),
             Route("/v1/completions", partial(self.complete, read_completion), methods=["POST"]),
+            *pages,
         ]
         guard = [Middleware(LocalOnly, local)] if local is not None and self._key is None else []
         return Starlette(routes=routes, exception_handlers=HANDLERS, middleware=guard)
@@ -91,8 +98,7 @@ class Service:
 
     async def convert(self, do: Callable[[Any, Served], dict[str, Any]], request: HTTPRequest) -> Response:
         """Tokens of a text, or the text of tokens."""
-        self._authorize(request)
-        return JSONResponse(await self._read(do, request))
+        return JSONResponse(await self.read(do, request))
 
     async def models(self, request: HTTPRequest) -> Response:
         """The one model."""
@@ -110,15 +116,15 @@ class Service:
 
     async def complete(self, read: Reader, request: HTTPRequest) -> Response:
         """Answer a chat or a completion."""
-        self._authorize(request)
-        ask = await self._read(read, request)
-        self._admit(len(ask.requests))
-        answer = AnswerWriter(ask, self.served.name, read is read_chat, self._texts)
+        ask = await self.read(read, request)
+        answer = AnswerWriter(ask, self.served.name, read is read_chat, self.texts)
         if ask.stream:
-            return self._stream(answer)
+            return self.stream(answer)
         return await self._wait(request, answer)
 
-    async def _read(self, read: Callable[[Any, Served], Read], request: HTTPRequest) -> Read:
+    async def read(self, read: Callable[[Any, Served], Read], request: HTTPRequest) -> Read:
+        """The parsed body of a request that has the key."""
+        self._authorize(request)
         # Off the event loop, for a long prompt takes long to encode; long ones one after another, short ones at once.
         body = await read_body(request)
         async with self._reading if len(body) > _LONG_BODY else contextlib.nullcontext():
@@ -145,12 +151,17 @@ class Service:
         for future in list(self._open):
             future.cancel()
 
-    def _submit(
-        self, answer: AnswerWriter, on_token: Callable[[int, int, TokenConfidence | None], None] | None = None
+    def submit(
+        self,
+        requests: Sequence[Request],
+        on_token: Callable[[int, int, TokenConfidence | None], None] | None = None,
+        on_logits: OnLogits | None = None,
     ) -> list[Future[Completion]]:
+        """Queue requests as `Engine.submit` does, if there is room; `on_token` is told the index first."""
+        self._admit(len(requests))
         futures = [
-            self.engine.submit(request, on_token and partial(on_token, i))
-            for i, request in enumerate(answer.ask.requests)
+            self.engine.submit(request, on_token and partial(on_token, i), on_logits and partial(on_logits, request))
+            for i, request in enumerate(requests)
         ]
         self._open.update(futures)
         loop = asyncio.get_running_loop()
@@ -159,7 +170,7 @@ class Service:
         return futures
 
     async def _wait(self, request: HTTPRequest, answer: AnswerWriter) -> Response:
-        futures = self._submit(answer)
+        futures = self.submit(answer.ask.requests)
         done: asyncio.Future[Any] = asyncio.gather(*map(asyncio.wrap_future, futures))
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnect(request))
         try:
@@ -175,15 +186,16 @@ class Service:
             for future in futures:  # the others of a failed request
                 future.cancel()
 
-    def _stream(self, answer: AnswerWriter) -> Response:
+    def stream(self, answer: Streamed, on_logits: OnLogits | None = None) -> Response:
+        """Server-sent events of answers as they grow; who goes away, or stops reading, ends the decoding."""
         events: Events = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        futures = self._submit(answer, lambda i, *drawn: _post(loop, events.put_nowait, (i, drawn)))
+        futures = self.submit(answer.requests, lambda i, *drawn: _post(loop, events.put_nowait, (i, drawn)), on_logits)
         for i, future in enumerate(futures):
             future.add_done_callback(lambda done, i=i: _post(loop, events.put_nowait, (i, done)))  # type: ignore[misc]
         return _EventStream(self._events(answer, events), futures)
 
-    async def _events(self, answer: AnswerWriter, events: Events) -> AsyncIterator[str]:
+    async def _events(self, answer: Streamed, events: Events) -> AsyncIterator[str]:
         try:
             async for chunk in self._chunks(answer, events):
                 yield _event(chunk)
@@ -196,8 +208,8 @@ class Service:
             _log.exception("a stream failed")
             yield _event(as_request_error(EntminError(f"the server failed: {type(error).__name__}")).body())
 
-    async def _chunks(self, answer: AnswerWriter, events: Events) -> AsyncIterator[dict[str, Any]]:
-        choices = [Growing(answer, i, self.served.loaded.tokenizer) for i in range(len(answer.ask.requests))]
+    async def _chunks(self, answer: Streamed, events: Events) -> AsyncIterator[dict[str, Any]]:
+        choices = [answer.growing(i) for i in range(len(answer.requests))]
         finished: dict[int, Completion] = {}
         for chunk in answer.opening():
             yield chunk
