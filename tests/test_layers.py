@@ -73,6 +73,7 @@ MAY_IMPORT = {
     }
     | PLAIN,
 }
+MAY_IMPORT["play"] = {"engine", "methods", "mode", "wire", "serve", "report"} | PLAIN
 MAY_IMPORT["settle"] = MAY_IMPORT["evals"] | {"evals", "report"}
 MAY_IMPORT["reproduce"] = {"evals", "mode", "stats", "tasks"} | PLAIN
 MAY_IMPORT["api"] = {"methods", "mode", "engine", "evals", "report", "settle", "tasks", "train"} | PLAIN
@@ -93,7 +94,7 @@ LIBRARIES = {
     "peft": ["engine/adapters.py", "train/"],
     "reasoning_gym": ["tasks/"],
     "scipy": ["stats/", "reproduce/agreement.py", "programs/scicode_inside.py", "sandbox/inside/"],
-    "starlette": ["serve/"],
+    "starlette": ["serve/", "play/"],
     "sympy": ["grading/"],
     "transformers": ["engine/", "hosts/transformers.py", "train/"],
     "triton": ["core/triton/"],

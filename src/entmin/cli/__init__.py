@@ -43,6 +43,7 @@ VERBS = {
     "report": Verb("entmin.cli.report:command", "Show finished runs as one page.", "eval"),
     "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval", True),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
+    "play": Verb("entmin.cli.play:command", "Open the playground: methods side by side, token by token.", "serve"),
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
     "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a file.", "eval"),
     "train": Verb("entmin.cli.train:command", "Train with an entropy objective or a baseline.", "train"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -27,16 +28,27 @@ _LOCAL_ONLY = {
 """Options of the in-process engine, and what to say to those who give them to vLLM."""
 
 
+def listening_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where a server listens, and whom it lets in."""
+    for option in (
+        click.option(
+            "--api-key", envvar="ENTMIN_API_KEY", help="Bearer token that clients must send (env: ENTMIN_API_KEY)."
+        ),
+        click.option(
+            "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+        ),
+        click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command("serve", context_settings={"ignore_unknown_options": True})
 @click.argument("model")
 @click.argument("vllm_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- VLLM OPTIONS...]")
 @click.option("--engine", type=click.Choice(["vllm", "transformers"]), default="vllm", show_default=True)
 @click.option("--mode", default="em_inf", show_default=True, help="Mode of requests that name none.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
-)
-@click.option("--api-key", envvar="ENTMIN_API_KEY", help="Bearer token that clients must send (env: ENTMIN_API_KEY).")
+@listening_options
 @click.option("--served-model-name", "served_name", help="The model's name for clients (default: MODEL).")
 @click.option("--max-queue", default=256, show_default=True, type=click.IntRange(min=0), help="Most answers waiting.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Length of answers whose request gives none.")
@@ -56,30 +68,21 @@ def command(
 
     With --engine vllm, options that are not listed here go to vLLM as they are, after MODEL or after --.
     """
-    chosen = _default_mode(ctx, mode, options)
-    if options["api_key"] == "":
-        raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
-    from entmin.engine.prompts import switches_of
-    from entmin.serve.addressed import is_loopback
-
-    if not is_loopback(options["host"]) and not options["api_key"]:
-        say(
-            f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
-            "anybody there can use this server",
-            err=True,
-        )
+    chosen = default_mode(ctx, mode, options)
+    check_key(options)
+    switches = take_switches(options)
     common = {key: options.pop(key) for key in ("host", "port", "api_key", "served_name")}
-    switches = switches_of(shared.read(options))
-    for name in ("chat_template_kwargs", "reasoning_effort"):
-        options.pop(name)
     if engine == "transformers":
         if vllm_options:
             raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
+        from entmin.play.routes import playground
         from entmin.serve.local import serve_local
 
         own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace", "system")}
         decoding = {key: options.pop(key) for key in ("batch_size", "threads")}
-        return serve_local(model, mode=chosen, switches=switches, **common, **own, loading=options, decoding=decoding)
+        return serve_local(
+            model, mode=chosen, switches=switches, **common, **own, loading=options, decoding=decoding, pages=playground
+        )
     _refuse_local_options(ctx)
     from entmin.serve.vllm import serve_vllm
 
@@ -92,7 +95,35 @@ def command(
     serve_vllm(model, mode=chosen, **common, options=passed)
 
 
-def _default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode:
+def check_key(options: dict[str, Any]) -> None:
+    """Warn where the server is open to other machines.
+
+    Raises:
+        UsageError: the key is empty.
+    """
+    if options["api_key"] == "":
+        raise UsageError("--api-key is empty: give a key, or leave the option out to let everybody in")
+    from entmin.serve.addressed import is_loopback
+
+    if not is_loopback(options["host"]) and not options["api_key"]:
+        say(
+            f"warning: {options['host']} may be reached from other machines, and there is no --api-key: "
+            "anybody there can use this server",
+            err=True,
+        )
+
+
+def take_switches(options: dict[str, Any]) -> dict[str, Any]:
+    """Variables of the chat template, removed from the options."""
+    from entmin.engine.prompts import switches_of
+
+    switches = switches_of(shared.read(options))
+    for name in ("chat_template_kwargs", "reasoning_effort"):
+        options.pop(name)
+    return switches
+
+
+def default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode:
     """What ``--mode`` says, else the environment, else EM-INF; options set what that leaves open.
 
     Raises:

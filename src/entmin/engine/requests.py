@@ -39,7 +39,7 @@ class Request:
     drawn: bool = False
     """With `confidence`: report log-probabilities under the distribution that a token was drawn from too.
 
-    The alternatives are then the likeliest under either distribution.
+    The alternatives are then the likeliest under either distribution, and the token itself.
     """
 
 

@@ -121,8 +121,8 @@ def _under_both(one: TokenConfidence, under: Under, logits: Tensor, token: int) 
     k, scores = len(one.likeliest), under.scores
     if not k:
         return one._replace(drawn=under.log_probability)
-    added = [token] if scores is None else _kept(scores, k)
-    union = torch.tensor(list(dict.fromkeys([*one.likeliest, *added])))
+    added = [] if scores is None else _kept(scores, k)
+    union = torch.tensor(list(dict.fromkeys([*one.likeliest, *added, token])))
     before = _log_probabilities(logits, union, token, one.log_probability)
     after = (
         [0.0 if other == token else -math.inf for other in union.tolist()]

@@ -102,12 +102,12 @@ class Service:
 
     async def models(self, request: HTTPRequest) -> Response:
         """The one model."""
-        self._authorize(request)
+        self.authorize(request)
         return JSONResponse({"object": "list", "data": [self._card()]})
 
     async def model(self, request: HTTPRequest) -> Response:
         """The one model, by its name."""
-        self._authorize(request)
+        self.authorize(request)
         if request.path_params["name"] != self.served.name:
             raise RequestError(
                 f"this server has the model {self.served.name!r}", "model", status=404, code="model_not_found"
@@ -124,13 +124,14 @@ class Service:
 
     async def read(self, read: Callable[[Any, Served], Read], request: HTTPRequest) -> Read:
         """The parsed body of a request that has the key."""
-        self._authorize(request)
+        self.authorize(request)
         # Off the event loop, for a long prompt takes long to encode; long ones one after another, short ones at once.
         body = await read_body(request)
         async with self._reading if len(body) > _LONG_BODY else contextlib.nullcontext():
             return await asyncio.to_thread(lambda: read(parsed(body), self.served))
 
-    def _authorize(self, request: HTTPRequest) -> None:
+    def authorize(self, request: HTTPRequest) -> None:
+        """Refuse a request that has not the key."""
         if self._key is None:
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

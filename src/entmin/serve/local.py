@@ -7,12 +7,13 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
@@ -43,6 +44,8 @@ def serve_local(
     switches: dict[str, Any],
     loading: dict[str, Any],
     decoding: dict[str, Any],
+    pages: Callable[[Service], Sequence[Route]] = lambda _: (),
+    ready: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Serve a model until SIGTERM or SIGINT; returns the exit code.
 
@@ -60,6 +63,8 @@ def serve_local(
         switches: variables of the chat template (`entmin.engine.prompts`).
         loading: options of `entmin.engine.loading.load`.
         decoding: options of `Engine`.
+        pages: routes beside the API's, which stand on its service.
+        ready: told the address of the pages once the server listens.
 
     Raises:
         EntminError: the port cannot be had, the model cannot be loaded, or its chat template does not take what it is
@@ -75,9 +80,10 @@ def serve_local(
         service = Service(engine, served, api_key=api_key, max_queue=max_queue)
         _listen(listener, host, port)
         shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}/v1"
-        say(f"serving {served.name} at {address} with {mode}", err=True)
-        app = service.app(host if is_loopback(listener.getsockname()[0]) else None)
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        say(f"serving {served.name} at {address}v1 with {mode}", err=True)
+        app = service.app(host if is_loopback(listener.getsockname()[0]) else None, pages(service))
+        ready(address)
         _Server(_settings(app, grace), service, grace).run([listener])
         engine.close()
     return 0

@@ -179,7 +179,7 @@ class RequestBody(Body):
                 prompt,
                 mode.method,
                 mode.sampling,
-                _room(prompt, limit, otherwise, name, served.loaded),
+                room_for(prompt, limit, otherwise, name, served.loaded),
                 _signed(first + choice),
                 tuple(self.stop),
                 confidence=alternatives is not None,
@@ -286,7 +286,7 @@ def _signed(seed: int) -> int:
     return (seed + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def _room(prompt: list[int], limit: int | None, otherwise: int | None, name: str, loaded: LoadedModel) -> int:
+def room_for(prompt: list[int], limit: int | None, otherwise: int | None, name: str, loaded: LoadedModel) -> int:
     """Length of the answer. What is asked for must fit the context; what is not asked for is cut to fit."""
     free = loaded.max_length - len(prompt)
     if not prompt:

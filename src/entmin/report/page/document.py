@@ -19,6 +19,8 @@ class Alternative:
     text: str
     probability: float
     """Under the model's own distribution, before method, temperature and truncation."""
+    after: float | None = None
+    """Under the distribution that the token was drawn from; None where it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,5 @@ class Page:
     flips: tuple[Flip, ...] = ()
     facts: tuple[tuple[str, str], ...] = field(default=())
     """Settings, versions, hashes: name and value."""
+    heading: str = ""
+    """Of answers that nobody has judged; empty for those of a benchmark, which have their verdicts."""

@@ -1,0 +1,10 @@
+"""The playground: one page on the in-process server that shows what a method does, token by token.
+
+    bodies.py     what the page asks for
+    catalogue.py  methods, settings, meanings and ranges, as the page needs them for its controls
+    steps.py      the logits of steps, kept or made again, and a step drawn under other settings
+    routes.py     page, stream, step and export; a strict Content-Security-Policy
+    page.html, play.css, play.js
+
+Keys, hosts and origins are the server's (`entmin.serve`). What a model wrote reaches the page as text nodes only.
+"""
