@@ -33,6 +33,7 @@ ROOMS = {
     "reproduce": "eval",
     "sandbox": "eval",
     "serve": "serve",
+    "play": "serve",
     "settle": "eval",
     "stats": "eval",
     "tasks": "eval",
