@@ -19,10 +19,23 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from entmin.core import entropy
+from entmin.core import em_inf, entropy
 from entmin.errors import UsageError
 from entmin.hosts.transformers import EntropyLogitsProcessor
-from entmin.methods import AdaptiveTemperature, Edt, EmInf, MinP, Normal, PLess, PLessNorm, TopH, TopNSigma, TwoLevel
+from entmin.methods import (
+    AdaptiveTemperature,
+    Edt,
+    EmInf,
+    Method,
+    MinP,
+    Normal,
+    PLess,
+    PLessNorm,
+    Sls,
+    TopH,
+    TopNSigma,
+    TwoLevel,
+)
 
 VOCABULARY, NEW = 128, 12
 PROMPTS = [[5, 9, 31], [7, 7, 80, 12, 99, 3, 41], [64]]
@@ -228,15 +241,23 @@ def test_writing_over_the_scores_gives_the_same_ones(method, record):
         torch.testing.assert_close(processor.entropies().after[0], after)
 
 
-def test_recording_starts_empty_adds_up_and_can_be_reset():
+def test_recording_starts_empty_and_is_of_one_call():
     processor = EntropyLogitsProcessor(Normal(), record=True)
     assert processor.entropies().before.shape == (0, 0)
     generate(model_of("llama"), PROMPTS, processor)
-    generate(model_of("llama"), PROMPTS, processor)
-    assert processor.entropies().before.shape == (2 * NEW, len(PROMPTS))
+    assert processor.entropies().before.shape == (NEW, len(PROMPTS))
     assert torch.equal(processor.entropies().before, processor.entropies().after)
-    processor.reset()
-    assert processor.entropies().after.shape == (0, 0)
+    for other in (PROMPTS, PROMPTS[:2], [[9, 9], [8, 8], [7, 7]]):
+        with pytest.raises(UsageError, match="build a new processor for each call, or reset"):
+            generate(model_of("llama"), other, processor)
+        assert processor.entropies().before.shape == (NEW, len(PROMPTS))
+        generate(model_of("llama"), other, second := EntropyLogitsProcessor(Normal(), record=True))
+        processor.reset()
+        assert processor.entropies().after.shape == (0, 0)
+        generate(model_of("llama"), other, processor)
+        assert torch.equal(processor.entropies().before, second.entropies().before)
+        processor.reset()
+        generate(model_of("llama"), PROMPTS, processor)
 
 
 def test_nothing_is_recorded_unless_asked():
@@ -248,20 +269,111 @@ def test_nothing_is_recorded_unless_asked():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_half_precision_models_sample_and_decode_greedily(architecture, dtype):
-    processor = EntropyLogitsProcessor(STRONG, record=True)
     torch.manual_seed(7)
     for options in ({"do_sample": True, "top_k": 0}, {}):
+        processor = EntropyLogitsProcessor(STRONG, record=True)
         tokens, scores, logits = generate(model_of(architecture, dtype), PROMPTS, processor, **options)
         assert scores.dtype == torch.float32
         assert tokens.shape == (len(PROMPTS), NEW)
         assert torch.equal(scores, torch.stack([STRONG.adjust(step) for step in without_end(logits.float())]))
-    assert processor.entropies().after.isfinite().all()
+        assert processor.entropies().after.isfinite().all()
 
 
-def test_beam_search_runs_and_every_beam_is_adjusted_on_its_own():
-    processor = EntropyLogitsProcessor(EmInf(threshold=0.0), record=True)
-    tokens, _, _ = generate(model_of("llama"), PROMPTS, processor, num_beams=3)
-    assert tokens.shape == (len(PROMPTS), NEW)
-    before, after = processor.entropies()
-    assert before.shape == (NEW, 3 * len(PROMPTS))
-    assert (after < before).all()
+BEAMS = {"num_beams": 3, "num_return_sequences": 3, "output_scores": True}
+
+
+@every_architecture
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("method", [EmInf(threshold=0.0), AdaptiveTemperature(target_ratio=0.5)], ids=lambda m: m.name)
+def test_beams_get_log_probabilities(architecture, method, in_place):
+    """So the answers are those of a search that normalises what the method made."""
+    model, seen = model_of(architecture), []
+
+    class Spy(LogitsProcessor):
+        def __call__(self, input_ids, scores):
+            seen.append(scores.clone())
+            return scores
+
+    class Plain(LogitsProcessor):
+        def __call__(self, input_ids, scores):
+            return method.adjust(scores)
+
+    options = {"max_new_tokens": NEW, "do_sample": False, **BEAMS}
+    prompts = left_padded(PROMPTS)
+    ours = model.generate(
+        **prompts, logits_processor=[EntropyLogitsProcessor(method, in_place=in_place), Spy()], **options
+    )
+    right = model.generate(**prompts, logits_processor=[Plain()], renormalize_logits=True, **options)
+    assert torch.equal(ours, right)
+    for scores in seen:
+        torch.testing.assert_close(scores.exp().sum(-1), torch.ones(len(scores)), atol=1e-5, rtol=0)
+    without = model.generate(**prompts, logits_processor=[EntropyLogitsProcessor(Normal())], **options)
+    assert torch.equal(without, model.generate(**prompts, **options))
+
+
+def test_rows_that_are_no_log_probabilities_keep_their_scores():
+    mixed = torch.tensor([[2.0, 1.0, -1.0], [-3.0, -2.0, -5.0]])
+    out = EntropyLogitsProcessor(STRONG)(torch.zeros(2, 1, dtype=torch.long), mixed)
+    expected = STRONG.adjust(mixed)
+    assert torch.equal(out[0], expected[0])
+    torch.testing.assert_close(out[1], expected[1].log_softmax(-1))
+    masked = torch.full((1, 3), -torch.inf)
+    assert torch.equal(EntropyLogitsProcessor(MinP(), temperature=1)(torch.zeros(1, 1).long(), masked).isnan(),
+                       MinP().adjust(masked).isnan())  # fmt: skip
+
+
+def test_a_record_of_beams_or_of_proposals_says_why_it_cannot_be():
+    model = model_of("llama")
+    for options in ({"min_new_tokens": 0}, {}):  # the latter masks the end of sequence, so probabilities sum to less
+        processor = EntropyLogitsProcessor(EmInf(threshold=0.0), record=True)
+        with pytest.raises(UsageError, match="beams change places"):
+            generate(model, PROMPTS, processor, num_beams=3, **options)
+        assert processor.entropies().before.numel() == 0
+    for options in ({"assistant_model": model_of("qwen2")}, {"prompt_lookup_num_tokens": 3}):
+        processor = EntropyLogitsProcessor(STRONG, record=True)
+        with pytest.raises(UsageError, match="decode without an assistant model, prompt lookup"):
+            generate(model, [PROMPTS[1] * 3], processor, max_new_tokens=30, **options)
+
+
+@pytest.mark.parametrize(
+    "given", [EmInf, "em_inf", "em-inf", EmInf()], ids=["class", "name", "name with a hyphen", "method"]
+)
+def test_a_method_its_class_or_its_name(given):
+    assert EntropyLogitsProcessor(given).method == EmInf()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("em_inv", r"unknown method 'em_inv' \(did you mean 'em_inf'"),
+        (None, r"None is no decoding method: give EmInf\(\)"),
+        ({"method": "em_inf"}, "is no decoding method"),
+        (LogitsProcessor(), "is no decoding method"),
+        (LogitsProcessor, "is no decoding method"),
+        (Method, "is no decoding method"),
+        (entropy, "is no decoding method"),
+    ],
+)
+def test_anything_else_is_refused_at_once(given, message):
+    with pytest.raises(UsageError, match=message):
+        EntropyLogitsProcessor(given)
+
+
+def test_a_method_in_the_place_of_its_processor_is_told_what_to_do():
+    with pytest.raises(UsageError, match=r"EntropyLogitsProcessor\(EmInf"):
+        model_of("llama").generate(**left_padded(PROMPTS), logits_processor=[EmInf()], max_new_tokens=2)
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("method", [STRONG, AdaptiveTemperature(), Sls(), PLess(), Normal()], ids=lambda m: m.name)
+def test_logits_that_carry_gradients_are_taken(method, in_place, record):
+    inputs = left_padded(PROMPTS)
+    logits = model_of("gpt2")(**inputs).logits[:, -1]
+    assert logits.requires_grad
+    processor = EntropyLogitsProcessor(method, record=record, in_place=in_place, temperature=1.0)
+    plain = EntropyLogitsProcessor(method, temperature=1.0)
+    out = processor(inputs["input_ids"], logits)
+    assert not out.requires_grad and not processor.entropies().before.requires_grad
+    assert torch.equal(out, plain(inputs["input_ids"], logits.detach().clone()) if not in_place else out)
+    assert not em_inf(model_of("gpt2")(**inputs).logits[:, -1]).requires_grad

@@ -19,19 +19,21 @@ from numpy.typing import NDArray
 
 from entmin.methods import Method
 from entmin.methods.ahead import ahead_of_temperature
+from entmin.methods.base import as_method
 from entmin.methods.memory import MethodWithMemory, Sequences
 
 
-def logits_processors(method: Method, *, temperature: float | None = None) -> LogitsProcessorList:
+def logits_processors(method: Method | type[Method] | str, *, temperature: float | None = None) -> LogitsProcessorList:
     """What llama-cpp-python takes as ``logits_processor``, with this method in it.
 
     Args:
-        method: what to do to the logits.
+        method: what to do to the logits, its class or its name.
         temperature: the one the call is given; only methods that belong after it (`Method.stage`) need it.
 
     Raises:
-        UsageError: the method needs the temperature, and it was not given.
+        UsageError: this is no method, or one that needs the temperature, which was not given.
     """
+    method = as_method(method)
     if isinstance(method, MethodWithMemory):
         return LogitsProcessorList([partial(_adjust_remembering, Sequences(method))])
     return LogitsProcessorList([partial(adjust_row, ahead_of_temperature(method, temperature))])

@@ -9,6 +9,9 @@ temperature that `generate` will divide by: ``EntropyLogitsProcessor(MinP(), tem
 A method with memory (`Method.memory`) needs a processor for each call of `generate`. Beams take their memory along;
 assisted decoding and prompt lookup, which go back over tokens, are refused.
 
+Beam search hands over log-probabilities and adds up what it gets back, so rows that can be log-probabilities (no entry
+is above 0) come back as such.
+
 Processors that `generate` builds from the generation config itself, such as a repetition penalty, come before ours.
 """
 
@@ -20,10 +23,14 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
-from entmin.core import Adjusted
-from entmin.methods import Method
+from entmin.errors import UsageError
+from entmin.methods import Method, Normal
 from entmin.methods.ahead import ahead_of_temperature
-from entmin.methods.memory import MethodWithMemory, Sequences
+from entmin.methods.base import as_method
+from entmin.methods.memory import MethodWithMemory, Sequences, Steps
+
+_NORMALISED = 1e-3
+"""How far from 0 the logarithm of a sum of probabilities may be."""
 
 
 class EntropyRecord(NamedTuple):
@@ -41,63 +48,88 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
     Works with batches, left padding, sampling, greedy and beam search: rows never influence each other. With
     ``record=True`` it keeps entropies before and after, from the logits at hand and without a second forward pass; rows
     that have already finished are recorded too (`generate` goes on computing them), so cut them by each row's length.
+    Of beams, and of tokens that an assistant model or prompt lookup proposes, it does not know which are kept: they are
+    not recorded but refused. So is a second call of `generate` without `reset`.
     """
 
     def __init__(
-        self, method: Method, *, record: bool = False, in_place: bool = False, temperature: float | None = None
+        self,
+        method: Method | type[Method] | str,
+        *,
+        record: bool = False,
+        in_place: bool = False,
+        temperature: float | None = None,
     ) -> None:
         """Build the processor.
 
         Args:
-            method: what to do to the logits, such as ``EmInf()``.
+            method: what to do to the logits: a method such as ``EmInf()``, its class, or its name.
             record: keep entropies for `entropies`.
             in_place: write over the scores that `generate` passes, so that a step allocates nothing; not together with
                 ``output_logits=True``, which keeps those very scores.
             temperature: the one that `generate` is given; only methods that belong after it (`Method.stage`) need it.
 
         Raises:
-            UsageError: the method needs the temperature, and it was not given.
+            UsageError: this is no method, or one that needs the temperature, which was not given.
         """
-        self.method = ahead_of_temperature(method, temperature)
+        self.method = ahead_of_temperature(as_method(method), temperature)
         self.record = record
         self.in_place = in_place
-        self._before: list[Tensor] = []
-        self._after: list[Tensor] = []
-        self._sequences = self._no_sequences()
+        self.reset()
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Adjust ``[B, V]`` scores; called by `generate`.
 
         Raises:
-            UsageError: the method has memory, and the tokens do not go on with those of the call before.
+            UsageError: the method has memory or entropies are recorded, and the tokens do not go on with those of the
+                call before; or beams are to be recorded.
         """
-        if self._sequences is not None:
+        given: Tensor = scores.detach() if scores.requires_grad else scores
+        if self.record:
+            self._require_rows_in_order(input_ids, given)
+        below = given.amax(-1, keepdim=True) <= 0  # taken now: what is in place is written over
+        return self._as_scores(self._adjusted(input_ids, given), below)  # type: ignore[return-value]
+
+    def _adjusted(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if self._sequences is None and not self.record:
+            run = self.method.adjust_in_place if self.in_place else self.method.adjust
+            return run(scores)
+        if self._sequences is None:
+            adjusted = self.method.adjust_measured(scores, scores if self.in_place else None)
+        else:
             adjusted = self._sequences.adjust(input_ids.cpu().numpy(), scores)
             if self.in_place:
                 adjusted = adjusted._replace(logits=scores.copy_(adjusted.logits))
-            return self._recorded(adjusted)
-        if not self.record:
-            run = self.method.adjust_in_place if self.in_place else self.method.adjust
-            return run(scores)  # type: ignore[return-value]
-        return self._recorded(self.method.adjust_measured(scores, scores if self.in_place else None))
-
-    def _recorded(self, adjusted: Adjusted) -> torch.FloatTensor:
         if self.record:
-            self._before.append(adjusted.before)
-            self._after.append(adjusted.after)
-        return adjusted.logits  # type: ignore[return-value]
+            self._entropies.append((adjusted.before, adjusted.after))
+        return adjusted.logits
 
-    def _no_sequences(self) -> Sequences | None:
-        return Sequences(self.method) if isinstance(self.method, MethodWithMemory) else None
+    def _as_scores(self, adjusted: Tensor, below: Tensor) -> Tensor:
+        """Log-probabilities for log-probabilities; other rows, whose scores may be shifted alike, as they are."""
+        if isinstance(self.method, Normal) or not below.any():
+            return adjusted
+        total = adjusted.logsumexp(-1, keepdim=True)
+        total = torch.where(below & total.isfinite(), total, 0)
+        return adjusted.sub_(total) if self.in_place else adjusted - total
+
+    def _require_rows_in_order(self, input_ids: Tensor, scores: Tensor) -> None:
+        places = self._steps.follow(input_ids.cpu().numpy())
+        moved = places is not None and places != list(range(len(places)))
+        if moved or bool((scores.logsumexp(-1).abs() < _NORMALISED).all()):
+            self.reset()
+            raise UsageError(
+                "entropies of beam search cannot be recorded: beams change places, and which of them become answers is "
+                "decided elsewhere; leave out record=True, or decode without beams"
+            )
 
     def entropies(self) -> EntropyRecord:
         """What was recorded since the last `reset`; empty ``[0, 0]`` tensors when nothing was."""
-        if not self._before:
+        if not self._entropies:
             return EntropyRecord(torch.zeros(0, 0), torch.zeros(0, 0))
-        return EntropyRecord(torch.stack(self._before).cpu(), torch.stack(self._after).cpu())
+        return EntropyRecord(*(torch.stack(kind).cpu() for kind in zip(*self._entropies, strict=True)))
 
     def reset(self) -> None:
         """Forget what was recorded and what the method remembers, before another `generate` call."""
-        self._before.clear()
-        self._after.clear()
-        self._sequences = self._no_sequences()
+        self._entropies: list[tuple[Tensor, Tensor]] = []
+        self._steps = Steps("entropies are recorded step by step")
+        self._sequences = Sequences(self.method) if isinstance(self.method, MethodWithMemory) else None

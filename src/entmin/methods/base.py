@@ -60,6 +60,15 @@ class Method(Hyperparameters):
         adjusted = self.adjust(logits)
         return adjusted if adjusted is logits else logits.copy_(adjusted)
 
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Refuse to be taken for a logits processor of transformers.
+
+        Raises:
+            UsageError: always.
+        """
+        shown = f"{type(self).__name__}(...)"
+        raise UsageError(f"{shown} is no logits processor: give logits_processor=[EntropyLogitsProcessor({shown})]")
+
     def to_args(self) -> dict[str, Scalar]:
         """The flat form, complete: the method's name and every hyper-parameter."""
         return {METHOD_KEY: self.name} | {PREFIX + key: value for key, value in dataclasses.asdict(self).items()}
@@ -103,6 +112,25 @@ def method_class(name: str) -> type[Method]:
     if key not in METHODS:
         raise UsageError(f"unknown method {name!r}{closest(key, names)}; methods: {', '.join(names)}")
     return METHODS[key]
+
+
+def as_method(given: Any) -> Method:
+    """A method, from itself, its class, or its name.
+
+    Raises:
+        UsageError: it is none of these, or the class or name of a method that has no default settings.
+    """
+    if isinstance(given, str):
+        given = method_class(given)
+    if isinstance(given, type) and issubclass(given, Method) and hasattr(given, "name"):
+        try:
+            return given()
+        except TypeError as error:
+            raise UsageError(f"{given.__name__} needs settings: give {given.__name__}(...) ({error})") from None
+    if not isinstance(given, Method) or not hasattr(given, "name"):
+        names = ", ".join(method_names())
+        raise UsageError(f"{given!r:.80} is no decoding method: give EmInf() or another, a class, or a name ({names})")
+    return given
 
 
 def from_args(args: Mapping[str, Any]) -> Method:

@@ -55,8 +55,43 @@ class MethodWithMemory(Method):
         raise UsageError(f"{self.name} remembers the steps of each sequence: call adjust_with, and keep the states")
 
 
+class Steps:
+    """The order of a host's steps, which names its sequences by their tokens alone: transformers, llama.cpp."""
+
+    def __init__(self, why: str) -> None:
+        """Begin a call.
+
+        Args:
+            why: what needs the order, for the error.
+        """
+        self._why = why
+        self._ids: NDArray[np.int64] | None = None
+
+    def follow(self, ids: NDArray[np.int64]) -> list[int] | None:
+        """For each row of ``[B, T]`` tokens so far, the row of the step before that it goes on with; None at first.
+
+        Raises:
+            UsageError: a row does not go on with the step before by one token.
+        """
+        last, before = self._ids, ids[:, :-1]
+        found: list[int | None] = []
+        if last is not None and before.shape == last.shape and (before == last).all():
+            found = list(range(len(ids)))
+        elif last is not None:
+            places = {row.tobytes(): place for place, row in enumerate(last)}
+            found = [places.get(row.tobytes()) for row in before]
+        if None in found:
+            raise UsageError(
+                f"{self._why}, and these tokens do not go on with the step before by one token: build a new processor "
+                "for each call, or reset() this one, and decode without an assistant model, prompt lookup or another "
+                "way of going back over tokens"
+            )
+        self._ids = ids.copy()
+        return None if last is None else [place for place in found if place is not None]
+
+
 class Sequences:
-    """States of a host that names its sequences by their tokens alone: transformers, llama.cpp.
+    """States of a host that names its sequences by their tokens alone.
 
     A row goes on with the sequence whose tokens it has, one more apart, wherever that stood in the batch: beams that
     change places take their memory along.
@@ -64,7 +99,7 @@ class Sequences:
 
     def __init__(self, method: MethodWithMemory) -> None:
         self._method = method
-        self._ids: NDArray[np.int64] | None = None
+        self._steps = Steps(f"{method.name} remembers every step of a sequence")
         self._states: list[State] = []
 
     def adjust(self, ids: NDArray[np.int64], logits: Tensor) -> Adjusted:
@@ -77,23 +112,7 @@ class Sequences:
         Raises:
             UsageError: a row does not go on with the step before by one token.
         """
-        states = self._found(ids)
+        places = self._steps.follow(ids)
+        states = [self._method.start() for _ in ids] if places is None else [self._states[i] for i in places]
         adjusted, self._states = self._method.adjust_with(logits, states)
-        self._ids = ids.copy()
         return adjusted
-
-    def _found(self, ids: NDArray[np.int64]) -> list[State]:
-        if self._ids is None:
-            return [self._method.start() for _ in ids]
-        before = ids[:, :-1]
-        if before.shape == self._ids.shape and (before == self._ids).all():
-            return self._states
-        known = {row.tobytes(): state for row, state in zip(self._ids, self._states, strict=True)}
-        found = [known.get(row.tobytes()) for row in before]
-        if any(state is None for state in found):
-            raise UsageError(
-                f"{self._method.name} remembers every step of a sequence, and these tokens do not go on with the step "
-                "before by one token: build a new processor for each call, and decode without an assistant model, "
-                "prompt lookup or another way of going back over tokens"
-            )
-        return [state for state in found if state is not None]

@@ -83,7 +83,7 @@ class Sls(MethodWithMemory):
         from entmin.core import Adjusted, entropy
         from entmin.core.entropy import compute_dtype
 
-        wide = logits.to(compute_dtype(logits))
+        wide = logits.detach().to(compute_dtype(logits))
         if wide.numel() == 0:
             return Adjusted(wide.clone(), entropy(wide), entropy(wide)), list(states)
         top, where = wide.topk(min(self.k, wide.shape[1]), dim=-1)
