@@ -19,12 +19,12 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder", "in_order", "loops",
+    "cache_folder", "in_order", "loops", "hub",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
     **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal", "loops")},
-    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients")},
+    **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients", "hub")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},
     "stats": set(),

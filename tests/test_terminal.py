@@ -162,3 +162,12 @@ def test_what_a_model_says_drives_no_terminal(entmin, entmin_here, tiny_llama):
     on_screen = entmin.on_terminal("stdout", *asked, "--compare").replace("\r\n", "\n")
     assert "\\u00" in on_screen
     assert not DRIVES.search(re.sub("\x1b\\[[0-9;]*m", "", on_screen))
+
+
+def test_progress_names_the_arm_and_what_earlier_sessions_finished():
+    from entmin.evals.progress import Progress
+
+    progress = Progress("em_inf:threshold=0.1 on gsm8k", 10, lambda: 0, there=4, quiet=True)
+    progress.advance()
+    assert progress.line().startswith("em_inf:threshold=0.1 on gsm8k  5/10 (4 kept from before)")
+    assert "kept" not in Progress("normal on gsm8k", 10, lambda: 0, quiet=True).line()

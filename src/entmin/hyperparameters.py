@@ -9,7 +9,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import Any, ClassVar, Self, cast, get_type_hints
 
 from entmin.errors import UsageError, closest
 
@@ -76,6 +76,11 @@ class Hyperparameters:
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, str):
                     found[field.target.id] = inspect.cleandoc(text)
         return {name: found.get(name, "") for name in cls.options()}
+
+    @classmethod
+    def defaults(cls) -> dict[str, Scalar]:
+        """Hyper-parameter names and their defaults, in order."""
+        return {field.name: cast(Scalar, field.default) for field in dataclasses.fields(cls)}
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> Self:

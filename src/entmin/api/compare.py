@@ -62,7 +62,7 @@ def compare(
         UsageError: a name or a value is wrong.
         EntminError: data or a model are missing, or a run failed; finished samples are kept.
     """
-    check(options)
+    check(model, options)
     infos, models = tasks_named(task, options.get("judge")), _models(model, against, with_base)
     if methods is None:
         methods = "normal" if len(models) > 1 else DEFAULT_ARMS

@@ -43,7 +43,7 @@ def evaluate(
         UsageError: a name or a value is wrong.
         EntminError: data or model are missing, or the run failed; finished samples are kept.
     """
-    check(options)
+    check(model, options)
     infos, chosen = (
         tasks_named(task, options.get("judge")),
         as_mode(mode, {**(hyperparameters or {}), **drawing(options)}),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, TypeVar, get_args, get_type_hints
 
 from entmin.errors import UsageError, closest
+from entmin.hub import require_model
 from entmin.methods import Method
 from entmin.mode import DRAWING, Mode
 from entmin.terminal import say
@@ -87,11 +88,12 @@ def meaning(name: str) -> str:
     return said
 
 
-def check(options: RunOptions) -> None:
-    """Refuse what is no option, before anything is loaded.
+def check(model: str, options: RunOptions) -> None:
+    """Refuse what is no option, and a model that cannot be had, before anything is loaded.
 
     Raises:
         UsageError: a name that no option has, or a count below 1.
+        EntminError: a Hub id, and neither network nor cache has it.
     """
     known = get_type_hints(RunOptions)
     for name, value in options.items():
@@ -99,6 +101,8 @@ def check(options: RunOptions) -> None:
             raise UsageError(f"there is no option {name!r}{closest(name, known)}; options: {', '.join(known)}")
         if name in _COUNTS and value is not None and (not isinstance(value, int) or value < 1):
             raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if options.get("engine", "transformers") == "transformers":
+        require_model(model, options.get("revision"))
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

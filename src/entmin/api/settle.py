@@ -63,7 +63,7 @@ def settle(
         UsageError: the question cannot be asked of this model, engine or task.
         EntminError: a step failed; what was computed is kept.
     """
-    check(options)
+    check(model, options)
     [info, *more] = tasks_named(task, options.get("judge"))
     if more:
         raise UsageError("settle one task at a time: each needs a pilot and a plan of its own")

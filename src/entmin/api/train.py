@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from entmin.api.options import Named, naming
 from entmin.api.results import Training, TrainingPlan
+from entmin.hub import require_model
 from entmin.train.config import TrainConfig
 from entmin.train.reading import load_config
 
@@ -54,6 +55,7 @@ def train(
         Interrupted: stopped by Ctrl-C; a checkpoint was saved.
         EntminError: the model cannot be loaded, or writing failed.
     """
+    require_model(model, options.get("revision"))
     chosen = load_config(config, {**options, "method": method, "model": model})
     if dry_run:
         from entmin.train.plan import describe, plan

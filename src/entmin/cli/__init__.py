@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 from entmin import __version__
-from entmin.errors import EntminError, Interrupted
+from entmin.errors import EntminError, Interrupted, closest
 from entmin.extras import require
 from entmin.terminal import prepare, say
 
@@ -50,6 +50,7 @@ VERBS = {
     "check": Verb("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model.", "eval"),
     "list": Verb("entmin.cli.listing:command", "List tasks, methods or model aliases."),
     "doctor": Verb("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
+    "completion": Verb("entmin.cli.completion:command", "Print what makes a shell complete entmin's words."),
 }
 
 
@@ -65,13 +66,21 @@ class LazyGroup(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = resolve_name(VERBS[cmd_name].target)
+        if ctx is not None and ctx.resilient_parsing:
+            from entmin.cli.completion import add_completions
+
+            return add_completions(command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb that the arguments name, after its extra was looked for; its help needs no extra."""
+        if ctx.resilient_parsing:  # a shell asks how a word may go on
+            return super().resolve_command(ctx, args)
         verb = VERBS.get(args[0])
+        if verb is None and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command {args[0]!r}{closest(args[0], VERBS)}.", ctx)
         if verb and verb.extra and "--help" not in args:
             require(verb.extra, f"entmin {args[0]}")
         return super().resolve_command(ctx, args)

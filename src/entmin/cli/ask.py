@@ -10,6 +10,7 @@ import click
 
 from entmin.api.options import engine_settings
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb
 from entmin.errors import UsageError
 from entmin.terminal import console, printable
 
@@ -23,7 +24,7 @@ _FULL_SHADE = 3.0
 """Entropy in nats at which a token's shade is full."""
 
 
-@click.command("ask")
+@click.command("ask", cls=Verb)
 @click.argument("model")
 @click.argument("question")
 @click.option("--mode", default="em_inf", show_default=True, help="Method and sampling, as in `entmin eval`.")

@@ -12,6 +12,7 @@ import click
 
 from entmin.api.options import task_options, tasks_named
 from entmin.cli import options as common
+from entmin.cli.grouped import Verb
 from entmin.errors import EntminError, UsageError
 from entmin.terminal import say
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from entmin.tasks.registry import Named
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("tasks", metavar="TASK[,TASK...]")
 @common.judge_option
 @common.data_option

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb
 from entmin.evals.arms import DEFAULT_ARMS
 from entmin.terminal import say
 
 
-@click.command("compare")
+@click.command("compare", cls=Verb)
 @click.argument("model")
 @click.option("--task", default="arithmetic", show_default=True, help="Benchmarks, groups or files, comma list.")
 @shared.judge_option

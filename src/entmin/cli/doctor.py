@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -17,14 +18,20 @@ from entmin.terminal import say
 
 
 @click.command("doctor")
-def command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, label to state.")
+def command(as_json: bool) -> None:
     """Show versions, device, what is installed, and what is missing with the way to get it.
 
     Exits with 1 when something that entmin cannot work without is missing.
     """
     missing = lacking("")
-    for label, state in _lines(missing):
-        say(f"{label:<14} {state}")
+    found = list(_lines(missing))
+    if as_json:
+        states: dict[str, str | list[str]] = dict(found)
+        say(json.dumps(states | {"MISSING": missing}, indent=2))
+    else:
+        for label, state in found:
+            say(f"{label:<14} {state}")
     if missing:
         sys.exit(1)
 
@@ -84,7 +91,7 @@ def _storage_lines() -> Iterator[tuple[str, str]]:
     yield "cache", f"{cache}, {shutil.disk_usage(place).free / 2**30:.0f} GiB free"
     for name in ALIASES:
         state = "converted and ready" if is_cached(name) else "not fetched yet; the first use fetches it"
-        yield f"model {name}"[:14], f"{name}: {state}"
+        yield f"model {name}", state
     data = os.environ.get("ENTMIN_DATA")
     mirror = (
         f"{data}{'' if data and Path(data).is_dir() else ' (no such folder)'}"

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb
 from entmin.terminal import say
 
 
-@click.command("eval")
+@click.command("eval", cls=Verb)
 @click.argument("model")
 @click.option("--task", default="arithmetic", show_default=True, help="Benchmarks, groups or files, comma list.")
 @shared.judge_option

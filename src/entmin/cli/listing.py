@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.cli.grouped import Word
 from entmin.terminal import say
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("what", type=click.Choice(["tasks", "methods", "models"]))
+@click.argument("what", type=Word(["tasks", "methods", "models"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(what: str, as_json: bool) -> None:
     """List tasks (benchmarks and groups), methods and strategies (with options and defaults), or model aliases."""
@@ -48,8 +49,8 @@ def _methods() -> list[dict[str, Any]]:
 
 
 def _described(cls: type[Hyperparameters], kind: str) -> dict[str, Any]:
-    defaults = {option: cls.__dataclass_fields__[option].default for option in cls.options()}
-    details = [", ".join(f"{option}={value}" for option, value in defaults.items())] if defaults else []
+    defaults, meanings = cls.defaults(), cls.meanings()
+    details = [f"{option}={value}: {meanings.get(option, '')}" for option, value in defaults.items()]
     details += [f"{option}: {', '.join(words)}" for option, words in cls.choices.items()]
     if cls.presets:
         details.append(f"presets: {', '.join(cls.presets)}")

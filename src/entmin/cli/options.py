@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from entmin.api.options import meaning
+from entmin.cli.grouped import Setting, Word
 from entmin.errors import UsageError
 from entmin.hyperparameters import Hyperparameters
 from entmin.methods import METHODS
@@ -91,8 +92,8 @@ def shots_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _option(*names: str, **given: Any) -> Decorator:
     """An option of `RunOptions`, with its meaning there as help."""
-    name = names[-1].lstrip("-").replace("-", "_")
-    return click.option(*names, **{"help": meaning(name), **given})
+    given.setdefault("help", meaning(names[-1].lstrip("-").replace("-", "_")))
+    return click.option(*names, **given)
 
 
 def judge_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +108,7 @@ def data_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def task_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """``-T``."""
-    return click.option("-T", "task_args", multiple=True, metavar="KEY=VALUE", help=_TASK_ARGS)(function)
+    return _option("-T", "task_args", multiple=True, metavar="KEY=VALUE", help=_TASK_ARGS)(function)
 
 
 def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,12 +118,7 @@ def unsafe_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def method_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Every hyper-parameter of every built-in method, by its published name."""
-    return _all(
-        *_settings(METHODS.values()),
-        click.option("--preset", help="Named settings of the method, such as paper."),
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Option of a plugin's method."),
-        click.option("--hyperparameters", metavar="JSON", help="Hyper-parameters as one JSON object."),
-    )(function)
+    return _all(*_settings(METHODS.values()))(function)
 
 
 def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,20 +127,21 @@ def strategy_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _settings(classes: Iterable[type[Hyperparameters]], **more: tuple[str, ...]) -> list[Decorator]:
-    """An option for each setting; its help tells the defaults and, where there are few, the values."""
+    """An option for each setting of the classes."""
     found: dict[str, list[type[Hyperparameters]]] = {}
     for cls in classes:
         for name in cls.options():
             found.setdefault(name, []).append(cls)
     made: list[Decorator] = []
-    for name, having in found.items():
-        kind = str if having[0].options()[name] is bool else having[0].options()[name]
-        words = " or ".join(having[0].choices.get(name, ())) or "Setting of the mode"
-        defaults = ", ".join(f"{cls.name} {cls.__dataclass_fields__[name].default}" for cls in having)
+    for name, owners in found.items():
         flags = dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}", *more.get(name, ())))
-        made.append(
-            click.option(*flags, name, type=str if kind is bool else kind, help=f"{words}; default: {defaults}.")
-        )
+        kind: Any = owners[0].options()[name]
+        if kind is bool:
+            flags = dict.fromkeys(f"{flag}/--no-{flag.removeprefix('--')}" for flag in flags)
+            kind = None
+        elif all(name in owner.choices for owner in owners):
+            kind = Word(owners[0].choices[name])
+        made.append(click.option(*flags, name, cls=Setting, owners=owners, type=kind, default=None))
     return made
 
 
@@ -159,15 +156,8 @@ def take_mode(mode: str, options: dict[str, Any]) -> Mode:
 
 def take_settings(options: dict[str, Any]) -> dict[str, Any]:
     """The settings of a mode that were given as options, by name, removed from `options`."""
-    given: dict[str, Any] = {}
-    text = options.pop("hyperparameters", None)
-    if text:
-        given.update(_json_object("--hyperparameters", text, '{"threshold": 0.3}'))
-    given.update(pairs(options.pop("settings", ()), "--set"))
-    kinds = [*METHODS.values(), *STRATEGIES.values()]
-    names = {name for cls in kinds for name in cls.options()} | {"preset", *DRAWING}
-    given.update({name: value for name in names if (value := options.pop(name, None)) is not None})
-    return given
+    names = {name for cls in (*METHODS.values(), *STRATEGIES.values()) for name in cls.options()} | set(DRAWING)
+    return {name: value for name in sorted(names) if (value := options.pop(name, None)) is not None}
 
 
 def read(options: dict[str, Any]) -> dict[str, Any]:

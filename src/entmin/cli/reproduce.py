@@ -11,7 +11,8 @@ import click
 
 from entmin.api.options import RunOptions, spec_of
 from entmin.cli import options as shared
-from entmin.errors import UsageError
+from entmin.cli.grouped import Verb
+from entmin.errors import UsageError, closest
 from entmin.mode import Mode
 from entmin.terminal import say
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from entmin.reproduce.tables import PublishedTable
 
 
-@click.command("reproduce")
+@click.command("reproduce", cls=Verb)
 @click.argument("table")
 @click.option("--model", help="Model to run (default: the published one that --as names).")
 @click.option("--as", "published_model", help="Model of the table to compare with (default: the table's first).")
@@ -49,7 +50,8 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     known = load_table(table)
     reference = published_model or known.models[0]
     if reference not in known.models:
-        raise UsageError(f"{table} has no model {reference!r}; its models: {', '.join(known.models)}")
+        near = closest(reference, known.models)
+        raise UsageError(f"{table} has no model {reference!r}{near}; its models: {', '.join(known.models)}")
     rows = choose_rows(known, reference, _names(options.pop("rows")), _names(options.pop("columns")))
     checkpoints = shared.pairs(options.pop("checkpoints"), "--checkpoint")
     model, output = options.pop("model") or reference, options.pop("output")

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb, Word
 from entmin.errors import UsageError
 from entmin.mode import Mode
 from entmin.terminal import say
@@ -43,10 +44,10 @@ def listening_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command("serve", context_settings={"ignore_unknown_options": True})
+@click.command("serve", cls=Verb, context_settings={"ignore_unknown_options": True})
 @click.argument("model")
 @click.argument("vllm_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- VLLM OPTIONS...]")
-@click.option("--engine", type=click.Choice(["vllm", "transformers"]), default="vllm", show_default=True)
+@click.option("--engine", type=Word(["vllm", "transformers"]), default="vllm", show_default=True)
 @click.option("--mode", default="em_inf", show_default=True, help="Mode of requests that name none.")
 @listening_options
 @click.option("--served-model-name", "served_name", help="The model's name for clients (default: MODEL).")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb
 from entmin.mode import Mode
 from entmin.settle.question import RIVALS
 from entmin.terminal import say
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from entmin.settle.settling import Settlement
 
 
-@click.command("settle")
+@click.command("settle", cls=Verb)
 @click.argument("model")
 @click.option("--task", default="arithmetic", show_default=True, help="The benchmark, or a file of problems.")
 @shared.judge_option

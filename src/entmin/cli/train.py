@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
+from entmin.cli.grouped import Word
 from entmin.terminal import say
 from entmin.train.config import METHODS, TrainConfig
 from entmin.train.reading import parse_settings
@@ -39,13 +40,13 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
     options: dict[str, Any] = {"help": text if given else f"{text} [default: {shown}]"}
     parts = get_args(field.annotation) or (field.annotation,)
     if name == "reward" or get_origin(field.annotation) is Literal:
-        return options | {"type": click.Choice(list(reward_summaries()) if name == "reward" else parts)}
+        return options | {"type": Word(list(reward_summaries()) if name == "reward" else parts)}
     first = getattr(parts[0], "__origin__", parts[0])  # without its range
     return options | {"metavar": {int: "INTEGER", float: "FLOAT"}.get(first, "TEXT")}
 
 
 @click.command("train")
-@click.argument("method", type=click.Choice(list(METHODS)))
+@click.argument("method", type=Word(list(METHODS)))
 @click.argument("model")
 @_offered
 @click.option("--config", "file", type=click.Path(dir_okay=False), help="YAML, TOML or JSON file of settings.")

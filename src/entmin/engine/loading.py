@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from entmin.engine.adapters import adapter_base, adapter_revision, base_path, lo
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.errors import EntminError, UsageError, closest, first_line
+from entmin.hub import reachable_or_offline, why_not_reached
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -60,14 +61,16 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     if adapted:
         revision = revision or adapter_revision(path)
     logging.disable_progress_bar()
+    local = Path(root).exists() and Path(path).exists()
     try:
-        config = AutoConfig.from_pretrained(root, revision=revision)
-        has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
-        tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, revision=revision)
-        if adapted:
-            model = load_merged(path, weights, revision).to(kind).to(where).eval()
-        else:
-            model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+        with contextlib.nullcontext() if local else reachable_or_offline():
+            config = AutoConfig.from_pretrained(root, revision=revision)
+            has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
+            tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, revision=revision)
+            if adapted:
+                model = load_merged(path, weights, revision).to(kind).to(where).eval()
+            else:
+                model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
         if getattr(model, "_hf_peft_config_loaded", False):
             raise EntminError(
                 f"{name!r} is an adapter on the Hub: `hf download {name} --local-dir FOLDER`, give FOLDER"
@@ -77,7 +80,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     except torch.OutOfMemoryError as error:
         raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
-        raise EntminError(f"could not load model {name!r}: {first_line(error)}; {_remedy(path)}") from error
+        raise EntminError(f"could not load model {name!r}: {_why(path, error)}") from error
     _for_decoding(model, where)
     return LoadedModel(
         name=name,
@@ -173,12 +176,12 @@ def _revision(name: str, path: str, config: Any) -> str:
     return f"folder:{digest.hexdigest()[:16]}"
 
 
-def _remedy(path: str) -> str:
+def _why(path: str, error: Exception) -> str:
+    """What went wrong and what to do about it."""
+    said = first_line(error).rstrip(".")
     if Path(path).is_dir():
         missing = [name for name in ("config.json",) if not (Path(path) / name).exists()]
         if missing:
-            return f"the folder has no {missing[0]}: point to the folder save_pretrained wrote"
-        return "the folder should hold what save_pretrained writes (config.json, *.safetensors, tokenizer files)"
-    if os.environ.get("HF_HUB_OFFLINE"):
-        return "HF_HUB_OFFLINE is set, so only models already in the cache can be used"
-    return "check the id and the network, or log in if the model is gated (hf auth login)"
+            return f"{said}; the folder has no {missing[0]}: point to the folder save_pretrained wrote"
+        return f"{said}; the folder should hold what save_pretrained writes (config, *.safetensors, tokenizer)"
+    return why_not_reached() or f"{said}; check the id, or log in if the model is gated (hf auth login)"

@@ -74,8 +74,9 @@ class Progress:
     def _show(self) -> None:
         if _in_notebook():
             while not self._stop.wait(1):
-                print(f"\r{printable(self.line())}  ", end="", file=self._stream, flush=True)
-            print(file=self._stream)
+                self._stream.write(f"\r{printable(self.line())}  ")
+                self._stream.flush()
+            self._stream.write("\n")
         elif self._stream.isatty():
             from rich.live import Live
 

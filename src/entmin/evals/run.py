@@ -139,7 +139,7 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
         except UsageError:
             raise
         except EntminError as error:
-            missing.append(f"{info.name}: {error}")
+            missing.append(f"{info.name}: {str(error).removeprefix(f'{info.name}: ')}")
     if missing:
         raise EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
     return built

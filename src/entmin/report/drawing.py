@@ -100,8 +100,8 @@ def draw_series(axis: Any, series: Sequence[Series], floor: float | None = None)
             axis.fill_between(*zip(*known, strict=True), color=colour, alpha=0.15, lw=0)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     top = axis.dataLim.ymax
-    if floor is not None and floor <= axis.dataLim.ymin and floor < top:
-        axis.set_ylim(floor, top + 0.05 * (top - floor))
+    if floor is not None and floor <= axis.dataLim.ymin:
+        axis.set_ylim(floor, top + 0.05 * (top - floor) if top > floor else floor + 1)
 
 
 def name_points(figure: Any, axis: Any, points: Sequence[tuple[str, float, float]]) -> None:

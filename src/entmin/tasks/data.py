@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from entmin.errors import EntminError, UsageError, closest
+from entmin.errors import EntminError, UsageError, closest, first_line
+from entmin.hub import reachable_or_offline, why_not_reached
 from entmin.jsonl import json_lines
 from entmin.problem import Problem
 
@@ -223,12 +224,11 @@ def _hub_records(name: str, source: Source, part: Part) -> list[Record]:
     from datasets import load_dataset
 
     try:
-        return list(load_dataset(source.hub, part.config, split=part.split, revision=source.revision))
+        with reachable_or_offline():
+            return list(load_dataset(source.hub, part.config, split=part.split, revision=source.revision))
     except Exception as error:  # the Hub's border: network, terms, cache and format errors share no base class
-        raise EntminError(
-            f"{name}: {source.hub} could not be loaded from the Hub ({type(error).__name__}: {error}); "
-            f"{_remedy(source, part)}"
-        ) from error
+        why = why_not_reached() or f"{type(error).__name__}: {first_line(error)}"
+        raise EntminError(f"{name}: {source.hub} could not be loaded: {why}; {_remedy(source, part)}") from error
 
 
 def _remedy(source: Source, part: Part) -> str:

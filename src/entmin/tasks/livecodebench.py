@@ -24,7 +24,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from entmin.errors import EntminError, UsageError, closest
+from entmin.errors import EntminError, UsageError, closest, first_line
+from entmin.hub import reachable_or_offline, why_not_reached
 from entmin.problem import Problem
 from entmin.programs.contest import judge_livecodebench
 from entmin.programs.livecodebench import record_of
@@ -158,10 +159,12 @@ def _hub_files(names: tuple[str, ...]) -> list[Path]:
     from huggingface_hub import hf_hub_download
 
     try:
-        return [Path(hf_hub_download(HUB, name, repo_type="dataset", revision=REVISION)) for name in names]
+        with reachable_or_offline():
+            return [Path(hf_hub_download(HUB, name, repo_type="dataset", revision=REVISION)) for name in names]
     except Exception as error:  # the Hub's border: network, cache and disk errors share no base class
+        why = why_not_reached() or f"{type(error).__name__}: {first_line(error)}"
         raise EntminError(
-            f"livecodebench: {', '.join(names)} of {HUB} could not be fetched ({type(error).__name__}: {error}); "
+            f"livecodebench: {', '.join(names)} of {HUB} could not be fetched: {why}; "
             f"fetch them where the Hub can be reached and give the folder above {FOLDER}/ with --data-dir"
         ) from error
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entmin.errors import EntminError, UsageError, first_line
+from entmin.hub import reachable_or_offline, why_not_reached
 from entmin.jsonl import json_lines
 
 if TYPE_CHECKING:
@@ -72,25 +72,15 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
 
     _quiet()
     try:
-        table = load_dataset(name, config, split=split, revision=revision)
+        with reachable_or_offline():
+            table = load_dataset(name, config, split=split, revision=revision)
     except Exception as error:  # the Hub's border: network, terms, cache and format errors share no base class
-        raise EntminError(
-            f"data set {name!r} could not be loaded from the Hub ({type(error).__name__}: {first_line(error)}); "
-            f"{_remedy()}"
-        ) from error
-    return _filled(table, name)
-
-
-def _remedy() -> str:
-    if os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE"):
-        return (
-            "offline mode is set in the environment (HF_HUB_OFFLINE, HF_DATASETS_OFFLINE), so only data sets already "
-            "in the cache can be used; unset it, or give a file"
+        why = why_not_reached() or (
+            f"{type(error).__name__}: {first_line(error)}; check the id, configuration (owner/name:config) and split; "
+            "log in with `hf auth login` if it is gated; or download it elsewhere and give the file"
         )
-    return (
-        "check the id, configuration (owner/name:config), split and network; log in with `hf auth login` if it is "
-        "gated; or download it elsewhere and give the file"
-    )
+        raise EntminError(f"data set {name!r} could not be loaded from the Hub: {why}") from error
+    return _filled(table, name)
 
 
 def _quiet() -> None:
