@@ -1,4 +1,4 @@
-"""Puts measured tables into docs/performance.md, between markers, so that no number there is typed by hand."""
+"""Puts measured tables into pages of docs/, between markers, so that no number there is typed by hand."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ def write_section(
     cells = [header, ["---"] * len(header), *body]
     table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
     picture = f"\n\n![{title}]({figure.relative_to(DOCS).as_posix()})" if figure else ""
-    page = PAGE.read_text()
+    replace_section(PAGE, name, f"**{title}**\n\n{table}\n\n{caption}{picture}")
+
+
+def replace_section(page: Path, name: str, content: str) -> None:
+    """Put other lines between two markers.
+
+    Raises:
+        ValueError: the page has no such markers.
+    """
+    text = page.read_text()
     pattern = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.DOTALL)
-    if not pattern.search(page):
-        raise ValueError(f"{PAGE.name} has no section <!-- {name} --> ... <!-- /{name} -->")
-    content = f"**{title}**\n\n{table}\n\n{caption}{picture}"
-    PAGE.write_text(pattern.sub(lambda match: f"{match[1]}\n{content}\n{match[2]}", page))
+    if not pattern.search(text):
+        raise ValueError(f"{page.name} has no section <!-- {name} --> ... <!-- /{name} -->")
+    page.write_text(pattern.sub(lambda match: f"{match[1]}\n{content}\n{match[2]}", text))

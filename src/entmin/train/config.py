@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from entmin.errors import UsageError
 from entmin.train.fields import Amount, Free, MayChange, NonNegative, Positive
+from entmin.train.levels import WatchSettings
 from entmin.train.rewards import RewardSettings
-from entmin.train.rules import WatchSettings
 
 Method = Literal["em-ft", "em-rl", "sft", "rloo", "grpo"]
 METHODS: dict[str, str] = {

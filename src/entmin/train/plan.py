@@ -30,8 +30,8 @@ from entmin.errors import UsageError
 from entmin.train.config import Split, TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
+from entmin.train.levels import WatchSettings
 from entmin.train.reading import load_config
-from entmin.train.rules import WatchSettings
 from entmin.train.sizes import Sizes, sizes_of
 
 _GIB = 1 << 30

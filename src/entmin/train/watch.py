@@ -22,7 +22,8 @@ from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH, draw
 from entmin.terminal import say
 from entmin.train.fields import Action
-from entmin.train.rules import RULES, Alarm, RuleEngine, WatchSettings
+from entmin.train.levels import RULES, WatchSettings
+from entmin.train.rules import Alarm, RuleEngine
 
 _KEPT = "watch"
 _STATE = "kept.json"
