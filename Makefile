@@ -9,10 +9,11 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 WHEEL_VENV ?= .venv-wheel
 OLDEST_VENV ?= .venv-oldest
+DOCS_VENV ?= .venv-docs
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow faults lint wheel-test oldest-test vllm-test clean
+.PHONY: demo test slow faults lint docs wheel-test oldest-test vllm-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -38,6 +39,10 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python -m pip check
 
+# The pages as a site in site/, every link and anchor inside it checked.
+docs: $(DOCS_VENV)/.ready
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+
 # The wheel, without extras, in a new environment.
 wheel-test:
 	rm -rf $(WHEEL_VENV)
@@ -60,6 +65,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+$(DOCS_VENV)/.ready: .ci/docs.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python $(PIP_INSTALL) --requirement .ci/docs.txt
+	@touch $@
+
 $(OLDEST_VENV)/.ready: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST_VENV)
 	$(OLDEST_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/oldest.txt --editable . pytest pytest-timeout
@@ -73,4 +83,4 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) $(DOCS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
