@@ -332,7 +332,7 @@ def test_a_record_of_beams_or_of_proposals_says_why_it_cannot_be():
     for options in ({"assistant_model": model_of("qwen2")}, {"prompt_lookup_num_tokens": 3}):
         processor = EntropyLogitsProcessor(STRONG, record=True)
         with pytest.raises(UsageError, match="decode without an assistant model, prompt lookup"):
-            generate(model, [PROMPTS[1] * 3], processor, min_new_tokens=0, max_new_tokens=30, **options)
+            generate(model, [PROMPTS[1] * 3], processor, min_new_tokens=None, max_new_tokens=30, **options)
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def test_a_refusal_leaves_nothing_that_blocks_the_corrected_command(tiny_llama, 
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{{ raise_exception('no system turns') }}", "chat template refuses the prompts .*no system turns"),
+        ("{{ raise_exception('no system turns') }}", "chat template refuses these messages .*no system turns"),
         (tiny.TEMPLATE.replace("m.content", "m.content.split('</think>')[-1]"), "does not keep solutions as they are"),
     ],
 )

@@ -41,6 +41,12 @@ class PromptError(EntminError):
     """The model's chat template cannot write a conversation, or writes it wrongly."""
 
 
+class SwitchError(PromptError):
+    """A switch that the model's chat template does not read."""
+
+    exit_code = 2
+
+
 def encode_chat(loaded: LoadedModel, turns: Turns, switches: Switches | None = None) -> list[int]:
     """Token ids of a conversation by the model's own template; without one, the texts, separated by blank lines.
 
@@ -106,7 +112,7 @@ def templated(tokenizer: Any, turns: Turns, switches: Switches | None = None) ->
             was said not at all, more than once, or with an end after which no answer follows.
     """
     switches = switches or {}
-    text = _written(tokenizer, messages_as_read(tokenizer, turns, switches), switches)
+    text = written(tokenizer, messages_as_read(tokenizer, turns, switches), switches)
     for turn in turns:
         visible = _THOUGHT_ENDS.split(turn["content"])[-1] if turn["role"] == "assistant" else turn["content"]
         if visible.strip() not in text:
@@ -145,12 +151,12 @@ def _template(tokenizer: Any) -> str:
 def _require_read(template: str | None, switches: Switches) -> None:
     for name in switches:
         if name in _RESERVED:
-            raise PromptError(f"chat_template_kwargs: {name!r} is set by entmin itself; leave it out")
+            raise SwitchError(f"chat_template_kwargs: {name!r} is set by entmin itself; leave it out")
         if template is None:
-            raise PromptError(f"the model has no chat template that could read {name!r}; leave it out")
+            raise SwitchError(f"the model has no chat template that could read {name!r}; leave it out")
         if not re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", template):
             near = closest(name, set(re.findall(r"[A-Za-z_]\w*", template)))
-            raise PromptError(
+            raise SwitchError(
                 f"the model's chat template reads no {name!r}{near}, so it would change nothing; leave it out"
             )
 
@@ -178,7 +184,7 @@ def _form(tokenizer: Any, template: str, roles: tuple[str, ...], switches: str) 
     given = json.loads(switches)
     refusal: PromptError | None
     try:
-        text = _written(tokenizer, [_as_text(turn) for turn in turns], given)
+        text = written(tokenizer, [_as_text(turn) for turn in turns], given)
     except PromptError as error:
         text, refusal = "", error
     else:
@@ -186,7 +192,7 @@ def _form(tokenizer: Any, template: str, roles: tuple[str, ...], switches: str) 
     form: _Form = _as_text
     if refusal is not None and not any(turn["content"] in text for turn in turns):
         try:
-            text = _written(tokenizer, [_as_parts(turn) for turn in turns], given)
+            text = written(tokenizer, [_as_parts(turn) for turn in turns], given)
         except PromptError as error:
             # What reads texts fails at a list in a way of its own; what reads lists gives its reason here.
             raise (refusal if refusal.__cause__ is not None else error) from error
@@ -221,11 +227,11 @@ def _closed(
     answer = _mark(len(messages))
     answered = [*messages, form({"role": "assistant", "content": answer})]
     try:
-        if _written(tokenizer, messages, switches, add_generation_prompt=False) != text:
+        if written(tokenizer, messages, switches, add_generation_prompt=False) != text:
             if tokenizer.eos_token and text.rstrip().endswith(tokenizer.eos_token):
                 return _fault("ends a prompt with the end of sequence, after which no answer follows", messages)
             return None
-        whole = _written(tokenizer, answered, switches, add_generation_prompt=False)
+        whole = written(tokenizer, answered, switches, add_generation_prompt=False)
     except PromptError:  # it writes nothing but prompts
         return None
     before, found, _ = whole.removeprefix(text).partition(answer)
@@ -240,7 +246,12 @@ def _fault(what: str, turns: Sequence[Mapping[str, Any]]) -> PromptError:
     return PromptError(f"the model's chat template {what} (of turns {', '.join(roles)}); {drop}{_MEND}")
 
 
-def _written(tokenizer: Any, messages: list[dict[str, Any]], switches: Switches, **options: Any) -> str:
+def written(tokenizer: Any, messages: list[dict[str, Any]], switches: Switches, **options: Any) -> str:
+    """Messages as the tokenizer's chat template writes them, unchecked; `options` are for `apply_chat_template`.
+
+    Raises:
+        PromptError: the template fails or refuses them.
+    """
     given = {"add_generation_prompt": True, **options}
     try:
         return str(

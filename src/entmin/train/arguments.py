@@ -59,5 +59,6 @@ def online_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
         "beta": config.kl,
         "epsilon": config.clip,
         "shuffle_dataset": False,
+        "chat_template_kwargs": config.chat_template_kwargs or None,
         "disable_dropout": not config.lora_dropout,
     }

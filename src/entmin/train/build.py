@@ -15,7 +15,7 @@ from entmin.train.answers import Answers, text_of
 from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place, Twin
-from entmin.train.prompts import Prompts, in_order
+from entmin.train.prompts import Prompts, answered, in_order
 from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
 
@@ -105,18 +105,21 @@ def _supervised(config: TrainConfig, place: Place, steps: int, common: dict[str,
         dataset_num_proc=None,
     )
     rows = common["train_dataset"]
-    return SupervisedTrainer(args=arguments, **common | {"train_dataset": _with_completions(rows)})
+    return SupervisedTrainer(
+        args=arguments, **common | {"train_dataset": _with_completions(rows, config.chat_template_kwargs)}
+    )
 
 
-def _with_completions(rows: Dataset) -> Dataset:
+def _with_completions(rows: Dataset, switches: dict[str, Any]) -> Dataset:
     """Columns prompt and completion: the worked solution where there is one, else the answer."""
 
     def completed(row: dict[str, Any]) -> dict[str, Any]:
         text = row.get("solution") or row["answer"]
-        chat = not isinstance(row["prompt"], str)
-        return {"completion": [{"role": "assistant", "content": text}] if chat else text}
+        told = {"chat_template_kwargs": switches} if switches else {}
+        return {"completion": text if isinstance(row["prompt"], str) else answered(row["prompt"], text), **told}
 
-    return rows.map(completed, keep_in_memory=True).select_columns(["prompt", "completion"])
+    kept = ["prompt", "completion", *(["chat_template_kwargs"] if switches else [])]
+    return rows.map(completed, keep_in_memory=True).select_columns(kept)
 
 
 def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:

@@ -59,6 +59,8 @@ class TrainConfig(WatchSettings, RewardSettings):
     """Column that holds the answers (default: found by its name); unsupervised methods never receive it."""
     prompt_format: Literal["auto", "chat", "plain"] = "auto"
     """Whether prompts go through the chat template; auto: yes where the tokenizer has one."""
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Variables of the model's chat template, such as `{"enable_thinking": false}`; for held-out problems too."""
     limit: Positive | None = None
     """Only this many prompts, drawn by `seed`."""
     decontaminate: tuple[str, ...] = ("at-hand",)

@@ -73,8 +73,8 @@ def prepare(config: TrainConfig, *, resume: bool) -> Prepared:
 
 def _fitting(config: TrainConfig, problems: Dataset, policy: Policy) -> tuple[Dataset, list[list[int]], dict[str, int]]:
     """The problems that fit the model's context with their answers, as token ids, and how many do not."""
-    tokenizer, room = policy.tokenizer, policy.max_length - config.max_tokens
-    ids = [token_ids(formatted_prompt(p, tokenizer, config.prompt_format), tokenizer) for p in problems["prompt"]]
+    tokenizer, room, switches = policy.tokenizer, policy.max_length - config.max_tokens, config.chat_template_kwargs
+    ids = [token_ids(formatted_prompt(p, tokenizer, config), tokenizer, switches) for p in problems["prompt"]]
     kept = [place for place, one in enumerate(ids) if len(one) <= room]
     if not kept:
         raise UsageError(

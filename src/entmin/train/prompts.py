@@ -8,14 +8,16 @@ in the same order.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
-from entmin.errors import UsageError, first_line
+from entmin.engine.prompts import PromptError, SwitchError, Switches, messages_as_read, templated, written
+from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
@@ -156,11 +158,13 @@ def training_prompts(config: TrainConfig, labelled: Dataset, tokenizer: Any, con
     """
     if config.unsupervised:
         labelled = labelled.select_columns(["prompt", "id", "kind"])
-    formatted = [formatted_prompt(prompt, tokenizer, config.prompt_format) for prompt in labelled["prompt"]]
-    lengths = [len(token_ids(prompt, tokenizer)) for prompt in formatted]
+    formatted = [formatted_prompt(prompt, tokenizer, config) for prompt in labelled["prompt"]]
+    lengths = [len(token_ids(prompt, tokenizer, config.chat_template_kwargs)) for prompt in formatted]
     if config.method == "sft":
         texts = [solution or answer for solution, answer in _texts(labelled)]
-        totals = [_whole_length(*pair, tokenizer) for pair in zip(formatted, texts, strict=True)]
+        totals = [
+            _whole_length(*pair, tokenizer, config.chat_template_kwargs) for pair in zip(formatted, texts, strict=True)
+        ]
     else:
         totals = [length + config.max_tokens for length in lengths]
     long = [length > config.max_prompt_tokens for length in lengths]
@@ -189,7 +193,7 @@ def _texts(rows: Dataset) -> list[tuple[str | None, str]]:
     return list(zip(solutions, rows["answer"], strict=True))
 
 
-def _whole_length(prompt: Any, text: str, tokenizer: Any) -> int:
+def _whole_length(prompt: Any, text: str, tokenizer: Any, switches: Switches) -> int:
     """Tokens of a prompt and its solution together, as sft trains on them.
 
     Raises:
@@ -197,8 +201,9 @@ def _whole_length(prompt: Any, text: str, tokenizer: Any) -> int:
     """
     if isinstance(prompt, str):
         return len(tokenizer(text=prompt + text)["input_ids"]) + 1
-    begun = rendered(prompt, tokenizer, add_generation_prompt=True)
-    whole = rendered([*prompt, {"role": "assistant", "content": text}], tokenizer, add_generation_prompt=False)
+    with _blamed():
+        begun = written(tokenizer, prompt, switches)
+        whole = written(tokenizer, [*prompt, *answered(prompt, text)], switches, add_generation_prompt=False)
     if "".join(text.split()) not in "".join(whole.split()) or not whole.startswith(begun):
         raise UsageError(
             "the model's chat template does not keep solutions as they are (templates of reasoning models drop what "
@@ -208,24 +213,35 @@ def _whole_length(prompt: Any, text: str, tokenizer: Any) -> int:
     return len(tokenizer(text=whole, add_special_tokens=False)["input_ids"]) + 1
 
 
-def formatted_prompt(prompt: Any, tokenizer: Any, style: str) -> Any:
-    """The prompt as chat messages or as plain text.
+def answered(prompt: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The turn that answers a formatted prompt, its content in the form of the prompt's."""
+    parts = not isinstance(prompt[0]["content"], str)
+    return [{"role": "assistant", "content": [{"type": "text", "text": text}] if parts else text}]
+
+
+def formatted_prompt(prompt: Any, tokenizer: Any, config: TrainConfig) -> Any:
+    """The prompt as chat messages, in the form that the chat template reads, or as plain text.
 
     Raises:
-        UsageError: chat was asked for and the tokenizer has no chat template.
+        UsageError: chat was asked for and the tokenizer has no chat template, or that refuses the prompt.
     """
+    style, switches = config.prompt_format, config.chat_template_kwargs
     if style == "chat" and not tokenizer.chat_template:
         raise UsageError("the tokenizer has no chat template; use prompt_format=plain")
     if style == "plain" or not tokenizer.chat_template:
+        if switches:
+            raise UsageError("prompts go through no chat template here: leave out chat_template_kwargs")
         return prompt if isinstance(prompt, str) else "\n\n".join(str(message["content"]) for message in prompt) + "\n"
-    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    with _blamed():
+        turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        return messages_as_read(tokenizer, turns, switches)
 
 
-def token_ids(prompt: Any, tokenizer: Any) -> list[int]:
+def token_ids(prompt: Any, tokenizer: Any, switches: Switches) -> list[int]:
     """Token ids of a formatted prompt, as the trainer tokenizes it.
 
     Raises:
-        UsageError: the chat template refuses it, or the tokenizer ends it.
+        UsageError: the chat template refuses it or writes something else, or the tokenizer ends it.
     """
     if isinstance(prompt, str):
         ids = list(tokenizer(text=prompt)["input_ids"])
@@ -235,27 +251,27 @@ def token_ids(prompt: Any, tokenizer: Any) -> list[int]:
                 "add_eos_token to false in its tokenizer_config.json"
             )
         return ids
-    return list(_templated(prompt, tokenizer, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"])
+    with _blamed():
+        text = templated(
+            tokenizer, [{"role": turn["role"], "content": _text(turn["content"])} for turn in prompt], switches
+        )
+    return list(tokenizer(text=text, add_special_tokens=False)["input_ids"])
 
 
-def rendered(prompt: Any, tokenizer: Any, **options: Any) -> str:
-    """Chat messages as the model's template writes them.
-
-    Raises:
-        UsageError: it refuses them.
-    """
-    return str(_templated(prompt, tokenizer, tokenize=False, **options))
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
 
 
-def _templated(prompt: Any, tokenizer: Any, **options: Any) -> Any:
+@contextmanager
+def _blamed() -> Iterator[None]:
+    """Say what else a training run can do about a chat template."""
     try:
-        return tokenizer.apply_chat_template(prompt, **options)
-    except Exception as error:  # a template is a program of the model's; it can fail in any way
-        system = any(message["role"] == "system" for message in prompt)
-        drop = """send no system turn (data_options={"system_prompt": ""}), or """ if system else ""
+        yield
+    except SwitchError as error:
+        raise UsageError(str(error)) from error
+    except PromptError as error:
         raise UsageError(
-            f"the model's chat template refuses the prompts ({type(error).__name__}: {first_line(error)}): {drop}use "
-            "prompt_format=plain, or a tokenizer with another chat_template"
+            f'{error}; or use prompt_format=plain (data_options={{"system_prompt": ""}} sends no system turn)'
         ) from error
 
 

@@ -155,7 +155,9 @@ def _require_whole_weights(trainer: Any) -> None:
 def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
     """Replace fresh samples by answers of the initial model."""
     samples = StaticSamples(folder / "static.jsonl", trainer._sampler, config.n, config.seed)
-    samples.prepare(trainer.model, [token_ids(prompt, loaded.tokenizer) for prompt in trainer.train_dataset["prompt"]])
+    switches = config.chat_template_kwargs
+    prompts = [token_ids(prompt, loaded.tokenizer, switches) for prompt in trainer.train_dataset["prompt"]]
+    samples.prepare(trainer.model, prompts)
     trainer._sampler = samples
 
 
