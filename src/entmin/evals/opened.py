@@ -36,8 +36,11 @@ def any_open(matches: Callable[[Hashable], bool]) -> Closing | None:
 
 
 @atexit.register
-def close_engines() -> None:
-    """Close all: a comparison has one model in memory at a time, and a thread inside torch would abort an exit."""
+def close_engines(matches: Callable[[Hashable], bool] = lambda _: True) -> None:
+    """Close those whose key matches, by default all.
+
+    A comparison has one model in memory at a time, and a thread inside torch would abort an exit.
+    """
     with _lock:
-        while _opened:
-            _opened.popitem()[1].close()
+        for key in [key for key in _opened if matches(key)]:
+            _opened.pop(key).close()

@@ -31,12 +31,13 @@ from entmin.engine.loading import LoadedModel, load
 from entmin.engine.power import power_sample
 from entmin.engine.prompts import EFFORT, chat_text, encode_chat, encode_chat_text, switches_of
 from entmin.engine.requests import Completion, EngineStats, Request
+from entmin.engine.revision import state_of
 from entmin.engine.text import decoder
 from entmin.errors import UsageError
 from entmin.evals.choice import OWN_SERVER_MEASURES
 from entmin.evals.cost import total
 from entmin.evals.measured import measured, needed, strategy_of, token_record
-from entmin.evals.opened import any_open, opened
+from entmin.evals.opened import any_open, close_engines, opened
 from entmin.evals.seeded import TOKENS
 from entmin.evals.several import BEFORE
 from entmin.mode import Mode
@@ -70,13 +71,16 @@ def shared_engine(
 ) -> Engine:
     """The process's engine for a model and settings; loaded once, shared by every run that asks for the same.
 
+    A folder whose files have changed since it was loaded is another model.
+
     Raises:
         EntminError: the model cannot be loaded.
     """
-    weights = ("engine", name, device, dtype, revision)
+    weights = ("engine", name, device, dtype, revision, state_of(name))
+    close_engines(lambda key: isinstance(key, tuple) and key[:2] == weights[:2] and key[5] != weights[5])
 
     def make() -> Engine:
-        alike = any_open(lambda key: isinstance(key, tuple) and key[:5] == weights)
+        alike = any_open(lambda key: isinstance(key, tuple) and key[:6] == weights)
         loaded = (
             alike.loaded if isinstance(alike, Engine) else load(name, device=device, dtype=dtype, revision=revision)
         )

@@ -129,6 +129,8 @@ class Servers:
 
     def identity(self) -> dict[str, Any]:
         """Engine, kind of server and weights; versions and addresses may change within a run and are in `record`."""
+        from entmin.engine.revision import weights_named
+
         first = self.servers[0]
         # Of a server that was running already, nobody here knows how it was started.
         started = {} if self.choice.base_urls else {"vllm_options": _vllm_options(self.choice)}
@@ -136,7 +138,7 @@ class Servers:
         return {
             "engine": self.choice.name,
             "served_by": first.kind,
-            "weights": first.weights,
+            "weights": weights_named(first.weights),
             **started,
             **own,
             **self.choice.said,

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 from entmin.cache_folder import cache_folder
@@ -48,7 +49,8 @@ def targets_for(row: Problem, sandbox: str = "bubblewrap") -> str:
     if source is None:
         raise EntminError(f"scicode: the file of targets is missing; {WHERE}")
     if source == "reference":
-        key = hashlib.sha256(json.dumps(row.gold, sort_keys=True).encode()).hexdigest()[:16]
+        made_of = [row.gold, inside(), [version(name) for name in PACKAGES]]
+        key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
         kept = cache_folder() / "scicode" / f"dev-{key}-{row.id}.h5"
         if not kept.is_file():
             _keep(kept, _made(row, sandbox))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from entmin.errors import UsageError
-from entmin.seeds import SAMPLER
 from entmin.settle.pilot import Pilot
+from entmin.tasks.identity import identity
 
 if TYPE_CHECKING:
     from inspect_ai import Task
@@ -80,7 +80,7 @@ def open_pilot(
         turns = [ChatMessageUser(content=asked)] if isinstance(asked, str) else asked
         prompts.append((one, encode_chat(loaded, as_turns(list(turns)), switches_of(engine.said))))
     limit = spec.max_tokens or info.max_tokens
-    about = json.dumps([prompts, limit, seed, spec.model, list(spec.engine.options), SAMPLER], default=str)
+    about = json.dumps([prompts, limit, seed, spec.model, engine.identity(), identity(task)], default=str)
     return Pilot(
         engine.engine,
         prompts,

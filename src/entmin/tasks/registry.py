@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 from collections.abc import Mapping
 from functools import cache, partial
@@ -21,7 +22,7 @@ from entmin.plugins import load_plugins
 from entmin.programs.judge import Rules, guarded
 from entmin.tasks import files, foreign
 from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.data import Loaded
+from entmin.tasks.data import ENVIRONMENT, Loaded
 from entmin.tasks.foreign import InspectTask
 from entmin.tasks.tables import SUFFIXES
 
@@ -193,7 +194,7 @@ def problems(name: str, data_dir: str | None = None, options: Mapping[str, Any] 
     Raises:
         EntminError: the data is missing or another one.
     """
-    return _problems(name, data_dir, json.dumps(dict(options or {}), sort_keys=True))
+    return _problems(name, data_dir or os.environ.get(ENVIRONMENT), json.dumps(dict(options or {}), sort_keys=True))
 
 
 @cache

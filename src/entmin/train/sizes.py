@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from entmin.cache_folder import cache_folder
-from entmin.engine.aliases import ALIASES
+from entmin.engine.aliases import ALIASES, folder_of
 from entmin.errors import UsageError
 
 
@@ -87,7 +86,7 @@ def sizes_of(model: str) -> Sizes:
     """
     path = Path(model) / "config.json"
     if not path.is_file() and model in ALIASES:
-        path = next(cache_folder().glob(f"models/{model}-*/config.json"), path)
+        path = folder_of(model) / "config.json"
     if path.is_file():
         return _read(json.loads(path.read_text()), model)
     if model in KNOWN:
