@@ -19,6 +19,7 @@ DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic", "llama_cpp": "ll
 """Distributions that are not called what they install."""
 NOT_IMPORTED = {
     "gguf": "transformers imports it to read the model behind an alias",
+    "ipywidgets": "Inspect wants it in a notebook",
     "tensorboard": "the trainer imports it to write a run's curves",
 }
 NOT_DECLARED = {

@@ -28,6 +28,8 @@ _EXPORTS = {
     "compare": "entmin.api.compare",
     "settle": "entmin.api.settle",
     "train": "entmin.api.train",
+    "ask": "entmin.api.ask",
+    "adjust": "entmin.api.ask",
     "Evaluation": "entmin.api.results",
     "Comparison": "entmin.api.results",
     "Settlement": "entmin.settle.settling",
@@ -35,6 +37,7 @@ _EXPORTS = {
 }
 
 if TYPE_CHECKING:
+    from entmin.api.ask import adjust, ask
     from entmin.api.compare import compare
     from entmin.api.evaluate import evaluate
     from entmin.api.results import Comparison, Evaluation, Training
@@ -61,6 +64,8 @@ __all__ = [
     "Training",
     "Verdict",
     "adaptive_temperature",
+    "adjust",
+    "ask",
     "compare",
     "em_inf",
     "entropy",
@@ -72,7 +77,9 @@ __all__ = [
 
 
 _EXTRAS = {
-    **dict.fromkeys(("grade", "evaluate", "compare", "settle", "Evaluation", "Comparison", "Settlement"), "eval"),
+    **dict.fromkeys(
+        ("grade", "ask", "adjust", "evaluate", "compare", "settle", "Evaluation", "Comparison", "Settlement"), "eval"
+    ),
     **dict.fromkeys(("train", "Training"), "train"),
 }
 """Names that work only with an extra of ``pip install 'entmin[...]'``."""

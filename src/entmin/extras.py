@@ -20,6 +20,7 @@ EXTRAS = {
     "serve": "the OpenAI-compatible server",
     "train": "training",
     "code": "running the scientific programs of SciCode",
+    "notebook": "benchmarks and comparisons in notebooks",
     "vllm": "serving and evaluating with vLLM",
 }
 """Each extra, and what it is for; ``all`` is everything but vLLM."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -18,6 +19,13 @@ def has_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def in_notebook() -> bool:
+    """Whether what is written appears in a notebook's cell."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell else None
+    return running is not None and hasattr(running, "kernel")
 
 
 def beside_a_loop(work: Callable[[], Made]) -> Made:

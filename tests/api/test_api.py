@@ -133,3 +133,22 @@ def test_training_by_a_function(tiny_llama, tmp_path):
     )  # fmt: skip
     assert [row["step"] for row in done.curves] == [1, 2]
     assert repr(done).startswith("Training: ") and "<svg" in done._repr_html_()
+
+
+def test_an_answer_shows_its_tokens_escaped(tiny_llama):
+    answer = entmin.ask(str(tiny_llama), "Say <b>", max_tokens=12, seed=2)
+    again = entmin.ask(str(tiny_llama), "Say <b>", max_tokens=12, seed=2)
+    assert answer == again and len(answer.tokens) == 12 and "".join(one.text for one in answer.tokens) == answer.text
+    assert len(answer.tokens[0].alternatives) == 5
+    shown = answer._repr_html_()
+    assert shown.count("<span") == 12 and "title=" in shown and "<script" not in shown
+    with pytest.raises(UsageError, match="single answers"):
+        entmin.ask(str(tiny_llama), "Say", mode="self_consistency")
+
+
+def test_a_method_on_one_row_of_logits():
+    done = entmin.adjust("em_inf:threshold=0", [2.0, 1.0, 0.0], ["<a>", "b", "c"])
+    assert done.entropy_after < done.entropy_before and done.after[0] > done.before[0]
+    assert abs(sum(done.before) - 1) < 1e-6 and "&lt;a&gt;" in done._repr_html_()
+    with pytest.raises(UsageError, match="one row of logits"):
+        entmin.adjust("em_inf", [[2.0, 1.0]])

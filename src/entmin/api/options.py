@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, TypeVar, get_args, get_type_hints
 
 from entmin.errors import UsageError, closest
+from entmin.extras import require
 from entmin.hub import require_model
+from entmin.loops import in_notebook
 from entmin.methods import Method
 from entmin.mode import DRAWING, Mode
 from entmin.terminal import say
@@ -101,6 +103,8 @@ def check(model: str, options: RunOptions) -> None:
             raise UsageError(f"there is no option {name!r}{closest(name, known)}; options: {', '.join(known)}")
         if name in _COUNTS and value is not None and (not isinstance(value, int) or value < 1):
             raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+    if in_notebook():
+        require("notebook", "a run in a notebook")  # Inspect wants it there
     if options.get("engine", "transformers") == "transformers":
         require_model(model, options.get("revision"))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from entmin.loops import in_notebook
 from entmin.terminal import console, printable
 
 _PLAIN_EVERY = 15.0
@@ -72,7 +73,7 @@ class Progress:
         return f"{self.label}  {now}/{self.total}{kept}  {rate:.0f} tok/s  {left}"
 
     def _show(self) -> None:
-        if _in_notebook():
+        if in_notebook():  # where lines are written over by a carriage return only
             while not self._stop.wait(1):
                 self._stream.write(f"\r{printable(self.line())}  ")
                 self._stream.flush()
@@ -86,13 +87,6 @@ class Progress:
         else:
             while not self._stop.wait(_PLAIN_EVERY):
                 print(printable(self.line()), file=self._stream, flush=True)
-
-
-def _in_notebook() -> bool:
-    """Whether what is written appears in a notebook's cell, whose lines are written over by a carriage return only."""
-    shell = sys.modules.get("IPython")
-    running = shell.get_ipython() if shell else None
-    return running is not None and hasattr(running, "kernel")
 
 
 def _clock(seconds: float) -> str:
