@@ -80,13 +80,6 @@ def test_ask_answers_and_compare_shows_the_baseline_beside(entmin_here, tiny_lla
     assert done.stdout.count("nats") == 2
     assert "did you mean" in entmin_here("ask", tiny_llama, "hi", "--mode", "em_inv", code=2).stderr
     assert "did you mean 'smollm2-135m'" in entmin_here("ask", "smolm2-135m", "hi", code=1).stderr
-    strategy = entmin_here("ask", tiny_llama, "hi", "--mode", "em_inf+best_of_n", code=2)
-    assert "best_of_n: `entmin ask` shows single answers" in strategy.stderr
-
-
-def test_ask_shades_tokens_on_a_terminal(entmin, tiny_llama):
-    """Background colours are written."""
-    assert "\x1b[48;" in entmin.on_terminal("stdout", "ask", tiny_llama, "hi", "--max-tokens", "8")
 
 
 def test_a_wrong_verb_is_a_usage_error(entmin):

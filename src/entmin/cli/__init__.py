@@ -43,6 +43,9 @@ VERBS = {
     "report": Verb("entmin.cli.report:command", "Show finished runs as one page.", "eval"),
     "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval", True),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
+    "chat": Verb(
+        "entmin.cli.chat:command", "Talk with a model, tokens shaded by entropy; keep conversations in files."
+    ),
     "play": Verb("entmin.cli.play:command", "Open the playground: methods side by side, token by token.", "serve"),
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
     "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a file.", "eval"),

@@ -1,27 +1,26 @@
-"""``entmin ask``: one answer, tokens shaded by the entropy of the distribution they came from."""
+"""``entmin ask``: one answer, tokens marked by the entropy of the distribution they came from."""
 
 from __future__ import annotations
 
-from contextlib import closing
+import json
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from entmin.api.options import engine_settings
+from entmin.cli import answering
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
 from entmin.errors import UsageError
-from entmin.terminal import console, printable
+from entmin.terminal import console, printable, say
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from entmin.engine.engine import Engine
     from entmin.engine.requests import Completion
-
-_FULL_SHADE = 3.0
-"""Entropy in nats at which a token's shade is full."""
+    from entmin.mode import Mode
 
 
 @click.command("ask", cls=Verb)
@@ -29,43 +28,103 @@ _FULL_SHADE = 3.0
 @click.argument("question")
 @click.option("--mode", default="em_inf", show_default=True, help="Method and sampling, as in `entmin eval`.")
 @click.option("--compare", "beside", is_flag=True, help="Show the plain answer with the same seed beside it.")
+@click.option("--json", "as_json", is_flag=True, help="Print tokens, entropies and alternatives as one JSON object.")
+@click.option(
+    "--show",
+    type=click.Choice(answering.SHOWS),
+    default="auto",
+    show_default=True,
+    help=f"Entropy as shades; as a line under, or a number after, tokens of {answering.UNSURE:g} nat or more; or not.",
+)
 @shared.template_options
 @shared.method_options
+@shared.strategy_options
 @shared.sampling_options
 @shared.engine_options
-def command(model: str, question: str, mode: str, beside: bool, **options: Any) -> None:
-    """Ask MODEL one QUESTION.
+def command(model: str, question: str, mode: str, beside: bool, as_json: bool, show: str, **options: Any) -> None:
+    """Ask MODEL one QUESTION; - reads it from standard input.
 
-    Each token is shaded by the entropy of the model's own distribution at that place: the darker, the less sure.
+    The answer streams. Each token is marked by the entropy of the model's own distribution at that place. Where the
+    output is no terminal, only the answer is written there.
     """
-    from entmin.engine.engine import Engine
-    from entmin.engine.loading import load
     from entmin.engine.prompts import encode_chat, switches_of
-    from entmin.engine.requests import Request
     from entmin.methods import Normal
 
     chosen = shared.take_mode(mode, options)
-    if chosen.strategy is not None:
-        raise UsageError(f"{chosen.strategy.name}: `entmin ask` shows single answers; `entmin eval` runs strategies")
     switches = switches_of(shared.read(options))
-    loading = engine_settings(options)
-    sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
-    engine = Engine(load(model, **loading), **sizes)
-    system = options["system"]
-    turns = [{"role": "system", "content": system}] if system is not None else []
-    prompt = encode_chat(engine.loaded, [*turns, {"role": "user", "content": question}], switches)
+    turns = [{"role": "system", "content": options["system"]}] if options["system"] is not None else []
+    turns.append({"role": "user", "content": _read(question)})
+    if chosen.strategy is not None:
+        return _by_strategy(model, chosen, turns, switches, options, refused=beside or as_json or show != "auto")
     arms = [chosen] if not beside else [replace(chosen, method=Normal()), chosen]
-    limit = options["max_tokens"] or 512
-    requests = [Request(prompt, arm.method, arm.sampling, limit, arm.seed or 0, token_entropies=True) for arm in arms]
-    with closing(engine):
+    with answering.open_engine(model, options) as engine:
+        prompt = encode_chat(engine.loaded, turns, switches)
+        requests = [answering.request_of(prompt, arm, options["max_tokens"]) for arm in arms]
+        if len(arms) == 1 and not as_json:
+            return _stream(engine, arms[0], requests[0], show)
         completions = engine.generate(requests)
-    _show([arm.describe() for arm in arms], completions, engine)
+        if as_json:
+            tokenizer = engine.loaded.tokenizer
+            answers = [answering.as_json(arm, done, tokenizer) for arm, done in zip(arms, completions, strict=True)]
+            return say(json.dumps({"model": model, "messages": turns, "answers": answers}, indent=1))
+        _beside([arm.describe() for arm in arms], completions, engine, show)
 
 
-def _show(titles: list[str], completions: list[Completion], engine: Engine) -> None:
+def _read(question: str) -> str:
+    """The question, from standard input for a hyphen.
+
+    Raises:
+        UsageError: it is empty, or no text.
+    """
+    if question == "-":
+        try:
+            question = sys.stdin.read().strip("\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"standard input is no text: {error}") from None
+    answering.check_text(question)
+    if not question.strip():
+        raise UsageError("the question is empty: write it after the model, or give - and write it to standard input")
+    return question
+
+
+def _stream(engine: Engine, mode: Mode, request: Any, show: str) -> None:
+    shown = console(soft_wrap=True)
+    writer = answering.Writer(shown, engine.loaded.tokenizer, show)
+    done = answering.stream(engine, request, writer.token)
+    writer.finish(done)
+    shown.out("")
+    say(f"({mode.describe()}: {answering.caption(done)})", err=True)
+
+
+def _by_strategy(
+    model: str,
+    mode: Mode,
+    turns: list[dict[str, str]],
+    switches: dict[str, Any],
+    options: dict[str, Any],
+    refused: bool,
+) -> None:
+    assert mode.strategy is not None
+    if refused:
+        raise UsageError(f"{mode.strategy.name} makes its answer of several: leave out --compare, --json and --show")
+    from entmin.extras import require
+
+    require("eval", f"{mode.strategy.name} in entmin ask")
+    from entmin.api.options import engine_settings
+    from entmin.evals.single import answer
+
+    said = {"chat_template_kwargs": switches} if switches else {}
+    found = answer(
+        model, mode, turns, options["max_tokens"] or answering.DEFAULT_LENGTH, said, engine_settings(options)
+    )
+    say(found.text)
+    say(f"({mode.describe()}: {found.calls} calls, {found.tokens} tokens)", err=True)
+
+
+def _beside(titles: list[str], completions: list[Completion], engine: Engine, show: str) -> None:
     shown = console()
-    panels = [_panel(title, done, engine, shown) for title, done in zip(titles, completions, strict=True)]
-    if len(panels) == 1 or not shown.is_terminal:
+    panels = [_panel(title, done, engine, shown, show) for title, done in zip(titles, completions, strict=True)]
+    if not shown.is_terminal:
         for panel in panels:
             shown.print(panel)
         return
@@ -78,34 +137,18 @@ def _show(titles: list[str], completions: list[Completion], engine: Engine) -> N
     shown.print(grid)
 
 
-def _panel(title: str, done: Completion, engine: Engine, shown: Console) -> RenderableType:
+def _panel(title: str, done: Completion, engine: Engine, shown: Console, show: str) -> RenderableType:
     from rich.panel import Panel
     from rich.text import Text
 
-    caption = (
-        f"{len(done.tokens)} tokens, entropy {done.entropy_before:.2f} → {done.entropy_after:.2f} nats, "
-        f"ended by {done.stop_reason}"
-    )
+    from entmin.engine.text import pieces
+
+    caption = answering.caption(done)
+    text = Text()
+    style = answering.Style.of(shown, show)
+    for piece, entropy in zip(pieces(engine.loaded.tokenizer, done.tokens), done.before, strict=True):
+        for part, how in style.marked(piece, entropy):
+            text.append(printable(part), style=how)
     if not shown.is_terminal:
-        return Text(printable(f"[{title}]\n{done.text}\n({caption})"))
-    return Panel(
-        _shaded(done, engine), title=Text(title), subtitle=Text(caption), title_align="left", subtitle_align="left"
-    )
-
-
-def _shaded(done: Completion, engine: Engine) -> RenderableType:
-    from rich.text import Text
-
-    from entmin.engine.text import decoder
-
-    text, shown = Text(), ""
-    for i, entropy in enumerate(done.before):
-        now = decoder(engine.loaded.tokenizer).text(done.tokens[: i + 1])
-        if now.endswith("\ufffd"):  # half of a character: shown with the token that completes it
-            continue
-        level = min(entropy / _FULL_SHADE, 1.0)
-        text.append(
-            printable(now[len(shown) :]), style=f"on rgb({round(140 * level)},{round(40 * level)},{round(60 * level)})"
-        )
-        shown = now
-    return text
+        return Text(f"[{title}]\n").append_text(text).append(f"\n({caption})")
+    return Panel(text, title=Text(title), subtitle=Text(caption), title_align="left", subtitle_align="left")

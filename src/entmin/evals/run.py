@@ -263,11 +263,12 @@ def _eval_set(
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
-        **_generate_config(spec, max_tokens, engine).model_dump(exclude_none=True),
+        **generate_config(spec, max_tokens, engine).model_dump(exclude_none=True),
     )
 
 
-def _generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> GenerateConfig:
+def generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> GenerateConfig:
+    """What Inspect sends with every request of a run."""
     sampling = spec.mode.sampling
     return GenerateConfig(
         temperature=sampling.temperature,
