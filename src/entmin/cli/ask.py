@@ -11,7 +11,7 @@ import click
 
 from entmin.cli import answering
 from entmin.cli import options as shared
-from entmin.cli.grouped import Verb
+from entmin.cli.grouped import Verb, Word
 from entmin.errors import UsageError
 from entmin.terminal import console, printable, say
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print tokens, entropies and alternatives as one JSON object.")
 @click.option(
     "--show",
-    type=click.Choice(answering.SHOWS),
+    type=Word(answering.SHOWS),
     default="auto",
     show_default=True,
     help=f"Entropy as shades; as a line under, or a number after, tokens of {answering.UNSURE:g} nat or more; or not.",

@@ -11,6 +11,7 @@ import click
 
 from entmin.cli import answering
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb, Word
 from entmin.errors import EntminError, UsageError
 from entmin.mode import Mode
 from entmin.terminal import console, printable, say
@@ -31,15 +32,13 @@ _COMMANDS = {
 _ROLES = ("system", "user", "assistant")
 
 
-@click.command("chat")
+@click.command("chat", cls=Verb)
 @click.argument("model")
 @click.option(
     "--file", "path", type=click.Path(path_type=Path), help="Conversation to go on with, saved at each answer."
 )
 @click.option("--mode", default="em_inf", show_default=True, help="Method and sampling, as in `entmin eval`.")
-@click.option(
-    "--show", type=click.Choice(answering.SHOWS), default="auto", show_default=True, help="As in `entmin ask`."
-)
+@click.option("--show", type=Word(answering.SHOWS), default="auto", show_default=True, help="As in `entmin ask`.")
 @shared.template_options
 @shared.method_options
 @shared.sampling_options

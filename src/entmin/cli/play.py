@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from entmin.cli import options as shared
+from entmin.cli.grouped import Verb
 from entmin.cli.serve import check_key, default_mode, listening_options, take_switches
 from entmin.terminal import say
 
 _QUEUE, _GRACE = 64, 1.0
 
 
-@click.command("play")
+@click.command("play", cls=Verb)
 @click.argument("model", default="smollm2-135m")
 @click.option("--mode", default="em_inf", show_default=True, help="Mode that the page begins with, beside normal.")
 @listening_options

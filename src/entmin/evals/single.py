@@ -63,7 +63,7 @@ def answer(
         messages: list[ChatMessage] = [_TURNS[turn["role"]](content=turn["content"]) for turn in turns]
         task = Task(
             dataset=[Sample(input=messages, id="question")],
-            solver=solver_of(mode.strategy, JUDGE, _seeded(spec.seed), in_parts=False),
+            solver=solver_of(mode.strategy, JUDGE, _seeded(spec.seed), in_parts=True),
             name="ask",
         )
         sent = generate_config(spec, max_tokens, engine).model_dump(exclude_none=True)
