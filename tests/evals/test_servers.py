@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
+from tests import templates, tiny
 from tests.command import MAIN
 
 SMALL = ("--limit", "4", "--max-tokens", "8", "--quiet")
@@ -112,6 +113,40 @@ def test_every_strategy_gives_the_same_answers_here_and_from_a_server(entmin_her
     assert len(here[0]) == 4 * len(MODES)
     there = compared(entmin_here, "tiny", "there", "--engine", "openai", "--base-url", entmin_server.url)
     check_same(here, there, [entmin_server.url])
+
+
+def test_switches_go_to_servers_as_they_go_to_the_engine_here(entmin_here, tmp_path):
+    folder = tiny.save(tmp_path / "qwen", sharpness=12.0)
+    tokenizer = tiny.tokenizer()
+    tokenizer.chat_template = templates.QWEN3
+    tokenizer.save_pretrained(folder)
+    server = served(folder)
+    said = ("--chat-template-kwargs", '{"enable_thinking": false}', "--mode", "self_refinement:n=2")
+    there = ("--engine", "openai", "--base-url", server.url)
+    try:
+        entmin_here("eval", folder, *SMALL, *said, "--results", "here", "--threads", "1", "--dtype", "float32")
+        entmin_here("eval", "tiny", *SMALL, *said, "--results", "there", *there)
+        refused = entmin_here("eval", "tiny", *SMALL, "--reasoning-effort", "low", *there, code=2)
+    finally:
+        server.kill()
+    assert "reads no 'reasoning_effort'" in refused.stderr
+    found = []
+    for name in ("here", "there"):
+        (path,) = (entmin_here.folder / name).glob("*/*/*/settings.json")
+        assert json.loads(path.read_text())["chat_template_kwargs"] == {"enable_thinking": False}
+        (log,) = list_eval_logs(str(path.parent / "logs"))
+        samples = {one.id: one.output for one in read_eval_log(log).samples}
+        found.append({key: (one.completion, one.usage.input_tokens) for key, one in samples.items()})
+    assert found[0] == found[1]
+
+
+def test_a_server_that_may_pass_over_switches_is_told_of(entmin_here, foreign):
+    where = ("--engine", "openai", "--base-url", foreign.url, "--chat-template-kwargs", '{"enable_thinking": false}')
+    done = entmin_here("eval", "m", *SMALL, *where, code=None)
+    if done.returncode:
+        assert "refuses the request" in done.stderr
+    else:
+        assert "does not tell whether its chat template reads this" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.slow

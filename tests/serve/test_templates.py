@@ -96,5 +96,5 @@ def test_the_command_takes_defaults_and_the_client_its_own(tmp_path):
 
 def test_a_server_whose_template_does_not_take_its_defaults_does_not_start(entmin, tiny_llama):
     start = ("serve", tiny_llama, "--engine", "transformers", "--port", "0", "--device", "cpu")
-    done = entmin(*start, "--chat-template-kwargs", '{"enable_thinking": false}', code=1)
+    done = entmin(*start, "--chat-template-kwargs", '{"enable_thinking": false}', code=2)
     assert "reads no 'enable_thinking'" in done.stderr

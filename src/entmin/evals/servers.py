@@ -21,6 +21,7 @@ from entmin.clients import NO_KEY, explained, said
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice
+from entmin.evals.switches import unread_notices
 from entmin.mode import Mode, Sampling
 from entmin.seeds import SAMPLER
 from entmin.strategies import Confidence
@@ -63,6 +64,7 @@ class Servers:
         self.stats, self.notices = EngineStats(), []
         self.servers = [describe(_routes(url), model, self.key) for url in urls]
         self._check_kinds()
+        self.notices += unread_notices(self.servers, model, self.key, choice.said)
         self._bodies: dict[Mode, dict[str, Any]] = {}
         self._busy, self._since = 0, 0.0
 
