@@ -8,7 +8,7 @@ from typing import Any
 
 import openai
 
-from entmin.errors import EntminError
+from entmin.errors import EntminError, UsageError
 
 NO_KEY = "none"
 """Sent where no key is given: the client insists on one."""
@@ -59,3 +59,15 @@ def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error) or type(error).__name__
+
+
+def routes(url: str) -> str:
+    """The address with ``/v1``, where only host and port were given.
+
+    Raises:
+        UsageError: it has no scheme.
+    """
+    bare = url.rstrip("/")
+    if "://" not in bare:
+        raise UsageError(f"--base-url {url!r}: write it in full, such as http://127.0.0.1:8000/v1")
+    return bare if "/" in bare.partition("://")[2] else f"{bare}/v1"

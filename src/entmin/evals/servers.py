@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 
-from entmin.clients import NO_KEY, explained, said
+from entmin.clients import NO_KEY, explained, routes, said
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice
@@ -62,7 +62,7 @@ class Servers:
         """
         self.name, self.choice, self.key = model, choice, key or NO_KEY
         self.stats, self.notices = EngineStats(), []
-        self.servers = [describe(_routes(url), model, self.key) for url in urls]
+        self.servers = [describe(routes(url), model, self.key) for url in urls]
         self._check_kinds()
         self.notices += unread_notices(self.servers, model, self.key, choice.said)
         self._bodies: dict[Mode, dict[str, Any]] = {}
@@ -287,14 +287,6 @@ def _ask(url: str, model: str, key: str, body: dict[str, Any], **sampling: Any) 
         client.chat.completions.create(
             model=model, messages=messages, max_tokens=1, seed=0, extra_body=body, **sampling
         )
-
-
-def _routes(url: str) -> str:
-    """The address with ``/v1``, where only host and port were given."""
-    bare = url.rstrip("/")
-    if "://" not in bare:
-        raise UsageError(f"--base-url {url!r}: write it in full, such as http://127.0.0.1:8000/v1")
-    return bare if "/" in bare.partition("://")[2] else f"{bare}/v1"
 
 
 def _shown(server: Server) -> str:
