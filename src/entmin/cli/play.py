@@ -54,4 +54,5 @@ def command(ctx: click.Context, /, model: str, mode: str, opens: bool, **options
 
 def _has_desktop() -> bool:
     """Whether a browser can open a window; one of text would take this terminal."""
-    return sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform in ("darwin", "win32") or bool(shown)
