@@ -63,6 +63,8 @@ COMMITTED = [
     ("The answer is C since 5 A is the current.", "C"), ("The best option is C.", "C"),
     ("The correct letter is C", "C"), (r"\textbf{C}", "C"), (r"Answer: $\text{C}$", "C"),
     (r"The answer is \(C\).", "C"), ("The answer is C?", "C"), ("Therefore, C.", "C"), (" C ", "C"), ("C\n", "C"),
+    ("B cells make antibodies. The answer is C.", "C"), ("The answer is B cells, which is option C.", "C"),
+    ("The answer is C, B cells", "C"), ("(C) B cells", "C"), ("Answer: C. B cells", "C"), ("option C cells", "C"),
     ("(c)", "C"), ("Answer:C", "C"), ("answer is c.", "C"), ("I don't think it is A. The answer is C.", "C"),
     ("The answer isn't A. The answer is C.", "C"), ("Option (C)", "C"),
     ("A: no. B: no. C: yes. So the answer is C.", "C"), ("The answer is A.", "A"), ("A", "A"), ("a", "A"),
@@ -71,6 +73,9 @@ COMMITTED = [
     ("The answer is (a)", "A"), (r"\boxed{A}", "A"), ("I choose A", "A"), ("answer: a) dog", "A"),
 ]  # fmt: skip
 NOT_CHOSEN = [
+    ("The answer is B cells.", "B"), ("Answer: B cells", "B"), (r"\boxed{\text{B cells}}", "B"),
+    ("Answer: B lymphocytes", "B"), ("Answer: B vitamins", "B"), ("Answer: C fibers", "C"), ("Answer: C-peptide", "C"),
+    ("The answer is D amino acids", "D"), ("B-cells", "B"),
     (r"\boxed{\text{Vitamin D}}", "D"), (r"\boxed{\text{Vitamin D}}. Answer: B", "D"),
     ("The answer is vitamin D.", "D"), ("The answer is not D.", "D"), (r"\boxed{5 D}", "D"), (r"\boxed{D = 5}", "D"),
     ("The answer is C, not D", "D"), ("D is wrong, so the answer is C", "D"), ("The answer is either C or D", "D"),

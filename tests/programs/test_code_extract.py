@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from tests.grading.test_visible import THINKING
 
 from entmin.programs.extract import blocks, extract, program_in
 from entmin.programs.programs import with_class
@@ -171,3 +172,10 @@ def test_the_published_rules():
 def test_steps():
     assert without_imports("import numpy as np\nfrom x import (\n    y,\n)\ndef f(): pass") == "def f(): pass"
     assert join_steps({"1.1": F}) == f"## 1.1\n\n```python\n{F}\n```"
+
+
+@pytest.mark.parametrize("text", [text for text in THINKING if r"\boxed{3}" in text and r"\boxed{5}" not in text])
+@pytest.mark.parametrize("final", [f"\n```python\n{READS}\n```\n", f"\n{READS}\n"], ids=["fenced", "bare"])
+def test_a_draft_in_thinking_marked_in_any_way_is_not_the_program(text, final):
+    before, _, after = text.replace(r"\boxed{3}", f"\nFirst:\n```python\n{DRAFT}\n```\nNo.\n").rpartition("5")
+    assert (extract(before + final + after) or "").strip() == READS

@@ -17,7 +17,7 @@ GRADERS: dict[str, str] = {
     "entmin": "typed answers compared exactly, nothing evaluated",
     "paper": "the published verdict rules, re-implemented safely, to compare with published tables",
 }
-_VERSION = "3"
+_VERSION = "4"
 _log = logging.getLogger(__name__)
 
 

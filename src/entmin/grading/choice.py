@@ -17,7 +17,7 @@ from entmin.grading.settled import DENIAL, denied
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "choice", "3"
+NAME, VERSION = "choice", "4"
 
 _MAX_VISIBLE = 50_000
 """Of longer answers the end is read."""
@@ -43,6 +43,11 @@ _VERB = re.compile(
 _SPECIES = re.compile(
     r"\b[A-J]\.\s*(?=(?:coli|elegans|melanogaster|subtilis|thaliana|cerevisiae|difficile|pylori|sapiens)\b)"
 )
+_KIND = re.compile(
+    r"(?<![\w(])(?<!option )(?<!choice )(?<!选项)[A-J][ -]"
+    r"(?=(?:cells?|lymphocytes?|vitamins?|fib(?:er|re)s?|amino acids?|peptides?|blood)\b)"
+)
+"""The letter of a name such as B cells, C fibres, D amino acids."""
 _ASKED = re.compile(r"[^.\n]{0,40}\?\s*(?:no|nope|wrong|wait|hmm)\b", re.IGNORECASE)
 _FORMULA = r"(?![A-Za-z0-9'’^=+*<>]|\s*[-+*/=^<>]\s*\w|\s\d|(?![项选正是对而不和或与错因符也都])[一-鿿])"
 """What stands behind a letter of a formula or a name; Chinese goes on about a choice with few words only."""
@@ -223,7 +228,7 @@ def _on_its_own_line(text: str) -> tuple[Extracted, set[str]] | None:
 def find(prediction: str) -> tuple[Extracted, set[str]] | None:
     """The text that carries the choice, and its letters; None where nothing does."""
     text = visible(prediction[-MAX_TEXT:])[-_MAX_VISIBLE:]
-    whole = text = _SPECIES.sub("", unicodedata.normalize("NFKC", text))
+    whole = text = _KIND.sub("", _SPECIES.sub("", unicodedata.normalize("NFKC", text)))
     found_boxes = boxes(text)
     if boxed := _boxed(text, found_boxes):
         return boxed

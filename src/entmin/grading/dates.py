@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from entmin.grading.phrases import chinese_number, undressed
+from entmin.grading.phrases import chinese_number, number_words, undressed
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -23,6 +23,11 @@ _CLOCK = re.compile(
     r"(?:at\s+)?(?P<part>凌晨|早上|早晨|上午|中午|下午|傍晚|晚上)?\s*(?P<hour>\d{1,2})\s*"
     r"(?:(?P<mark>[:：.])\s*(?P<minute>\d\d)(?::00)?|[点时]\s*(?:(?P<minutes>\d{1,2})\s*分?|整)?|o'?\s?clock)?\s*"
     r"(?P<half>[ap]\.?\s?m\b\.?|noon|midnight|(?:in\s+the|this)\s+(?:morning|afternoon|evening)|at\s+night)?"
+)
+_SPOKEN = re.compile(
+    r"(?:(?:it|the time) is )?(?:at )?(?:an? )?(?:(?P<minutes>\d{1,2}(?= min| past)|[a-z]+(?:[- ]five)?)(?: minutes?)? "
+    r"(?P<side>past|after|to|before|till) )?(?P<hour>\d{1,2}|[a-z]+)(?: (?P<then>fifteen|thirty|forty-five))?"
+    r"(?P<rest>(?: ?o'? ?clock)?(?: .*)?)"
 )
 _MORNING = ("a", "凌", "早", "上", "in the morning", "this morning", "midnight")
 _CHINESE_WAYS = {
@@ -54,9 +59,28 @@ _POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _NAMES = re.compile(r"\\(?:text|mathrm|mbox)\s*\{([^{}]*)\}")
 
 
+def _in_digits(text: str) -> str:
+    """``half past five`` as 5:30, ``a quarter to six`` as 5:45, ``five thirty`` as 5:30; any other text as it is."""
+    match = _SPOKEN.fullmatch(text)
+    if match is None or (match["hour"].isdecimal() and not match["side"]):
+        return text
+    minute = _cardinal({"half": "30", "quarter": "15"}.get(past := match["minutes"] or match["then"] or "0", past))
+    hour = _cardinal(match["hour"])
+    if minute is None or hour is None or not (0 <= minute < 60 and 0 < hour <= 12):
+        return text
+    if match["side"] in ("to", "before", "till"):
+        hour, minute = (hour + 10) % 12 + 1, 60 - minute
+    return f"{hour}:{minute:02d}{re.sub(r'^ ?o.? ?clock', '', match['rest'])}"
+
+
+def _cardinal(word: str) -> int | None:
+    found = word if word.isdecimal() else number_words(word)
+    return int(found) if found and found.isdecimal() else None
+
+
 def _clock(text: str) -> tuple[int, int, bool] | None:
     """(hour, minute, whether the half of the day is known), the hour of 24 where it is."""
-    text = {"noon": "12 noon", "midnight": "12 midnight"}.get(text, text)
+    text = {"noon": "12 noon", "midnight": "12 midnight"}.get(text) or _in_digits(text)
     match = _CLOCK.fullmatch(text)
     if match is None or (match["mark"] == "." and not match["half"]) or not re.search(r"\D", text):
         return None

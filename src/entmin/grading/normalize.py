@@ -69,6 +69,7 @@ def _between(match: re.Match[str]) -> str:
 
 _By = str | Callable[[re.Match[str]], str]
 _TABLE: list[tuple[str, _By]] = [
+    (r"(?:[£€¥₹]|\\\$|^\s*\$(?!.*\$))(\s*\d[\d.,]*)\s?K(?![A-Za-z])", r"\1 thousand"),
     (r"^\s*(?:US|AU|CA|HK|NT)\s*\\?\$", ""),
     (r"(?<!\\)\\[()\[\]]|\\?\$", " "),
     (r"[£€¥₹](?=\s*[\d.\\])|(?<=\d)\s*(?:\\text\s*\{\s*)?¢\s*\}?$", ""),

@@ -30,6 +30,8 @@ _BASED = re.compile(r"\(?(?P<digits>[0-9A-Fa-f.]+)\)?_\s*\{?\s*(?:\\text\s*\{)?\
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
           "eleven": 11, "twelve": 12, "sixteen": 16, "bin": 2, "oct": 8, "hex": 16}  # fmt: skip
 _PERCENT = re.compile(r"\s*(?:\\?%|(?:\\text\s*\{\s*)?\b(?:percent|per cent|pct)\b\s*\}?)\s*$")
+_ABBREVIATIONS = {"k": 3, "m": 6, "b": 9, "bn": 9, "mn": 6}
+_ABBREVIATED = re.compile(r"(?P<number>-?\d[\d,]*(?:\.\d+)?)(?:\\(?:text|mathrm)\{)?(?P<scale>[kKMB]|bn|mn)\}?")
 _IN_WORDS = re.compile(r"[-+\d.]+ ?[a-z]{3,}(?: [a-z]+)*")
 _SIDE_BY_SIDE = re.compile(r"(?:^|[\s+\-*/(,=])\d+(?:\.\d+)?\s+\d")
 _EXACT_DIGITS = 4
@@ -135,7 +137,20 @@ def _clean(gold: str, answer: str, rules: Rules) -> tuple[str, str]:
     if _IN_WORDS.fullmatch(gold):
         gold = strip_units(gold, bare=True)[0]
     numeric = is_number(gold)
+    answer = _thousands(gold, answer) if numeric and not rules.physics else answer
     return gold, strip_units(answer, bare=numeric)[0] if numeric or not _readable(answer, rules) else answer
+
+
+def _thousands(gold: str, answer: str) -> str:
+    """``3k`` and ``2.5M`` scaled; ``3K`` where the gold says that it is no temperature."""
+    match = _ABBREVIATED.fullmatch(answer)
+    if match is None:
+        return answer
+    number, wanted = literal(match["number"].replace(",", "")), literal(gold)
+    known = number is not None and wanted is not None and abs(number.value) < 1000 <= abs(wanted.value)
+    if match["scale"] == "K" and not known:
+        return answer
+    return f"{match['number']} \\cdot 10^{{{_ABBREVIATIONS[match['scale'].lower()]}}}"
 
 
 def _readable(text: str, rules: Rules) -> bool:
