@@ -112,10 +112,11 @@ def settle_question(
     with alone(folder):
         if read_plan(folder) is None:
             write_plan(plan, folder)
+        sessions = _count_session(folder)
     notify(f"plan {plan.sha256[:12]}: {len(plan.arms)} arms on {plan.n} problems, written to {folder / 'plan.json'}")
     if remedy := shortfall(plan, info, pool=len(run_ids)):
         notify(remedy)
-    sessions, ordered = _count_session(folder), _in_order(task, run_ids)
+    ordered = _in_order(task, run_ids)
     runs = {}
     for number, arm in enumerate(plan.arms, 1):
         notify(f"arm {number} of {len(plan.arms)}: {arm.name}")
