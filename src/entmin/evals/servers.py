@@ -141,9 +141,7 @@ class Servers:
             "engine": self.choice.name,
             "served_by": first.kind,
             "weights": weights_named(first.weights),
-            **started,
-            **own,
-            **self.choice.said,
+            **(started | own | self.choice.said),
         }
 
     def record(self) -> dict[str, Any]:
