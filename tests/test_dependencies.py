@@ -24,6 +24,7 @@ NOT_IMPORTED = {
 }
 NOT_DECLARED = {
     "triton": "comes with torch's CUDA builds",
+    "lm-eval": "the harness of people who already have it; `make lm-eval-test` proves it",
     "llama-cpp-python": "the library of people who already have it; it is built from source for their machine",
 }
 ROOMS = {
@@ -46,6 +47,7 @@ BASE_FILES = {
     "clients.py": {"openai"},  # what clients of servers share: evaluation and training, whose extras bring it
     "hosts/vllm.py": {"vllm"},
     "hosts/llama_cpp.py": {"llama-cpp-python"},
+    "hosts/lm_eval.py": {"lm-eval"},
 }
 """What a file outside those folders may need beside the base."""
 

@@ -14,7 +14,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "entmin"
 FILES = sorted(PACKAGE.rglob("*.py"))
-HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai"}
+HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai", "lm_eval"}
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
 PLAIN = {
@@ -87,6 +87,7 @@ LIBRARIES = {
     "datasets": ["tasks/", "train/"],
     "inspect_ai": ["evals/", "tasks/", "report/", "settle/", "sandbox/provider.py"],
     "llama_cpp": ["hosts/llama_cpp.py"],
+    "lm_eval": ["hosts/lm_eval.py"],
     "math_verify": ["grading/"],
     "matplotlib": ["report/"],
     "numba": ["core/numba/"],
