@@ -14,6 +14,10 @@ NO_KEY = "none"
 """Sent where no key is given: the client insists on one."""
 
 
+class FaultyServerError(EntminError):
+    """A server is not there, does not answer in time, or answers with what is no completion."""
+
+
 @contextlib.contextmanager
 def explained(url: str, remedy: str | None = None, *, asks_again: bool = False) -> Iterator[None]:
     """Turn a client's failures into one message that names the remedy; HTTP 400 and 422 pass.
@@ -24,17 +28,20 @@ def explained(url: str, remedy: str | None = None, *, asks_again: bool = False) 
         asks_again: a connection that was there and closed without an answer passes too; the caller asks again.
 
     Raises:
-        EntminError: the server did not answer, or refused by one of the other codes.
+        FaultyServerError: there is no server, or it did not answer.
+        EntminError: it refused by one of the other codes.
     """
     try:
         yield
     except openai.APITimeoutError as error:
-        raise EntminError(f"{url} did not answer in time; see what it is doing, then run the same command") from error
+        raise FaultyServerError(
+            f"{url} did not answer in time; see what it is doing, then run the same command"
+        ) from error
     except openai.APIConnectionError as error:
         # By name: which HTTP library openai brings depends on its version.
         if asks_again and type(error.__cause__).__name__ != "ConnectError":
             raise
-        raise EntminError(
+        raise FaultyServerError(
             f"no server answers at {url} ({_cause(error)}): "
             + (remedy or "start it again, or leave it out of --base-url, and run the same command")
         ) from error

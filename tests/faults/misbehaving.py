@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 EVERY = 3
 """Which requests are spoiled, once the run has begun."""
 HANG = 9.0
+SLOW = 2.0
 
 
 class Proxy:
@@ -88,6 +89,10 @@ class Proxy:
 
             def _reset(self):
                 return True  # the connection is closed without a word
+
+            def _slow(self):
+                time.sleep(SLOW)
+                return False  # and then pass it on
 
             def _hang(self):
                 time.sleep(HANG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import time
@@ -164,6 +165,35 @@ def test_a_server_whose_engine_is_dead(served, undisturbed, forked):
     finally:
         proxy.close()
     assert_same(outcome("eval", forked.folder), undisturbed[0])
+
+
+@fault(
+    "one of three servers dies and comes back", "eval", "killed a moment after the start; another is slow throughout",
+    "the others take over; every sample once, answers as in an undisturbed run; the slow one got the fewest requests",
+)  # fmt: skip
+@pytest.mark.timeout(600)
+def test_servers_that_die_and_dawdle_are_made_up_for(model, served, undisturbed, tmp_path):
+    dying, slow = Server(model, tmp_path / "dying"), Proxy(served.port, "slow", every=1)
+    here = Forked(tmp_path / "here")
+    dying.start()
+    urls = f"{slow.url},{served.url},{dying.url}"
+    try:
+        run = here.start(*CLIENT, "--base-url", urls, "--limit", "64")
+        time.sleep(undisturbed[1])  # about a third of it
+        assert dying.kill()
+        dying.start()
+        assert run.wait() == 0, run.text
+        (summary,) = (here.folder / "results").rglob("summary.json")
+        asked = {one["url"]: one for one in json.loads(summary.read_text())["engine"]["requests"]}
+        same = Forked(tmp_path / "same")
+        assert same.start(*CLIENT, "--base-url", served.url, "--limit", "64").wait() == 0
+        assert_same(outcome("eval", here.folder), outcome("eval", same.folder))
+    finally:
+        slow.close()
+        dying.kill()
+    assert "Traceback" not in run.text
+    assert sum(one["answered"] for one in asked.values()) == 64
+    assert asked[slow.url]["answered"] < asked[served.url]["answered"]
 
 
 def dead(name):

@@ -1,12 +1,14 @@
 """Inspect model provider ``entmin-server/<served name>``: Inspect's own OpenAI-compatible one over several servers.
 
-Added to it: a request goes to the server its seed picks, the same one in a resumed run; a dead server ends the run with
-one message; confidence comes back as in the in-process engine; and prompts go as text to servers of vLLM and entmin.
+Added to it: a request goes to the server that is likely to answer soonest, and to another where that one is gone; the
+run ends with one message where none is left; confidence comes back as in the in-process engine; and prompts go as text
+to servers of vLLM and entmin. An answer depends on its seed and not on the server, up to rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -26,10 +28,11 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
 
-from entmin.clients import NO_KEY, explained, said
+from entmin.clients import NO_KEY, FaultyServerError, explained, said
 from entmin.engine.prompts import EFFORT, switches_of
 from entmin.engine.requests import PromptTooLongError
 from entmin.errors import EntminError
+from entmin.evals.endpoints import Endpoints
 from entmin.evals.measured import measured_by_server, needed_of_server, strategy_of
 from entmin.evals.several import BEFORE
 
@@ -41,6 +44,8 @@ _SECONDS = 3600.0
 """Longest wait for one answer."""
 _TRIES = 3
 """Of a request whose answers are no completions, as of a gateway that cuts them off."""
+_URL: ContextVar[str] = ContextVar("url")
+"""The server of the request under way."""
 Answer = TypeVar("Answer", ChatCompletion, Completion)
 _TOO_LONG = ("context length", "context_length", "maximum model length", "max_model_len", "the context of")
 
@@ -66,30 +71,24 @@ class ServerAPI(OpenAICompatibleAPI):
             **model_args,
         )
         self._servers: Servers | None = None
-        self._urls = [str(self.base_url)]
+        self._endpoints = Endpoints([str(self.base_url)])
 
     def connect(self, servers: Servers) -> None:
         """Spread requests over these servers and count them there."""
-        self._servers, self._urls = servers, [server.url for server in servers.servers]
+        self._servers, self._endpoints = servers, servers.endpoints
 
-    def _place(self, config: GenerateConfig) -> int:
-        # Seeds are hashes already, so their remainders are spread evenly.
-        return (config.seed or 0) % len(self._urls)
-
-    def _client(self, config: GenerateConfig) -> openai.AsyncOpenAI:
-        return self.client.with_options(base_url=self._urls[self._place(config)], max_retries=2)
+    def _client(self) -> openai.AsyncOpenAI:
+        return self.client.with_options(base_url=_URL.get(), max_retries=2)
 
     async def _generate_completion(self, request: dict[str, Any], config: GenerateConfig) -> ChatCompletion:
-        create = self._client(config).chat.completions.create
-        return await self._well_formed(lambda: create(**request), ChatCompletion, config)
+        create = self._client().chat.completions.create
+        return await self._well_formed(lambda: create(**request), ChatCompletion)
 
-    async def _well_formed(
-        self, ask: Callable[[], Awaitable[Any]], kind: type[Answer], config: GenerateConfig
-    ) -> Answer:
+    async def _well_formed(self, ask: Callable[[], Awaitable[Any]], kind: type[Answer]) -> Answer:
         """Ask again where the answer is half a document, another document, or has nothing in it.
 
         Raises:
-            EntminError: it was so each time.
+            FaultyServerError: it was so each time.
         """
         wrong = ""
         for _ in range(_TRIES):
@@ -101,56 +100,69 @@ class ServerAPI(OpenAICompatibleAPI):
                 if isinstance(found, kind) and found.choices:
                     return found
                 wrong = "it has no choices" if isinstance(found, kind) else "it is another document"
-        url = self._urls[self._place(config)]
-        raise EntminError(
-            f"{url} gave {_TRIES} answers that are no completion ({wrong}); see what stands between, then run the same "
-            "command"
+        raise FaultyServerError(
+            f"{_URL.get()} gave {_TRIES} answers that are no completion ({wrong}); see what stands between, then run "
+            "the same command"
         )
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput | tuple[ModelOutput | Exception, ModelCall]:
-        """Ask one server.
+        """Ask one server, and another where that one is faulty.
 
         Raises:
-            EntminError: it does not answer or refuses the request.
+            FaultyServerError: none answers.
+            EntminError: one refuses the request.
             PromptTooLongError: the conversation leaves no room for an answer.
         """
-        before = (input[-1].metadata or {}).get(BEFORE)
         strategy = strategy_of(input)
         config = config.model_copy(update=needed_of_server(strategy))
-        with explained(self._urls[self._place(config)], asks_again=True):
-            if self._servers is None:
-                return await super().generate(input, tools, tool_choice, config)
-            with self._servers.counted():
-                if before is not None:
-                    output = await self._continue(before, input, config)
-                else:
-                    found = await super().generate(input, tools, tool_choice, config)
-                    output = self._answer(found, config, strategy)
-            self._count(output)
+        asked: list[str] = []
+        fault: FaultyServerError | None = None
+        while (url := self._endpoints.take(asked)) is not None:
+            asked.append(url)
+            _URL.set(url)
+            try:
+                with self._endpoints.asked(url, (FaultyServerError, openai.APIError)), explained(url, asks_again=True):
+                    return await self._asked_one(input, tools, tool_choice, config, strategy)
+            except FaultyServerError as error:
+                fault = error
+        assert fault is not None
+        raise fault
+
+    async def _asked_one(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+        strategy: Strategy | None,
+    ) -> ModelOutput | tuple[ModelOutput | Exception, ModelCall]:
+        if self._servers is None:
+            return await super().generate(input, tools, tool_choice, config)
+        before = (input[-1].metadata or {}).get(BEFORE)
+        with self._servers.counted():
+            if before is not None:
+                output = await self._continue(before, input, config)
+            else:
+                found = await super().generate(input, tools, tool_choice, config)
+                output = self._answer(found, strategy)
+        self._count(output)
         return output
 
     def _answer(
         self,
         result: ModelOutput | tuple[ModelOutput | Exception, ModelCall],
-        config: GenerateConfig,
         strategy: Strategy | None,
     ) -> ModelOutput:
         found = result[0] if isinstance(result, tuple) else result
         if isinstance(found, openai.APIError):
-            raise self._refused(found, config)
+            raise _refused(found)
         if isinstance(found, Exception):
             raise found
         measure = measured_by_server(strategy, found.choices[0].logprobs if found.choices else None)
         found.metadata = (found.metadata or {}) | _confidence(found.choices) | measure
         return found
-
-    def _refused(self, error: openai.APIError, config: GenerateConfig) -> EntminError:
-        url, message = self._urls[self._place(config)], said(error)
-        if any(words in message.lower() for words in _TOO_LONG):
-            return PromptTooLongError(f"{url}: {message}; use a smaller --max-tokens or a longer context")
-        return EntminError(f"{url} refused a request: {message}")
 
     def _count(self, output: ModelOutput) -> None:
         assert self._servers is not None
@@ -171,9 +183,9 @@ class ServerAPI(OpenAICompatibleAPI):
 
     async def _continue(self, before: str, input: list[ChatMessage], config: GenerateConfig) -> ModelOutput:
         """Answer a prompt given as text: what stands before, then the conversation in the server's template."""
-        client = self._client(config)
+        client = self._client()
         name = self.service_model_name()
-        plain = client.with_options(base_url=self._urls[self._place(config)].removesuffix("/v1"))
+        plain = client.with_options(base_url=_URL.get().removesuffix("/v1"))
 
         async def post(path: str, **body: Any) -> dict[str, Any]:
             return cast(dict[str, Any], await plain.post(path, cast_to=dict[str, Any], body={"model": name, **body}))
@@ -201,10 +213,17 @@ class ServerAPI(OpenAICompatibleAPI):
                 seed=config.seed,
                 extra_body=body,
             )
-            done = await self._well_formed(ask, Completion, config)
+            done = await self._well_formed(ask, Completion)
         except openai.BadRequestError as error:
-            raise self._refused(error, config) from error
+            raise _refused(error) from error
         return _text_output(name, done, text)
+
+
+def _refused(error: openai.APIError) -> EntminError:
+    message = said(error)
+    if any(words in message.lower() for words in _TOO_LONG):
+        return PromptTooLongError(f"{_URL.get()}: {message}; use a smaller --max-tokens or a longer context")
+    return EntminError(f"{_URL.get()} refused a request: {message}")
 
 
 def _text_output(model: str, done: openai.types.Completion, prompt: str) -> ModelOutput:

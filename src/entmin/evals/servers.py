@@ -21,6 +21,7 @@ from entmin.clients import NO_KEY, explained, routes, said
 from entmin.engine.requests import EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice
+from entmin.evals.endpoints import Endpoints
 from entmin.evals.switches import unread_notices
 from entmin.mode import Mode, Sampling
 from entmin.seeds import SAMPLER
@@ -64,6 +65,7 @@ class Servers:
         self.stats, self.notices = EngineStats(), []
         self.servers = [describe(routes(url), model, self.key) for url in urls]
         self._check_kinds()
+        self.endpoints = Endpoints([server.url for server in self.servers])
         self.notices += unread_notices(self.servers, model, self.key, choice.said)
         self._bodies: dict[Mode, dict[str, Any]] = {}
         self._busy, self._since = 0, 0.0
@@ -146,7 +148,8 @@ class Servers:
 
     def record(self) -> dict[str, Any]:
         """What the servers said of themselves."""
-        return {"engine": self.choice.name, "servers": [asdict(server) for server in self.servers]}
+        servers = [asdict(server) for server in self.servers]
+        return {"engine": self.choice.name, "servers": servers, "requests": self.endpoints.record()}
 
     def body(self, mode: Mode) -> dict[str, Any]:
         """Method and sampling, tried on every server with a request for one token.
