@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import bisect_row, entropy_of
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import bisect_row, entropy_of
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import adaptive_temperature, entropy, solve_temperature
 

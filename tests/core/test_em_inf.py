@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from reference import Settings, adam_rows, entropy_of, probability_error, total_variation
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import Settings, adam_rows, entropy_of, probability_error, total_variation
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import em_inf, entropy
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import entropy_of
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import entropy_of
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import entropy
 

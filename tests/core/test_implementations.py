@@ -11,8 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import Settings, adam_rows, bisect_row, entropy_of, probability_error, total_variation
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import Settings, adam_rows, bisect_row, entropy_of, probability_error, total_variation
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import adaptive_temperature, em_inf, em_inf_measured, entropy, solve_temperature
 from entmin.core.impl import IMPLEMENTATIONS

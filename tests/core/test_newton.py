@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import newton
 from entmin.core.adaptive_temperature import bisect

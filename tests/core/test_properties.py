@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import Settings, adam_rows, total_variation
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import Settings, adam_rows, total_variation
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import adaptive_temperature, em_inf, entropy
 

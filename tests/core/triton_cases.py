@@ -12,8 +12,8 @@ import sys
 
 import pytest
 import torch
-from reference import Settings, adam_rows, entropy_of, probability_error, total_variation
-from rows import KINDS, real_rows, rows_of_kind
+from tests.core.reference import Settings, adam_rows, entropy_of, probability_error, total_variation
+from tests.core.rows import KINDS, real_rows, rows_of_kind
 
 from entmin.core import em_inf, entropy, entropy_and_logprob, impl, solve_temperature
 from entmin.core.triton import em_inf as kernel_of_all_settings

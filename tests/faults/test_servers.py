@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 import socket
 import time
 
 import pytest
 
+from entmin.jsonl import read_rows
 from tests.faults.conftest import ASKED, assert_same, outcome
 from tests.faults.forked import Forked
 from tests.faults.misbehaving import Proxy
@@ -183,8 +183,8 @@ def test_servers_that_die_and_dawdle_are_made_up_for(model, served, undisturbed,
         assert dying.kill()
         dying.start()
         assert run.wait() == 0, run.text
-        (summary,) = (here.folder / "results").rglob("summary.json")
-        asked = {one["url"]: one for one in json.loads(summary.read_text())["engine"]["requests"]}
+        (sessions,) = (here.folder / "results").rglob("sessions.jsonl")
+        asked = {one["url"]: one for one in read_rows(sessions)[-1]["engine"]["requests"]}
         same = Forked(tmp_path / "same")
         assert same.start(*CLIENT, "--base-url", served.url, "--limit", "64").wait() == 0
         assert_same(outcome("eval", here.folder), outcome("eval", same.folder))

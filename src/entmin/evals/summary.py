@@ -83,7 +83,8 @@ def write_summary(
     """
     rows = read_rows(folder / "sessions.jsonl")
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
-    engines = [row["engine"] for row in rows if "engine" in row] or [record]
+    told = [row["engine"] for row in rows if "engine" in row] or [record]
+    engines = [{key: value for key, value in engine.items() if key != "requests"} for engine in told]
     summary = {
         "settings": settings,
         "engines": [engine for i, engine in enumerate(engines) if engine not in engines[:i]],
