@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from entmin.engine.cache import SlotCache, new_cache
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.rows import BatchRow
 from entmin.engine.sampling import draw
 from entmin.engine.text import decoder
@@ -33,6 +33,7 @@ class Batch:
         accepted = inspect.signature(loaded.model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
+        self._cache_name = "cache_params" if "cache_params" in accepted else "past_key_values"
 
     @property
     def live(self) -> int:
@@ -72,7 +73,7 @@ class Batch:
     def _merge(self, keep: list[int], fresh: Any, fresh_mask: Tensor) -> None:
         mask = self._mask[keep]
         if not isinstance(self._cache, SlotCache):
-            self._cache.batch_select_indices(torch.tensor(keep, device=self.loaded.device))
+            self._cache.reorder_cache(torch.tensor(keep, device=self.loaded.device))  # the one that all layers have
             self._mask = mask
             return
         trim = int(mask.argmax(-1).min())
@@ -109,14 +110,10 @@ class Batch:
             # By index, which makes a contiguous row. A slice would not, and torch's product of a strided row with the
             # head's weights copies the weights once per row: 1.8 GB and seconds for 32 rows and a small vocabulary.
             extra["logits_to_keep"] = torch.tensor([ids.shape[1] - 1], device=device)
-        output = self.loaded.model(
-            input_ids=ids.to(device),
-            attention_mask=mask.to(device),
-            past_key_values=cache,
-            use_cache=True,
-            return_dict=True,
-            **extra,
-        )
+        if self._cache_name == "past_key_values" or ids.shape[1] > 1:  # a state alone holds no padding
+            extra["attention_mask"] = mask.to(device)
+        extra[self._cache_name] = cache
+        output = self.loaded.model(input_ids=ids.to(device), use_cache=True, return_dict=True, **extra)
         logits: Tensor = output.logits[:, -1]
         return logits
 

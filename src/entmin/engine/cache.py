@@ -1,19 +1,30 @@
-"""A key-value cache whose rows come and go.
+"""A cache whose rows come and go.
 
-transformers' own `DynamicCache` copies every layer at every token and cannot take in new rows. Here each layer owns a
-buffer with room to grow, all rows end at the same column (left padding), and `recompose` drops finished rows, trims
-padding nobody needs any more, and merges freshly prefilled rows, in one copy.
+transformers' own `DynamicCache` copies every layer at every token and cannot take in new rows. Here each layer of
+attention owns a buffer with room to grow, all rows end at the same column (left padding), and `recompose` drops
+finished rows, trims padding nobody needs any more, and merges freshly prefilled rows, in one copy. Layers with a state
+(Mamba, gated delta nets, short convolutions) have no columns: rows of theirs are selected and appended.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.cache_utils import (
+    Cache,
+    DynamicCache,
+    DynamicLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionLayer,
+)
 
 _ROOM = 64
+
+
+class _Layer(Protocol):
+    def recompose(self, keep: list[int], trim: int, fresh: Any) -> None: ...
 
 
 class SlotLayer(DynamicLayer):  # type: ignore[misc]
@@ -47,37 +58,80 @@ class SlotLayer(DynamicLayer):  # type: ignore[misc]
         """Columns in use; asked by transformers for masks and positions."""
         return self.length
 
-    def recompose(self, keep: Tensor, trim: int, fresh: SlotLayer | None) -> None:
+    def recompose(self, keep: list[int], trim: int, fresh: SlotLayer | None) -> None:
         """Keep rows `keep` without their first `trim` columns, and append the rows of `fresh` below, ends aligned."""
+        if not self.is_initialized:  # a layer without attention
+            return
+        rows = torch.tensor(keep, dtype=torch.long, device=self.device)
         length = max(self.length - trim, fresh.length if fresh else 0)
-        self.keys = _merged(self.keys, keep, trim, self.length, fresh and fresh.keys, fresh and fresh.length, length)
+        self.keys = _merged(self.keys, rows, trim, self.length, fresh and fresh.keys, fresh and fresh.length, length)
         self.values = _merged(
-            self.values, keep, trim, self.length, fresh and fresh.values, fresh and fresh.length, length
+            self.values, rows, trim, self.length, fresh and fresh.values, fresh and fresh.length, length
         )
         self.length = length
 
 
-class SlotCache(Cache):  # type: ignore[misc]
-    """A `SlotLayer` for every layer of a model with plain attention."""
+class StateLayer(LinearAttentionLayer):  # type: ignore[misc]
+    """States of one layer, ``[B, ...]`` each."""
 
-    def __init__(self, layers: int) -> None:
-        super().__init__(layers=[SlotLayer() for _ in range(layers)])
+    def recompose(self, keep: list[int], trim: int, fresh: StateLayer | None) -> None:
+        """Keep rows `keep`, and append the rows of `fresh`; states have no columns to trim."""
+        for mine, new in (
+            (self.conv_states, fresh and fresh.conv_states),
+            (self.recurrent_states, fresh and fresh.recurrent_states),
+        ):
+            for i, state in mine.items():
+                if state is not None:
+                    mine[i] = torch.cat([state[keep], *([new[i]] if new else [])])
+
+
+class SlotStateLayer(LinearAttentionAndFullAttentionLayer, SlotLayer, StateLayer):  # type: ignore[misc]
+    """A layer with both, and the layers of models whose configuration does not say which of the two they are."""
+
+    update = SlotLayer.update
+    get_seq_length = SlotLayer.get_seq_length
+
+    def __init__(self, number_of_states: int = 1) -> None:
+        LinearAttentionAndFullAttentionLayer.__init__(self, number_of_states)
+        self.length = 0
+
+    def lazy_initialization(self, *args: Any, **kwargs: Any) -> None:
+        """Take shapes from the first update: of keys and values, or, by name, of a state."""
+        (StateLayer if kwargs else SlotLayer).lazy_initialization(self, *args, **kwargs)
+
+    def recompose(self, keep: list[int], trim: int, fresh: SlotStateLayer | None) -> None:
+        """Keep and append rows of both."""
+        StateLayer.recompose(self, keep, trim, fresh)
+        SlotLayer.recompose(self, keep, trim, fresh)
+
+
+class SlotCache(Cache):  # type: ignore[misc]
+    """A layer that rows can join for every layer of a model."""
 
     def recompose(self, keep: list[int], trim: int, fresh: SlotCache | None) -> None:
         """Drop rows not in `keep`, trim columns on the left, append the rows of `fresh`."""
         for layer, new in zip(self.layers, fresh.layers if fresh else [None] * len(self.layers), strict=True):
-            layer.recompose(torch.tensor(keep, dtype=torch.long, device=layer.device), trim, new)
+            layer.recompose(keep, trim, new)
 
 
 def new_cache(config: Any) -> SlotCache | DynamicCache:
-    """A `SlotCache` where every layer attends to everything; otherwise the cache transformers makes for the model.
+    """A `SlotCache` where every layer attends to everything or keeps a state; otherwise transformers' own cache.
 
-    The latter (sliding windows, state-space layers) can drop rows but not take new ones in.
+    The latter (sliding windows) can drop rows but not take new ones in.
     """
     plain = DynamicCache(config=config)
-    if plain.layers and all(type(layer) is DynamicLayer for layer in plain.layers):
-        return SlotCache(len(plain.layers))
-    return plain
+    layers = [_slot(layer) for layer in plain.layers]
+    return SlotCache(layers=layers) if layers and all(layers) else plain
+
+
+def _slot(layer: Any) -> _Layer | None:
+    if type(layer) is DynamicLayer:
+        return SlotLayer()
+    if type(layer) is LinearAttentionLayer:
+        return StateLayer(layer.number_of_states)
+    if type(layer) is LinearAttentionAndFullAttentionLayer:
+        return SlotStateLayer(layer.number_of_states)
+    return None
 
 
 def _buffer(like: Tensor, capacity: int) -> Tensor:

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import torch
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.requests import Completion, Request
 from entmin.engine.rows import OnLogits, OnToken
 from entmin.engine.scheduler import Scheduler

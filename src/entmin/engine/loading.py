@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,13 @@ from transformers.utils import logging
 from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.revision import revision_of
+from entmin.engine.soundness import checked
 from entmin.errors import EntminError, UsageError, closest, first_line
 from entmin.hub import reachable_or_offline, why_not_reached
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass
-class LoadedModel:
-    """A model with its tokenizer and what a record must say about it."""
-
-    name: str
-    model: Any
-    tokenizer: Any
-    device: torch.device
-    dtype: torch.dtype
-    revision: str
-    """Commit of a Hub model, a digest of a local folder, or an alias's checksum."""
-    eos: frozenset[int]
-    """Tokens that end a completion."""
-    max_length: int
-    """Longest sequence, prompt and completion together, in tokens."""
 
 
 def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> LoadedModel:
@@ -81,17 +65,11 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         raise EntminError(f"model {name!r} does not fit on {where}: {error}; try --device cpu") from error
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
         raise EntminError(f"could not load model {name!r}: {_why(path, error)}") from error
-    _for_decoding(model, where)
-    return LoadedModel(
-        name=name,
-        model=model,
-        tokenizer=tokenizer,
-        device=where,
-        dtype=kind,
-        revision=revision_of(name, path, config),
-        eos=_eos(model, tokenizer),
-        max_length=int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30),
-    )
+    prepare_for_decoding(model, where)
+    version = revision_of(name, path, config)
+    longest = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30
+    eos = _eos(model, tokenizer)
+    return checked(LoadedModel(name, model, tokenizer, where, kind, version, eos, int(longest)))
 
 
 def _path(name: str) -> str:
@@ -104,7 +82,8 @@ def _path(name: str) -> str:
     return path
 
 
-def _for_decoding(model: Any, device: torch.device) -> None:
+def prepare_for_decoding(model: Any, device: torch.device) -> None:
+    """Switch off what only training needs, and on what decoding on a CPU is faster with."""
     model.requires_grad_(False)
     text = model.config.get_text_config(decoder=True)
     if getattr(text, "output_router_logits", False):  # for a loss of training, which cannot be taken while decoding

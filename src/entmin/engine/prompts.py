@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from entmin.errors import EntminError, UsageError, closest, first_line
 
 if TYPE_CHECKING:
-    from entmin.engine.loading import LoadedModel
+    from entmin.engine.loaded import LoadedModel
 
 Turns = Sequence[Mapping[str, str]]
 """Turns of a conversation: ``role`` and ``content``, both texts."""

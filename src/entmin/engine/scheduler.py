@@ -14,9 +14,10 @@ from concurrent.futures import Future
 import torch
 
 from entmin.engine.batch import Batch
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
 from entmin.engine.rows import BatchRow, OnLogits, OnToken
+from entmin.engine.rowwise import batch_for
 from entmin.engine.text import decoder
 from entmin.errors import EntminError, UsageError
 
@@ -46,7 +47,7 @@ class Scheduler:
         self.loaded = loaded
         self.batch_size = batch_size or (32 if loaded.device.type == "cpu" else 128)
         self.stats = EngineStats()
-        self.notices: list[str] = []
+        self.notices: list[str] = [loaded.slow] if loaded.slow else []
         """What a user should be told, such as a smaller batch; appended to as it happens."""
         self.decoding = 0
         """Rows in progress after the last step."""
@@ -99,7 +100,7 @@ class Scheduler:
             goes_on: asked before every step instead, may block; when it says no, requests that are left are cancelled.
         """
         goes_on = goes_on or (lambda: bool(self._queue or self.decoding))
-        batch = Batch(self.loaded)
+        batch = batch_for(self.loaded)
         while goes_on():
             started = time.monotonic()
             arriving = self._admit(batch)
@@ -111,7 +112,7 @@ class Scheduler:
                     logits = batch.step()
                     self._finish(batch.sample(batch.rows, logits))
             except Exception as error:
-                failed, batch = [*batch.rows, *arriving], Batch(self.loaded)
+                failed, batch = [*batch.rows, *arriving], batch_for(self.loaded)
                 self._recover(failed, error)
             self.decoding = batch.live
             self.stats.busy_seconds += time.monotonic() - started

@@ -8,7 +8,7 @@ from typing import Any
 
 from inspect_ai.model import ChatMessage, Logprobs
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.requests import Completion
 from entmin.engine.text import pieces
 from entmin.evals.several import STRATEGY

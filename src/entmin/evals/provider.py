@@ -27,7 +27,8 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from entmin.engine.engine import Engine
-from entmin.engine.loading import LoadedModel, load
+from entmin.engine.loaded import LoadedModel
+from entmin.engine.loading import load
 from entmin.engine.power import power_sample
 from entmin.engine.prompts import EFFORT, chat_text, encode_chat, encode_chat_text, switches_of
 from entmin.engine.requests import Completion, EngineStats, Request
@@ -142,12 +143,11 @@ class InProcess:
         }
 
     def record(self) -> dict[str, Any]:
-        """Version, and the dtype and device that ``auto`` came to."""
+        """Version, the dtype and device that ``auto`` came to, and how the model was found to decode rightly."""
         loaded = self.engine.loaded
+        where = {"device": str(loaded.device), "decoding": loaded.decoding}
         dtype = str(loaded.dtype).removeprefix("torch.")
-        return {
-            "engine": "transformers", "version": version("transformers"), "dtype": dtype, "device": str(loaded.device)
-        }  # fmt: skip
+        return {"engine": "transformers", "version": version("transformers"), "dtype": dtype, **where}
 
     def body(self, mode: Mode) -> dict[str, Any]:
         """The method, and the sampling that Inspect's own fields do not carry."""

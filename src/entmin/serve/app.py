@@ -234,7 +234,7 @@ class Service:
             "created": 0,
             "owned_by": "entmin",
             "max_model_len": loaded.max_length,
-            "entmin": {"revision": loaded.revision, **self.served.mode.to_args()},
+            "entmin": {"revision": loaded.revision, "decoding": loaded.decoding, **self.served.mode.to_args()},
         }
 
 

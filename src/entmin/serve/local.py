@@ -81,6 +81,8 @@ def serve_local(
         _listen(listener, host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}/"
+        for notice in engine.notices:
+            say(f"note: {notice}", err=True)
         say(f"serving {served.name} at {address}v1 with {mode}", err=True)
         app = service.app(host if is_loopback(listener.getsockname()[0]) else None, pages(service))
         ready(address)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.prompts import (
     EFFORT,
     PromptError,

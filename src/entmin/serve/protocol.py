@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field, ValidationInfo, field_validator, model_validator
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.engine.prompts import Switches
 from entmin.engine.requests import Request
 from entmin.errors import UsageError, closest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.errors import UsageError
 from entmin.train.answers import Answers, text_of
 from entmin.train.arguments import common_arguments, online_arguments

@@ -8,7 +8,7 @@ adapters the frozen base is bfloat16 itself and samples directly.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from transformers import AutoModelForCausalLM
 from entmin.durable import make_folder
 from entmin.engine.adapters import adapter_base
 from entmin.engine.attention import NAME, use_decode_attention
-from entmin.engine.loading import LoadedModel, default_device, default_dtype, load
+from entmin.engine.loaded import LoadedModel
+from entmin.engine.loading import default_device, default_dtype, load
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.dropout import require_no_noise, switch_off
@@ -73,7 +74,7 @@ def load_policy(config: TrainConfig, place: Place) -> Policy:
 class Policy(LoadedModel):
     """The model to train."""
 
-    dropout: dict[str, float]
+    dropout: dict[str, float] = field(default_factory=dict)
     """Rates that were switched off."""
 
 

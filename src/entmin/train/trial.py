@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.errors import EntminError, UsageError, first_line
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from entmin.clients import NO_KEY, explained, said
-from entmin.engine.loading import LoadedModel
+from entmin.engine.loaded import LoadedModel
 from entmin.errors import EntminError, UsageError
 from entmin.loops import beside_a_loop
 from entmin.methods import Normal

@@ -15,7 +15,6 @@ Curves, one value per optimiser step, in TRL's metrics under these names:
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -25,6 +24,8 @@ from torch import Tensor
 from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import utils as head
 from trl.trainer.base_trainer import _BaseTrainer
+
+from entmin.train.trainers.forward import Scored, choose, score
 
 _on_gpu = head._use_triton
 # On a CPU too, TRL's fused head keeps to the positions that count. By itself it does so on a GPU only, and elsewhere
@@ -75,9 +76,8 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._keys: list[str | None] = []
         self._kinds: list[str] = []
         super().__init__(*args, **kwargs)
-        model = self.accelerator.unwrap_model(self.model)
-        plain = model.get_base_model() if hasattr(model, "peft_config") else model
-        self._takes_positions = "position_ids" in inspect.signature(type(plain).forward).parameters
+        self.way = choose(self.accelerator.unwrap_model(self.model), self.temperature)
+        """How samples are scored."""
 
     # ---- sampling ----
 
@@ -196,19 +196,13 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         balance = torch.stack([part.aux_loss for part in parts]).mean() if compute_aux_loss else None
         return logprobs, entropies, balance
 
-    def _scored(self, model: Any, ids: Tensor, mask: Tensor, keep: int, compute_aux_loss: bool) -> Any:
-        """Log-probabilities and entropies of the last `keep` positions, through TRL's fused head.
-
-        As TRL's own trainers do it, but for positions: they count from a row's first token, not from its padding, which
-        models with absolute positions would otherwise take for text.
-        """
+    def _scored(self, model: Any, ids: Tensor, mask: Tensor, keep: int, compute_aux_loss: bool) -> Scored:
+        """Log-probabilities and entropies of the last `keep` positions."""
         labels = ids.masked_fill(mask == 0, -100)
         labels[:, :-keep] = -100
         extra: dict[str, Any] = {"output_router_logits": True} if compute_aux_loss else {}
-        if self._takes_positions:
-            extra["position_ids"] = (mask.cumsum(-1) - 1).clamp_(min=0)
         with self.accelerator.autocast():
-            return model(input_ids=ids, attention_mask=mask, labels=labels, fused_lm_head=True, **extra)
+            return score(model, ids, mask, labels, self.way, self.temperature, **extra)
 
     def _score(self, prompts: list[list[int]], completions: list[list[int]]) -> Scores:
         """The policy's log-probabilities and entropies of the samples; free where the trainer has just taken them."""

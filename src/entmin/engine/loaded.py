@@ -1,0 +1,33 @@
+"""A model in memory, as the engine and training take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+Decoding = Literal["padded", "rowwise", "rowwise with positions", "recomputed"]
+"""Rows together with padding before short ones; each row alone, positions counted by the model or for it; each row
+alone and read again at every step."""
+
+
+@dataclass
+class LoadedModel:
+    """A model with its tokenizer and what a record must say about it."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    device: torch.device
+    dtype: torch.dtype
+    revision: str
+    """Commit of a Hub model, a digest of a local folder, or an alias's checksum."""
+    eos: frozenset[int]
+    """Tokens that end a completion."""
+    max_length: int
+    """Longest sequence, prompt and completion together, in tokens."""
+    decoding: Decoding = "padded"
+    """The fastest way that gave what one pass over the tokens gives; `entmin.engine.soundness` found it."""
+    slow: str = ""
+    """Why it is not ``padded``, in words."""
