@@ -176,7 +176,7 @@ def test_a_comparison_shows_what_every_arm_spent(entmin_here, tiny_llama):
     [
         (["--mode", "self_consistency", "--temp", "0"], "same answer several times"),
         (["--mode", "greedy+best_of_n"], "same answer several times"),
-        (["--mode", "self_consistency", "--vote", "loud"], "vote must be"),
+        (["--mode", "self_consistency", "--vote", "loud"], "'loud' is not one of 'majority'"),
         (["--mode", "normal", "--n", "4"], "normal has no option 'n'"),
     ],
 )
