@@ -12,11 +12,13 @@ from entmin.grading.gold import Gold
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "integer", "3"
+NAME, VERSION = "integer", "4"
 RULES = ("arithmetic", "integer")
 """The rules under which an integer is judged here, and not as mathematics."""
 _MAX_CHARS = 100_000
 _NUMBER = r"[-+−]?\s?\d[\d,]*(?:\.\d+)?"
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,!])(?=\d)")
+"""LaTeX between groups of digits: ``8{,}272``, ``8\\,272``, ``8,\\!272``."""
 _BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
 # Possessive: a long run of white space is read once.
 _STATED = re.compile(r"answer\s*+(?:is|:|=)\s*+:?\s*+\$?\s*+(" + _NUMBER + ")", re.IGNORECASE)
@@ -25,7 +27,7 @@ _ANY = re.compile(r"(?<![\w.])" + _NUMBER)
 
 def extract(prediction: str) -> str | None:
     """The stated number as written, or None."""
-    text = visible(prediction[-_MAX_CHARS:])
+    text = _THOUSANDS.sub(",", visible(prediction[-_MAX_CHARS:]))
     boxes = _BOXED.findall(text)
     if boxes:
         inside: list[str] = _ANY.findall(boxes[-1])
