@@ -1,12 +1,16 @@
 """Log-probabilities of padded samples, against the model's own logits of single rows without padding."""
 
+import json
+
 import pytest
 import torch
 from trl.trainer.utils import add_fused_lm_head
 
 import entmin.train.trainers.samples  # noqa: F401  # which sets how TRL's head compacts
+from entmin.train.session import train
 from entmin.train.trainers.forward import choose, score
-from tests import architectures
+from tests import architectures, tiny
+from tests.train.runs import config
 
 TEMPERATURE, PROMPT = 0.7, 18
 ROWS = ((0, 40), (7, 30), (12, 40), (17, 19))
@@ -56,3 +60,15 @@ def test_a_head_or_padding_that_changes_log_probabilities_is_found(kind, fused, 
     if kind not in architectures.KINDS:
         pytest.skip("this transformers has no such model")
     assert check(kind) == (fused, padded)
+
+
+def test_a_run_says_and_records_how_it_scores_where_that_is_not_usual(tmp_path, capsys):
+    if "recurrent_gemma" not in architectures.KINDS:
+        pytest.skip("this transformers has no such model")
+    model = architectures.build("recurrent_gemma")
+    model.save_pretrained(tmp_path / "model")
+    tiny.tokenizer().save_pretrained(tmp_path / "model")
+    train(config(tmp_path / "model", tmp_path / "out", max_steps=1))
+    said = "samples are scored one by one, which is slow; its head does more than TRL's fused one"
+    assert f"scoring: it takes padding for text, so {said}" in capsys.readouterr().err
+    assert said in json.loads((tmp_path / "out" / "run.json").read_text())["read"]["scoring"]

@@ -36,6 +36,8 @@ class Opening:
     dropout_switched_off: dict[str, float] = field(default_factory=dict)
     auxiliary_loss: float = 0.0
     """Weight of the load-balancing loss of a mixture of experts, which its configuration sets."""
+    scoring: str = ""
+    """What is not as usual in how samples are scored (`entmin.train.trainers.forward`)."""
     saves: str = ""
     changed_to_save: list[str] = field(default_factory=list)
     digest: str = ""
@@ -63,6 +65,8 @@ class Opening:
             yield "switched off: " + ", ".join(f"{name} {rate:g}" for name, rate in self.dropout_switched_off.items())
         if self.auxiliary_loss:
             yield f"the model's own load-balancing loss of its experts is added, times {self.auxiliary_loss:g}"
+        if self.scoring:
+            yield f"scoring: {self.scoring}"
         yield f"saves: {self.saves}"
         if self.changed_to_save:
             yield f"taken out, because it could not be saved: {'; '.join(self.changed_to_save)}"

@@ -78,12 +78,13 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             write_merged_base(found.policy, folder, again=not resume)
     if config.push_to_hub and _is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
-    if _is_first():
-        say("\n".join(found.opening.lines()), err=True)
     steps = config.steps(len(found.prompts.rows))
     card = partial(write_card, config=config, run=folder)
     with private_files():  # the trainer makes the output folder
         trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
+    found.opening.scoring = trainer.way.words if hasattr(trainer, "way") else ""
+    if _is_first():
+        say("\n".join(found.opening.lines()), err=True)
     _require_whole_weights(trainer)
     with _claimed(folder, config, found, resume) as newest:
         _train(config, found, trainer, newest, steps)
