@@ -17,6 +17,7 @@ WAIT = 3.0
 """Seconds that a connection may take."""
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 """Variables by which a user forbids to ask the Hub."""
+_YES = ("1", "ON", "YES", "TRUE")
 
 
 @contextlib.contextmanager
@@ -57,7 +58,7 @@ def require_model(name: str, revision: str | None = None) -> None:
 
 def why_not_reached() -> str:
     """Why the Hub cannot be asked, in words that name the remedy; empty where it can."""
-    if found := [name for name in OFFLINE if os.environ.get(name)]:
+    if found := [name for name in OFFLINE if os.environ.get(name, "").upper() in _YES]:
         return f"{found[0]} is set, so only what is already in the cache can be used: unset it, or name a local copy"
     from huggingface_hub import constants
 

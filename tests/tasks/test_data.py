@@ -248,6 +248,7 @@ def test_a_failure_of_the_hub_says_what_to_do(monkeypatch):
         raise ConnectionError("no route")
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    monkeypatch.setattr("entmin.tasks.data.why_not_reached", lambda: "")
     with pytest.raises(EntminError, match=r"no route.*at revision .*aime2024/test\.jsonl with --data-dir"):
         load("aime24")
     with pytest.raises(EntminError, match=r"accept its terms.*hf auth login"):

@@ -55,12 +55,12 @@ def train(
         Interrupted: stopped by Ctrl-C; a checkpoint was saved.
         EntminError: the model cannot be loaded, or writing failed.
     """
-    require_model(model, options.get("revision"))
     chosen = load_config(config, {**options, "method": method, "model": model})
     if dry_run:
         from entmin.train.plan import describe, plan
 
         return TrainingPlan(tuple(describe(chosen, plan(chosen, gpus), str(config) if config else None)))
+    require_model(model, options.get("revision"))
     from entmin.train.session import train as run
 
     return Training(run(chosen, resume=resume))
