@@ -66,7 +66,7 @@ def test_an_example_runs_as_it_stands(title, tmp_path, tiny_llama):
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         assert "warning" not in done.stderr.lower(), done.stderr
-        printed += done.stdout
+        printed += done.stdout + done.stderr
     if title == "A decoding method":
         assert "sharpen: multiply the logits of unsure rows" in printed
         assert "[sharpen(factor=2" in printed

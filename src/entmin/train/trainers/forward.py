@@ -121,12 +121,18 @@ def choose(model: Any, temperature: float) -> Way:
     model.eval()
     try:
         expected = score(model, ids, mask, labels, _CAREFUL, temperature)
-        for way in (Way(), Way(padded=False), Way(fused=False)):
+        for way in (Way(padded=False),) if _attends_to_best(model) else (Way(), Way(padded=False), Way(fused=False)):
             if _agrees(partial(score, model, ids, mask, labels, way, temperature), expected, tolerance):
                 return way
     finally:
         model.train(training)
     return _CAREFUL
+
+
+def _attends_to_best(model: Any) -> bool:
+    """Whether attention goes to the best few positions: in texts longer than a trial's, padding can be among them."""
+    config = getattr(getattr(model, "module", model), "config", None)
+    return config is not None and getattr(config.get_text_config(decoder=True), "index_topk", None) is not None
 
 
 def _agrees(scored: Callable[[], Scored], expected: Scored, tolerance: float) -> bool:
