@@ -20,8 +20,8 @@ demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
 
 # Two processes, each with one thread; WORKERS=8 make test on a larger machine. Slow tests time things, and run alone.
-# Playwright leaves an event loop behind in its process. Inspect patches asyncio where it finds one, and later runs in that
-# process were seen to hang: so what drives a browser has processes of its own.
+# Playwright runs an event loop in its process, and Inspect patches asyncio where it finds one: what drives a browser has
+# processes of its own.
 WORKERS ?= 2
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
 import entmin
-from entmin.errors import Interrupted, UsageError
+from entmin.errors import UsageError
 
 SMALL = {"limit": 3, "max_tokens": 8, "quiet": True}
 
@@ -103,25 +100,43 @@ def test_settle_and_train_are_functions_and_packages(first):
     assert "did you mean 'batch_size'" in done.stdout
 
 
+INTERRUPTED = """
+import asyncio, os, pathlib, signal, sys, threading, time
+import entmin
+from entmin.errors import Interrupted
+folder = pathlib.Path(sys.argv[2])
+
+async def run(limit):
+    return entmin.evaluate(sys.argv[1], limit=limit, max_tokens=400, results=folder, quiet=True)
+
+def stop():
+    while not list(folder.rglob("*.eval")):
+        time.sleep(0.1)
+    time.sleep(2)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=stop, daemon=True).start()
+before = signal.getsignal(signal.SIGINT)
+try:
+    asyncio.run(run(400))
+except Interrupted as error:
+    print(error, signal.getsignal(signal.SIGINT) is before)
+"""
+
+
 def test_ctrl_c_beside_a_loop_keeps_what_is_finished(tiny_llama, tmp_path):
-    """The loop's own handler would cancel the caller only when the run is over."""
+    """The loop's own handler would cancel the caller only when the run is over.
 
-    async def run(limit):
-        return entmin.evaluate(str(tiny_llama), limit=limit, max_tokens=400, results=tmp_path, quiet=True)
-
-    def stop():
-        while not list(tmp_path.rglob("*.eval")) and not done.wait(0.1):
-            pass
-        done.wait(2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    done = threading.Event()
-    threading.Thread(target=stop, daemon=True).start()
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(Interrupted, match="finished samples are kept, and the same command goes on"):
-        asyncio.run(run(400))
-    done.set()
-    assert signal.getsignal(signal.SIGINT) is before
+    In a process of its own: the next evaluation after it, in the same process, was seen to hang (an open fault).
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, tiny_llama, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "finished samples are kept, and the same command goes on True" in told.stdout
 
 
 def test_training_by_a_function(tiny_llama, tmp_path):
