@@ -128,8 +128,8 @@ class InProcess:
         return 2 * self.engine.batch_size
 
     def model(self) -> Model:
-        """Inspect's model on this engine."""
-        return get_model(f"entmin/{self.name}", **self.options)
+        """A fresh Inspect model on this engine: what stops a run (`stopping.Stopping.model`) is put around it."""
+        return get_model(f"entmin/{self.name}", memoize=False, **self.options)
 
     def identity(self) -> dict[str, Any]:
         """Weights, where and how they are computed with, and how seeds become tokens."""
