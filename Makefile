@@ -20,16 +20,12 @@ demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
 
 # Two processes, each with one thread; WORKERS=8 make test on a larger machine. Slow tests time things, and run alone.
-# Playwright runs an event loop in its process, and Inspect patches asyncio where it finds one: what drives a browser has
-# processes of its own.
 WORKERS ?= 2
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m 'browser and not slow' tests/report tests/play
 
 slow: $(READY)
-	$(BIN)/python -m pytest -m 'slow and not browser'
-	$(BIN)/python -m pytest -q -m 'slow and browser' tests/report tests/play
+	$(BIN)/python -m pytest -m slow
 
 # Every fault of docs/reliability.md for real; writes its table. `make faults PAGE=` only prints it; `make faults KILLS=50`
 # kills each of five verbs 50 times.

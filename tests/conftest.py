@@ -22,14 +22,6 @@ else:
     settings.load_profile("patient")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Files that drive a browser have a process of their own (`make test` says why)."""
-    for item in items:
-        if hasattr(item.module, "need_browser"):
-            item.add_marker(pytest.mark.browser)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """On a machine shared with others two OpenMP threads can be far slower than one."""
