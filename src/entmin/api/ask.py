@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from entmin.engine.requests import Completion
     from entmin.report.page import Token
 
+DEFAULT_LENGTH = 512
+"""Tokens of an answer that no task limits."""
 _ALTERNATIVES = 5
 _LIKELIEST = 10
 
@@ -78,7 +80,7 @@ def ask(model: str, question: str, *, mode: ModeLike = "em_inf", **options: Unpa
     turns = [{"role": "system", "content": system}] if system is not None else []
     prompt = encode_chat(opened.engine.loaded, [*turns, {"role": "user", "content": question}], switches_of(options))
     request = Request(
-        prompt, chosen.method, chosen.sampling, options.get("max_tokens") or 512, chosen.seed or 0,
+        prompt, chosen.method, chosen.sampling, options.get("max_tokens") or DEFAULT_LENGTH, chosen.seed or 0,
         token_entropies=True, confidence=True, alternatives=_ALTERNATIVES,
     )  # fmt: skip
     [done] = opened.engine.generate([request])

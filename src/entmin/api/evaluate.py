@@ -44,10 +44,8 @@ def evaluate(
         EntminError: data or model are missing, or the run failed; finished samples are kept.
     """
     check(model, options)
-    infos, chosen = (
-        tasks_named(task, options.get("judge")),
-        as_mode(mode, {**(hyperparameters or {}), **drawing(options)}),
-    )
+    infos = tasks_named(task, options.get("judge"))
+    chosen = as_mode(mode, {**(hyperparameters or {}), **drawing(options)})
     from entmin.evals.run import require_data, run_task
 
     spec, (folder, quiet) = spec_of(model, chosen, options), results_of(options)

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from entmin.api.ask import DEFAULT_LENGTH
 from entmin.api.options import engine_settings
 from entmin.errors import UsageError
 from entmin.terminal import printable
@@ -28,7 +29,6 @@ FULL_SHADE = 3.0
 UNSURE = 1.0
 """Entropy in nats from which a token is underlined or has its number."""
 ALTERNATIVES = 10
-DEFAULT_LENGTH = 512
 
 
 def check_text(text: str) -> None:

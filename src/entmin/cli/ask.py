@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.api.ask import DEFAULT_LENGTH
 from entmin.cli import answering
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb, Word
@@ -114,9 +115,7 @@ def _by_strategy(
     from entmin.evals.single import answer
 
     said = {"chat_template_kwargs": switches} if switches else {}
-    found = answer(
-        model, mode, turns, options["max_tokens"] or answering.DEFAULT_LENGTH, said, engine_settings(options)
-    )
+    found = answer(model, mode, turns, options["max_tokens"] or DEFAULT_LENGTH, said, engine_settings(options))
     say(found.text)
     say(f"({mode.describe()}: {found.calls} calls, {found.tokens} tokens)", err=True)
 

@@ -160,7 +160,9 @@ class RuleEngine:
 
     def _sudden(self, name: str, step: int) -> Alarm | None:
         series, factor = self._series[name], self.settings.collapse_factor
-        if factor is None or (fall := series.fall()) < max(math.log(factor), 1.5 * CLEAR * series.noise(logarithm)):
+        if factor is None or (fall := series.fall()) < math.log(factor):
+            return None
+        if fall < 1.5 * CLEAR * series.noise(logarithm):
             return None
         before, now = series.before_last_two, max(series.values[-2:])
         words = (
