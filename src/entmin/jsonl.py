@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return rows
+
+
+def or_null(value: float | None) -> float | None:
+    """A number as JSON can hold it: None for infinity, such as the log-probability of a token that was cut off."""
+    return None if value is None or math.isinf(value) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import queue
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from entmin.api.ask import DEFAULT_LENGTH
 from entmin.api.options import engine_settings
 from entmin.errors import UsageError
+from entmin.jsonl import or_null
 from entmin.terminal import printable
 
 if TYPE_CHECKING:
@@ -157,14 +157,14 @@ def as_json(mode: Mode, done: Completion, tokenizer: Any) -> dict[str, Any]:
             "text": text,
             "entropy_before": sure.before,
             "entropy_after": sure.after,
-            "log_probability_before": _finite(sure.log_probability),
-            "log_probability_after": _finite(sure.drawn),
+            "log_probability_before": or_null(sure.log_probability),
+            "log_probability_after": or_null(sure.drawn),
             "alternatives": [
                 {
                     "id": one,
                     "text": name(one),
-                    "log_probability_before": _finite(p),
-                    "log_probability_after": _finite(q),
+                    "log_probability_before": or_null(p),
+                    "log_probability_after": or_null(q),
                 }
                 for one, p, q in zip(sure.likeliest, sure.log_probabilities, sure.drawn_log_probabilities, strict=True)
             ],
@@ -181,7 +181,3 @@ def as_json(mode: Mode, done: Completion, tokenizer: Any) -> dict[str, Any]:
         "entropy_after": done.entropy_after,
         "tokens": tokens,
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isinf(value) else value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from entmin.engine.requests import Request, TokenConfidence
 from entmin.errors import EntminError
+from entmin.jsonl import or_null
 from entmin.methods.memory import MethodWithMemory
 from entmin.seeds import noise_key
 from entmin.serve.logprobs import TokenTexts
@@ -88,11 +89,7 @@ def shown(token: int, sure: TokenConfidence, texts: TokenTexts) -> dict[str, Any
         "name": printable(texts[token]),
         "before": sure.before,
         "after": sure.after,
-        "p": _finite(sure.log_probability),
-        "q": _finite(sure.drawn),
-        "top": [[one, printable(texts[one]), _finite(p), _finite(q)] for one, p, q in pairs],
+        "p": or_null(sure.log_probability),
+        "q": or_null(sure.drawn),
+        "top": [[one, printable(texts[one]), or_null(p), or_null(q)] for one, p, q in pairs],
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or value == -float("inf") else value
