@@ -69,7 +69,7 @@ def test_an_example_runs_as_it_stands(title, tmp_path, tiny_llama):
         printed += done.stdout + done.stderr
     if title == "A decoding method":
         assert "sharpen: multiply the logits of unsure rows" in printed
-        assert "[sharpen(factor=2" in printed
+        assert "(sharpen(factor=2" in printed
     if title == "A reward":
         assert (tmp_path / "brief-run" / "curves.jsonl").stat().st_size > 0
         assert "brief" in (tmp_path / "brief-run" / "README.md").read_text()
