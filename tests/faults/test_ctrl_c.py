@@ -94,7 +94,7 @@ def test_an_interrupted_run_goes_on(name, presses, whole, tmp_path, request, tim
 def check_count(text, folder):
     """The number in the message is that of one of the logs."""
     for said in KEPT.findall(text):
-        assert int(said) in {finished(path) for path in folder.rglob("logs")}, text
+        assert int(said) in ({finished(path) for path in folder.rglob("logs")} or {0}), text  # no log yet: none
 
 
 def slow_task(forked, model, name):
