@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import torch
 
 from entmin.engine.loaded import LoadedModel
+from entmin.engine.packed import pack_weights
 from entmin.engine.requests import Completion, Request
 from entmin.engine.rows import OnLogits, OnToken
 from entmin.engine.scheduler import Scheduler
@@ -18,7 +19,7 @@ _LINGER = 0.02
 
 
 class Engine(Scheduler):
-    """Decodes what is submitted until it is closed."""
+    """Decodes what is submitted until it is closed, with weights that do not change."""
 
     def __init__(self, loaded: LoadedModel, *, batch_size: int | None = None, threads: int | None = None) -> None:
         """Build the engine; its thread starts with the first request.
@@ -34,6 +35,7 @@ class Engine(Scheduler):
         super().__init__(loaded, batch_size)
         if threads is not None and threads < 1:
             raise UsageError("threads must be at least 1")
+        pack_weights(loaded.model)
         self.threads = threads
         self._thread: threading.Thread | None = None
         self._closing = False
