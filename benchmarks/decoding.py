@@ -1,12 +1,12 @@
-"""How much of what the matrix products allow the engine reaches: a step of the engine, of transformers, and the products.
+"""A step of the engine beside one of transformers and beside its matrix products alone.
 
-    python benchmarks/decoding.py [--model smollm2-135m] [--dtype float32] [--rows 1 8 32] [--tokens 48] [--turns 4]
+    python benchmarks/decoding.py [--model smollm2-135m] [--dtype float32] [--rows 1 8 32] [--tokens 32] [--turns 3]
         [--threads N] [--write-docs]
 
 Tokens per second of so many rows together, prompts of 16 tokens left out of the time. `engine` decodes with packed
 weights (`entmin.engine.packed`), `unpacked` without; `transformers` is its model called step by step with its own cache
-and nothing drawn; `products` are the linear layers of one step alone, with plain weights. All take turns in one process;
-medians, and the least and most of the ratio engine / products over the turns.
+and nothing drawn; `products` are the linear layers of one step alone, with plain weights. All take turns in one
+process. Medians, and the least and most of the ratio engine / products over the turns.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def transformers(loaded: LoadedModel, rows: int, tokens: int) -> float:
     output = loaded.model(ids, use_cache=True)
     start = time.perf_counter()
     for _ in range(tokens):
-        output = loaded.model(
-            output.logits[:, -1:].argmax(-1), past_key_values=output.past_key_values, use_cache=True
-        )
+        output = loaded.model(output.logits[:, -1:].argmax(-1), past_key_values=output.past_key_values, use_cache=True)
     return time.perf_counter() - start
 
 
@@ -94,8 +92,8 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 32])
-    parser.add_argument("--tokens", type=int, default=48)
-    parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/performance.md")
     options = parser.parse_args()
