@@ -25,6 +25,7 @@ NOT_IMPORTED = {
 NOT_DECLARED = {
     "triton": "comes with torch's CUDA builds",
     "lm-eval": "the harness of people who already have it; `make lm-eval-test` proves it",
+    "sglang": "the server of people who already have it; it brings its own torch and CUDA packages",
     "llama-cpp-python": "the library of people who already have it; it is built from source for their machine",
 }
 ROOMS = {
@@ -48,6 +49,7 @@ BASE_FILES = {
     "hosts/vllm.py": {"vllm"},
     "hosts/llama_cpp.py": {"llama-cpp-python"},
     "hosts/lm_eval.py": {"lm-eval"},
+    "hosts/sglang.py": {"sglang"},
 }
 """What a file outside those folders may need beside the base."""
 

@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "clients",
     }
     | PLAIN,
+    "estimates": {"engine", "tasks", "mode", "methods", "strategies"} | PLAIN,
     "report": {"evals", "stats", "mode", "tasks"} | PLAIN,
     "train": {
         "core",
@@ -70,6 +71,7 @@ MAY_IMPORT = {
         "report",
         "clients",
         "entmin",
+        "estimates",
     }
     | PLAIN,
 }
@@ -94,10 +96,11 @@ LIBRARIES = {
     "openai": ["clients.py", "evals/", "train/"],
     "peft": ["engine/adapters.py", "train/"],
     "reasoning_gym": ["tasks/"],
+    "sglang": ["hosts/sglang.py"],
     "scipy": ["stats/", "reproduce/agreement.py", "programs/scicode_inside.py", "sandbox/inside/"],
     "starlette": ["serve/", "play/"],
     "sympy": ["grading/"],
-    "transformers": ["engine/", "hosts/transformers.py", "train/"],
+    "transformers": ["engine/", "estimates/", "hosts/transformers.py", "train/"],
     "triton": ["core/triton/"],
     "trl": ["train/"],
     "uvicorn": ["serve/"],

@@ -48,12 +48,20 @@ def require_model(name: str, revision: str | None = None) -> None:
     """
     if name.count("/") != 1 or name.startswith((".", "/", "~")) or Path(name).exists():
         return
-    from huggingface_hub import try_to_load_from_cache
-
-    if not isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str) and (
-        why := why_not_reached()
-    ):
+    if cached(name, "config.json", revision) is None and (why := why_not_reached()):
         raise EntminError(f"could not load model {name!r}: {why}")
+
+
+def cached(name: str, file: str, revision: str | None = None) -> Path | None:
+    """A file of a Hub model where the cache has it; the Hub is not asked."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.utils import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, file, revision=revision)
+    except HFValidationError:  # no id
+        return None
+    return Path(found) if isinstance(found, str) else None
 
 
 def why_not_reached() -> str:

@@ -75,6 +75,9 @@ def test_a_misspelt_name_is_told_the_nearest(entmin_here, line, near):
         ("entmin compare m --methods normal,em_", "normal,em_inf"),
         ("entmin eval m --mode em_inf:thr", "em_inf:threshold="),
         ("entmin train em-r", "em-rl"),
+        ("entmin estimate Qwen/Qwen3-8B --gpu h1", "h100"),
+        ("entmin estimate m --train em-r", "em-rl"),
+        ("entmin serve m --engine v", "vllm"),
     ],
 )
 def test_the_shell_completes_models_tasks_and_modes(words, expected):

@@ -11,6 +11,8 @@ from pkgutil import resolve_name
 import pytest
 
 from entmin.errors import UsageError
+from entmin.evals.choice import EngineChoice
+from entmin.evals.servers import engines
 from entmin.methods import EmInf
 from entmin.mode import Mode
 from entmin.serve.addressed import LocalOnly
@@ -60,6 +62,50 @@ def test_sampling_of_the_default_mode_goes_to_vllm_in_its_own_option():
         sampling_options(Mode.parse("em_inf:seed=1"), [])
     with pytest.raises(UsageError, match="give all of it in one of the two"):
         sampling_options(mode, ["--override_generation_config", "{}"])
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A place on the path where vLLM's entry point only prints its arguments."""
+    place = tmp_path / "site" / "vllm" / "entrypoints" / "cli"
+    place.mkdir(parents=True)
+    (place / "main.py").write_text("import json, sys; print(json.dumps(sys.argv[1:]), flush=True)")
+    record = tmp_path / "site" / "vllm-0.32.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0\n")
+    return str(tmp_path / "site")
+
+
+PARALLEL = ("--tensor-parallel-size", "2", "--data-parallel-size", "4")
+
+
+@pytest.mark.skipif(installed, reason="vLLM is installed here")
+def test_parallel_sizes_reach_a_server(entmin, told):
+    done = entmin("serve", "owner/model", "--mode", "normal", *PARALLEL, PYTHONPATH=told)
+    line = json.loads(done.stdout)
+    assert line[:2] == ["serve", "owner/model"] and line[-4:] == list(PARALLEL)
+
+
+@pytest.mark.skipif(installed, reason="vLLM is installed here")
+def test_parallel_sizes_reach_a_server_that_an_evaluation_starts(entmin, told):
+    """The server ends at once here, and the message shows the last line of its log, which are its arguments."""
+    line = ["eval", "owner/model", "--limit", "1", "--engine", "vllm", "--vllm-args", " ".join(PARALLEL)]
+    done = entmin(*line, code=1, PYTHONPATH=told)
+    assert '"--tensor-parallel-size", "2", "--data-parallel-size", "4"]; its log is' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "urls", "found"),
+    [
+        ("", (), 1),
+        ("--tensor-parallel-size 2 --data-parallel-size 4", (), 4),
+        ("--data_parallel_size=8 --max-model-len 4096", (), 8),
+        ("-dp 2", (), 2),
+        ("", ("http://127.0.0.1:8000",), 1),
+    ],
+)
+def test_every_engine_of_a_server_started_here_is_kept_busy(args, urls, found):
+    assert engines(EngineChoice("vllm", urls, options=(("vllm_args", args),) if args else ())) == found
 
 
 @pytest.mark.vllm

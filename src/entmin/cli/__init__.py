@@ -50,6 +50,7 @@ VERBS = {
     "serve": Verb("entmin.cli.serve:command", "Serve a model over an OpenAI-compatible API.", "serve"),
     "grade": Verb("entmin.cli.grade:command", "Grade existing answers from a file.", "eval"),
     "train": Verb("entmin.cli.train:command", "Train with an entropy objective or a baseline.", "train"),
+    "estimate": Verb("entmin.cli.estimate:command", "Estimate time, memory and money before a run.", "eval"),
     "check": Verb("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model.", "eval"),
     "list": Verb("entmin.cli.listing:command", "List tasks, methods or model aliases."),
     "doctor": Verb("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),

@@ -31,7 +31,7 @@ def command(shell: str) -> None:
 def add_completions(verb: click.Command) -> click.Command:
     """The verb, whose options are completed by what they name."""
     for one in verb.params:
-        if found := _BY_NAME.get(str(one.name)):
+        if (found := _BY_NAME.get(str(one.name))) and not isinstance(one.type, Word):  # which knows its words
             one._custom_shell_complete = found
     return verb
 

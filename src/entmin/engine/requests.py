@@ -11,6 +11,10 @@ from entmin.methods import Method, Normal
 from entmin.mode import Sampling
 
 StopReason = Literal["stop", "max_tokens", "model_length"]
+ROWS, ROWS_ON_CPU = 128, 32
+"""Most answers that the engine decodes together, where nobody says."""
+IN_FLIGHT = 64
+"""Requests to keep in flight at each server, where nobody says."""
 
 
 class PromptTooLongError(UsageError):

@@ -15,7 +15,7 @@ import torch
 
 from entmin.engine.batch import Batch
 from entmin.engine.loaded import LoadedModel
-from entmin.engine.requests import Completion, EngineStats, PromptTooLongError, Request
+from entmin.engine.requests import ROWS, ROWS_ON_CPU, Completion, EngineStats, PromptTooLongError, Request
 from entmin.engine.rows import BatchRow, OnLogits, OnToken
 from entmin.engine.rowwise import batch_for
 from entmin.engine.text import decoder
@@ -45,7 +45,7 @@ class Scheduler:
         if batch_size is not None and batch_size < 1:
             raise UsageError("batch size must be at least 1")
         self.loaded = loaded
-        self.batch_size = batch_size or (32 if loaded.device.type == "cpu" else 128)
+        self.batch_size = batch_size or (ROWS_ON_CPU if loaded.device.type == "cpu" else ROWS)
         self.stats = EngineStats()
         self.notices: list[str] = [loaded.slow] if loaded.slow else []
         """What a user should be told, such as a smaller batch; appended to as it happens."""

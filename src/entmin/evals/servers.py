@@ -8,6 +8,7 @@ names it), and one token of the very request the run will make.
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from entmin.clients import NO_KEY, explained, routes, said
-from entmin.engine.requests import EngineStats
+from entmin.engine.requests import IN_FLIGHT, EngineStats
 from entmin.errors import EntminError, UsageError, closest
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice
 from entmin.evals.endpoints import Endpoints
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 _PROBE = "entmin-probe"
 _PREFLIGHT_SECONDS = 60.0
-_IN_FLIGHT = 64
-"""Requests to keep in flight at each server where --batch-size says nothing."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Servers:
     @property
     def concurrency(self) -> int:
         """Requests to keep in flight at all servers together."""
-        return int(dict(self.choice.options).get("batch_size", _IN_FLIGHT * len(self.servers)))
+        return int(dict(self.choice.options).get("batch_size", IN_FLIGHT * len(self.servers) * engines(self.choice)))
 
     @property
     def measures(self) -> frozenset[Confidence]:
@@ -234,6 +233,12 @@ def _vllm_options(choice: EngineChoice) -> list[str]:
     given = dict(choice.options)
     named = [f"--{name}={given[name]}" for name in ("dtype", "revision") if name in given]
     return named + shlex.split(given.get("vllm_args", ""))
+
+
+def engines(choice: EngineChoice) -> int:
+    """Engines (data parallel) of a vLLM server that is started here; one that was running already does not say."""
+    said = re.findall(r"(?:--data[-_]parallel[-_]size|-dp)[= ]+(\d+)", " ".join(_vllm_options(choice)))
+    return int(said[-1]) if said and not choice.base_urls else 1
 
 
 def describe(url: str, model: str, key: str) -> Server:

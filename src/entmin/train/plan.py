@@ -12,11 +12,13 @@ ZeRO-3) or, with G = 1, none:
     activations    2 t (a L) or, with checkpointing, 2 t (h L + a)    t tokens of a micro-batch, L layers
                    a = 5 h + 2 (heads + kv heads) head width + 4 intermediate: what one layer keeps for its backward
     head           3 x 4 x 1024 V     the fused head goes through the vocabulary in tiles of at most 1024 tokens
-    KV cache       4 r t' L (kv heads) (head width)   r sequences of t' tokens decoded together; not with a vLLM server
-                   (which has its own GPUs), and not at the same time as activations: the larger of the two counts
+    KV cache       4 r t' L (kv heads) (head width)   r sequences of t' tokens decoded together, at most the window of a
+                   layer that has one; not with a vLLM server (which has its own GPUs), and not at the same
+                   time as activations: the larger of the two counts
 
 Every length is taken at its limit, so token counts and floating-point operations are upper bounds. Operations per token
-are the paper's (appendix D.4): 2 P forward, 6 P forward and backward; drawn and trained tokens both count.
+are the paper's (appendix D.4): 2 P forward, 6 P forward and backward, P without the experts that a token does not take;
+drawn and trained tokens both count.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from entmin.errors import UsageError
+from entmin.estimates.sizes import Sizes, sizes_of
 from entmin.train.config import Split, TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
 from entmin.train.levels import WatchSettings
 from entmin.train.reading import load_config
-from entmin.train.sizes import Sizes, sizes_of
 
 _GIB = 1 << 30
 _HEAD_TILE = 1024
@@ -79,7 +81,7 @@ def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
     steps = config.max_steps if prompts is None else config.steps(prompts)
     memory = _memory(config, sizes, trained, split)
     return Estimate(
-        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.parameters * tokens
+        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.computed * tokens
     )
 
 
@@ -93,12 +95,12 @@ def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> di
     gpus, rows = split.processes, split.micro * split.accumulate
     context = config.max_prompt_tokens + config.max_tokens
     everything = sizes.parameters
-    unit = max(sizes.layer_parameters, sizes.vocab * sizes.hidden)
+    unit = max(sizes.largest_layer, sizes.vocab * sizes.hidden)
     tokens = split.micro * context
     kept = 5 * sizes.hidden + 2 * (sizes.heads + sizes.kv_heads) * sizes.head + 4 * sizes.intermediate
     alive = sizes.hidden * sizes.layers + kept if config.gradient_checkpointing else kept * sizes.layers
     here = config.rollouts == "transformers" and config.method != "sft"
-    cache = 4 * sizes.layers * sizes.kv_heads * sizes.head * min(config.rollout_batch, rows) * context
+    cache = round(2 * sizes.cache(context, compressed=False)) * min(config.rollout_batch, rows)
     return {
         "weights": (2 * everything + 4 * trained if config.lora else 4 * everything) // gpus,
         "gathered layers": 4 * unit if gpus > 1 else 0,

@@ -1,0 +1,219 @@
+"""How long a training run takes on some hardware, and whether it fits: ``entmin estimate MODEL --train em-rl``.
+
+Of one optimiser step over G GPUs, t tokens of prompts and completions, P weights of which p train:
+
+    rollouts    the completions decoded, as `entmin.estimates.decoding` has it; one rollout serves all its updates
+    weights     2 P bytes to the vLLM servers, once a rollout
+    products    t (6 P + attention) operations and 2 P t more for each pass without gradient: reference, scores, and
+                activations that are computed again; a padded micro-batch computes more, which the low MFU stands for
+    exchange    G > 1: 3 x 2 P bytes of weights and gradients over the link in each micro-batch; hidden behind the
+                products at the low end, beside them at the high end
+    optimiser   28 p / G bytes of memory traffic
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from entmin.errors import UsageError
+from entmin.estimates.decoding import EFFICIENCIES, SAMPLING, Engine, Work
+from entmin.estimates.evaluation import ANSWER, GIB
+from entmin.estimates.hardware import Hardware
+from entmin.estimates.ranges import Range, between, count, figures, seconds, total
+from entmin.estimates.sizes import sizes_of
+from entmin.train.config import SINGLE, TrainConfig
+from entmin.train.plan import Estimate, plan
+
+MFU = Range(0.5, 0.15)
+"""Share of the peak operations in passes of training, best first."""
+_PROMPT = Range(80, 400)
+"""Tokens of a mean prompt, where its limit is not lower."""
+_EXTRA = 3 * GIB
+"""Of allocator and libraries."""
+_LOADED = Range(10e9, 1e9)
+"""Bytes a second that servers take weights with."""
+_MACHINE, _NETWORK = 8, 50e9
+"""GPUs of one machine, and bytes a second between machines for each."""
+_AT_ONCE = 256
+"""Completions that a server of vLLM decodes together by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An estimate; times in seconds."""
+
+    config: TrainConfig
+    hardware: Hardware
+    plan: Estimate
+    answer_tokens: Range
+    prompt_tokens: Range
+    smallest: int | None
+    """The fewest GPUs on which it fits; None where 1024 are too few, or the batch cannot be divided further."""
+    step: dict[str, Range]
+    """The parts of one optimiser step."""
+    price: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the memory is enough."""
+        return _fits(self.plan, self.hardware)
+
+    @property
+    def gpus(self) -> int:
+        """Of trainer and vLLM servers together."""
+        return self.plan.gpus + (len(self.config.vllm_url.split(",")) if self.config.rollouts == "vllm" else 0)
+
+    @property
+    def each(self) -> Range:
+        """Of one step."""
+        return total(list(self.step.values()))
+
+    @property
+    def time(self) -> Range | None:
+        """Of all steps; None where their number is not known before the data are read."""
+        return None if self.plan.steps is None else self.each.scaled(self.plan.steps)
+
+    @property
+    def money(self) -> Range | None:
+        """Of all steps."""
+        return None if self.price is None or self.time is None else self.time.scaled(self.price * self.gpus / 3600)
+
+
+def duration(
+    config: TrainConfig, gpus: int, hardware: Hardware, answer_tokens: Range | None = None, price: float | None = None
+) -> Duration:
+    """Estimate a run on `gpus` GPUs.
+
+    Args:
+        config: the run.
+        gpus: that train.
+        hardware: each of them.
+        answer_tokens: of a mean completion; None assumes `ANSWER`.
+        price: of one GPU for an hour.
+
+    Raises:
+        UsageError: the model's sizes are not known, or the batch cannot be divided.
+    """
+    found = plan(config, gpus)
+    answers = Range(*(min(end, config.max_tokens) for end in answer_tokens or ANSWER))
+    prompts = Range(*(min(end, config.max_prompt_tokens) for end in _PROMPT))
+    step = _step(config, found, hardware, prompts, answers)
+    smallest = gpus if _fits(found, hardware) else _smallest(config, hardware)
+    return Duration(config, hardware, found, answers, prompts, smallest, step, price)
+
+
+def _fits(found: Estimate, hardware: Hardware) -> bool:
+    return found.total + _EXTRA <= hardware.memory
+
+
+def _smallest(config: TrainConfig, hardware: Hardware) -> int | None:
+    for gpus in (2**power for power in range(11)):
+        try:
+            if _fits(plan(config, gpus), hardware):
+                return gpus
+        except UsageError:  # the batch cannot be divided among more
+            return None
+    return None
+
+
+def _step(config: TrainConfig, found: Estimate, hardware: Hardware, prompts: Range, answers: Range) -> dict[str, Range]:
+    sizes, gpus = sizes_of(config.model), found.gpus
+    parts = _rollout(config, hardware, gpus, prompts, answers) if config.method != "sft" else {}
+    forward = bool(config.kl) + (config.method not in SINGLE) + config.gradient_checkpointing
+    link = hardware.link if gpus <= _MACHINE else min(hardware.link, _NETWORK)
+    share = EFFICIENCIES["vllm"].memory
+    exchanged = 6 * sizes.parameters * (gpus - 1) / gpus * config.divided(gpus).accumulate if gpus > 1 else 0.0
+    products, exchange = [], []
+    for end in (0, 1):
+        tokens = prompts[end] + answers[end]
+        flops = (6 + 2 * forward) * (sizes.computed + sizes.attention_flops(tokens / 2) / 2)
+        products.append(config.batch_size * config.n * tokens * flops / (gpus * hardware.flops * MFU[end]))
+        exchange.append(exchanged / (link * share[end]) if gpus > 1 else 0.0)
+    parts["passes"] = Range(max(products[0], exchange[0]), products[1] + exchange[1])
+    moved = 28 * found.trained / gpus / hardware.bandwidth
+    return parts | {"optimiser": Range(moved / share.low, moved / share.high)}
+
+
+def _rollout(config: TrainConfig, hardware: Hardware, gpus: int, prompts: Range, answers: Range) -> dict[str, Range]:
+    """A step's share of decoding and of handing over the weights."""
+    sizes, updates = sizes_of(config.model), config.updates_per_rollout
+    work = Work(config.batch_size * config.n * updates, prompts, answers, config.max_tokens, SAMPLING)
+    engine = Engine(sizes, hardware, "transformers", replicas=gpus, in_flight=gpus * config.rollout_batch)
+    parts = {}
+    if config.rollouts == "vllm":
+        servers = len(config.vllm_url.split(","))
+        engine = replace(engine, kind="vllm", replicas=servers, in_flight=servers * _AT_ONCE)
+        moved = 2 * sizes.parameters / updates
+        parts["weights"] = Range(moved / _LOADED.low, moved / _LOADED.high)
+    elif hardware.launch:
+        engine = replace(engine, kind="measured")
+    return {"rollouts": engine.read(work).plus(engine.decode(work)).scaled(1 / updates)} | parts
+
+
+def as_json(found: Duration) -> dict[str, Any]:
+    """The estimate as JSON values; ranges are pairs."""
+    return {
+        "model": found.config.model,
+        "method": found.config.method,
+        "parameters": found.plan.parameters,
+        "trained_parameters": found.plan.trained,
+        "hardware": found.hardware.name,
+        "gpus": found.gpus,
+        "fits": found.fits,
+        "smallest_gpus": found.smallest,
+        "memory_bytes_per_gpu": found.plan.memory | {"total": found.plan.total},
+        "steps": found.plan.steps,
+        "step_seconds": {name: list(span) for name, span in found.step.items()},
+        "seconds": list(found.time) if found.fits and found.time else None,
+        "money": list(found.money) if found.fits and found.money else None,
+        "assumptions": list(_assumptions(found)),
+    }
+
+
+def described(found: Duration) -> Iterator[str]:
+    """The estimate as lines for a person."""
+    config, planned, hardware = found.config, found.plan, found.hardware
+    yield f"{config.model}: {planned.parameters / 1e9:.2f} billion parameters, {config.method}"
+    servers = f", {found.gpus - planned.gpus} of them with a vLLM server" if found.gpus > planned.gpus else ""
+    yield f"{found.gpus} x {hardware.name}{servers}"
+    yield (
+        f"memory of one that trains: {(planned.total + _EXTRA) / GIB:.1f} of {hardware.memory / GIB:.1f} GiB, every "
+        "sequence at its limit"
+    )
+    yield from (f"  {name:<16} {size / GIB:8.2f} GiB" for name, size in planned.memory.items() if size)
+    if not found.fits:
+        enough = (
+            f"the smallest number of GPUs that does is {found.smallest}"
+            if found.smallest
+            else ("no number of GPUs that divides the batch does")
+        )
+        yield f"does not fit: {enough}; lora, gradient_checkpointing and a smaller micro_batch take less (--set)"
+        return
+    yield ""
+    parts = ", ".join(f"{name} {seconds(part)}" for name, part in found.step.items())
+    yield f"one step: {seconds(found.each)} ({parts})"
+    if found.time is None:
+        yield "all steps: not known before the data are read; --set max_steps=N says it"
+    else:
+        yield f"all {planned.steps:,} steps: {seconds(found.time)}"
+    if found.money is not None:
+        yield f"money: {between(found.money)}, at {figures(found.price or 0)} per GPU hour"
+    yield ""
+    yield "assumptions:"
+    yield from (f"  {line}" for line in _assumptions(found))
+
+
+def _assumptions(found: Duration) -> Iterator[str]:
+    hardware = found.hardware
+    yield (
+        f"{hardware.name}: {hardware.flops / 1e12:.3g} T operations/s, {hardware.bandwidth / 1e9:,.4g} GB/s "
+        f"({hardware.source})"
+    )
+    yield f"passes of training use {MFU.low:.0%} to {MFU.high:.0%} of the operations"
+    prompts, answers = between(found.prompt_tokens, count), between(found.answer_tokens, count)
+    yield f"a mean prompt has {prompts} tokens, a mean completion {answers} (--answer-tokens says it)"
+    if found.plan.gpus > _MACHINE:
+        yield f"machines have {_MACHINE} GPUs each, with {_NETWORK / 1e9:.0f} GB/s a GPU between them"
+    yield "not in it: start, judging of answers, held-out evaluations, checkpoints"
