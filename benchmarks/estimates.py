@@ -20,8 +20,8 @@ from pathlib import Path
 
 from entmin.estimates.decoding import Engine, Work
 from entmin.estimates.hardware import GPUS
+from entmin.estimates.known import sizes_of
 from entmin.estimates.ranges import Range, between
-from entmin.estimates.sizes import sizes_of
 from entmin.train.config import TrainConfig
 from entmin.train.duration import duration
 from performance_page import DOCS, replace_section

@@ -55,7 +55,7 @@ def require_model(name: str, revision: str | None = None) -> None:
 def cached(name: str, file: str, revision: str | None = None) -> Path | None:
     """A file of a Hub model where the cache has it; the Hub is not asked."""
     from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.utils import HFValidationError
+    from huggingface_hub.errors import HFValidationError
 
     try:
         found = try_to_load_from_cache(name, file, revision=revision)

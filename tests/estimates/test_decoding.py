@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from entmin.errors import UsageError
 from entmin.estimates.decoding import EFFICIENCIES, REDUCE, SAMPLING, Engine, Work
 from entmin.estimates.evaluation import evaluation
 from entmin.estimates.hardware import GPUS
+from entmin.estimates.known import sizes_of
 from entmin.estimates.lengths import Lengths
 from entmin.estimates.ranges import Range, seconds
-from entmin.estimates.sizes import sizes_of
 from entmin.mode import Mode
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,13 @@ def test_the_memory_bounds_the_answers_in_flight():
     rows = small.rows(WORK, 1)
     assert 1 < rows < engine(in_flight=10_000).rows(WORK, 1) == 500
     used = [sum(small.memory(WORK, n).values()) for n in (rows, rows + 1)]
-    assert used[0] <= 0.9 * GPUS["l4"].memory * 1.001 < used[1] * 1.001
+    assert used[0] <= 0.9 * GPUS["l4"].memory < used[1]
+
+
+def test_heads_that_cannot_be_divided_further_are_an_error():
+    tiny = replace(H100, memory=2**30)
+    with pytest.raises(UsageError, match=r"fits on no 4 of these GPUs, and it has only 28 heads"):
+        evaluation("m", SEVEN, Engine(SEVEN, tiny, "vllm"), 8, MATH, {"normal": Mode()})
 
 
 MATH = (Lengths("math500", 500, Range(200, 200), "as the test says", 4096),)

@@ -23,7 +23,8 @@ from transformers import (
 
 from entmin.errors import UsageError
 from entmin.estimates.counted import counted
-from entmin.estimates.sizes import as_sizes, sizes_of, table
+from entmin.estimates.known import sizes_of
+from entmin.estimates.sizes import as_sizes, table
 
 PUBLISHED = {
     "smollm2-135m": 134_515_008,

@@ -11,7 +11,7 @@ import yaml
 from transformers import AutoModelForCausalLM
 
 from entmin.errors import UsageError
-from entmin.estimates.sizes import sizes_of
+from entmin.estimates.known import sizes_of
 from entmin.train.config import TrainConfig
 from entmin.train.plan import launch_command, plan
 from entmin.train.reading import load_config, parse_settings

@@ -53,7 +53,7 @@ _EVALUATING = (
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Setting of the training run, repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def command(ctx: click.Context, model: str, method: str | None, as_json: bool, **options: Any) -> int:
+def command(ctx: click.Context, /, model: str, method: str | None, as_json: bool, **options: Any) -> int:
     """Estimate time, memory and money of an evaluation of MODEL, or of its training, from first principles.
 
     MODEL is an alias, a local folder with a config.json, or a name of the table of known models (Qwen2.5, Qwen3, Llama
@@ -95,7 +95,7 @@ Found = tuple[bool, dict[str, Any], Iterator[str]]
 
 
 def _training(model: str, method: str, options: Mapping[str, Any]) -> Found:
-    from entmin.estimates.hardware import hardware_of
+    from entmin.estimates.measured import hardware_of
     from entmin.train.duration import as_json, described, duration
     from entmin.train.reading import load_config, parse_settings
 
@@ -109,9 +109,9 @@ def _evaluation(model: str, options: Mapping[str, Any]) -> Found:
     from entmin.api.options import task_options, tasks_named
     from entmin.estimates.decoding import Engine
     from entmin.estimates.evaluation import as_json, described, evaluation
-    from entmin.estimates.hardware import hardware_of
+    from entmin.estimates.known import sizes_of
     from entmin.estimates.lengths import lengths_of
-    from entmin.estimates.sizes import sizes_of
+    from entmin.estimates.measured import hardware_of
     from entmin.evals.arms import parse_arms
 
     arms, sizes = parse_arms(options["methods"]), sizes_of(model)

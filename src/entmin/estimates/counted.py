@@ -49,11 +49,12 @@ def counted(config: Any) -> Sizes:
     tied = head is None or head.weight is embeddings or bool(text.tie_word_embeddings)
     total = _weights(model) - (embeddings.numel() if tied and head is not None and head.weight is not embeddings else 0)
     experts, linear = _first(text, _EXPERTS), [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    tables = [m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)]
     blocks = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=_weights)
     heads = text.num_attention_heads
     return Sizes(
         parameters=total,
-        looked_up=0 if tied else embeddings.numel(),
+        looked_up=sum(t.numel() for t in tables if not (tied and t is embeddings)),
         routed=_routed(model, experts),
         experts=max(1, experts),
         experts_per_token=(_first(text, _TAKEN) or experts) if experts else 1,

@@ -137,12 +137,12 @@ class Engine:
 
     def rows(self, work: Work, end: int) -> int:
         """Answers of one replica that are decoded together: as many as are asked for, and as the memory holds."""
-        alone = self.memory(work, 1)
-        per_row = self.cache(work.context(end)) + alone["logits"]
-        fixed = sum(alone.values()) - self.cache(work.context(1)) - alone["logits"]
-        room = self.efficiency.usable * self.hardware.memory - fixed
         asked = -(-(self.in_flight or self.efficiency.in_flight * self.replicas) // self.replicas)
-        return max(1, min(asked, -(-work.requests // self.replicas), int(room / per_row)))
+        asked = min(asked, -(-work.requests // self.replicas))
+        taken = self.memory(work, asked)
+        fixed = sum(taken[name] for name in ("weights", "activations", "libraries"))
+        room = self.efficiency.usable * self.hardware.memory - fixed
+        return max(1, min(asked, int(room / (self.cache(work.context(end)) + taken["logits"] / asked))))
 
     def step(self, rows: float, context: float, passes: int, end: int) -> float:
         """Seconds of one step of decoding, at an end of the range."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from entmin.errors import UsageError, closest
-
 THIS = "this"
 """The name of this machine's CPU, which is measured."""
 
@@ -53,21 +51,3 @@ GPUS = {
     "rtx5090": _gpu("NVIDIA GeForce RTX 5090 32 GB", 209, 1792, 32, 64, "NVIDIA RTX Blackwell white paper"),
     "mi300x": _gpu("AMD Instinct MI300X 192 GB", 1307, 5300, 192, 448, "AMD data sheet"),
 }
-
-
-def hardware_of(name: str) -> Hardware:
-    """The hardware of a name; `THIS` is measured, which takes some seconds.
-
-    Raises:
-        UsageError: the name is unknown.
-    """
-    key = name.strip().lower()
-    if key == THIS:
-        from entmin.estimates.measured import measure
-
-        return measure()
-    if key not in GPUS:
-        raise UsageError(
-            f"unknown GPU {name!r}{closest(key, GPUS)}; known: {', '.join(GPUS)}, and {THIS}, the CPU of this machine"
-        )
-    return GPUS[key]

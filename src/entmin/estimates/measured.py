@@ -6,10 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
-import torch
-
-from entmin.engine.loading import default_dtype
-from entmin.estimates.hardware import Hardware
+from entmin.errors import UsageError, closest
+from entmin.estimates.hardware import GPUS, THIS, Hardware
 
 _SECONDS = 0.6
 """Of each measurement."""
@@ -17,8 +15,28 @@ _OPERATIONS = 45
 """Operations of one layer of a decoder, as `transformers` runs it."""
 
 
+def hardware_of(name: str) -> Hardware:
+    """The hardware of a name; `THIS` is measured, which takes some seconds.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    key = name.strip().lower()
+    if key == THIS:
+        return measure()
+    if key not in GPUS:
+        raise UsageError(
+            f"unknown GPU {name!r}{closest(key, GPUS)}; known: {', '.join(GPUS)}, and {THIS}, the CPU of this machine"
+        )
+    return GPUS[key]
+
+
 def measure() -> Hardware:
     """Measure the CPU with torch's own threads, in the dtype that the engine takes here."""
+    import torch
+
+    from entmin.engine.loading import default_dtype
+
     kind = default_dtype(torch.device("cpu"))
     size = 2 if kind != torch.float32 else 4
     with torch.inference_mode():

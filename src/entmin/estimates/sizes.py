@@ -1,16 +1,12 @@
-"""The sizes of a model, without its weights: from a table of known models, else counted on its config.json."""
+"""The sizes of a model, without its weights, and the table of those of known models."""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
-
-from entmin.errors import UsageError, closest
-from entmin.hub import cached
 
 TABLE = "models.json"
 """Made by `entmin.estimates.counted`, out of the configurations in it; a test counts again."""
@@ -23,7 +19,7 @@ class Sizes:
     parameters: int
     """All weights: every expert and the embeddings."""
     looked_up: int
-    """Of them, input embeddings that are a matrix of their own: rows of it are looked up, not multiplied."""
+    """Of them, embeddings that are matrices of their own: rows of them are looked up, not multiplied."""
     routed: int
     """Of them, experts that a token may or may not take."""
     experts: int
@@ -60,7 +56,7 @@ class Sizes:
 
     def read(self, tokens: float) -> float:
         """Weights that a pass over so many tokens reads: the experts that at least one of them takes (at random)."""
-        taken = 1 - (1 - self.experts_per_token / self.experts) ** tokens
+        taken = 1 - math.pow(1 - self.experts_per_token / self.experts, tokens)
         return self.parameters - self.looked_up - self.routed * (1 - taken)
 
     def cache(self, tokens: float, compressed: bool = True) -> float:
@@ -80,38 +76,10 @@ class Sizes:
         return rank * self.linear_widths
 
 
-def sizes_of(model: str) -> Sizes:
-    """The sizes of a model.
-
-    Args:
-        model: a folder with a config.json, a name in the table, an alias, or a Hub id whose config.json is cached.
-
-    Raises:
-        UsageError: they are not known here; the message says how to give them.
-    """
-    known, file = _known(), Path(model) / "config.json"
-    if not file.is_file() and model in known:
-        return known[model]
-    found = file if file.is_file() else cached(model, "config.json")
-    if found is None:
-        raise UsageError(
-            f"the sizes of {model!r} are not known here{closest(model, known)}: give a local folder with its "
-            f"config.json, or one of {', '.join(known)}"
-        )
-    from entmin.estimates.counted import count
-
-    return count(str(found.parent))
-
-
 def table() -> list[dict[str, Any]]:
     """The entries of the table: ``names``, ``config`` (figures of a config.json) and ``sizes``."""
     found: list[dict[str, Any]] = json.loads(files("entmin.estimates").joinpath(TABLE).read_text())
     return found
-
-
-@cache
-def _known() -> dict[str, Sizes]:
-    return {name: as_sizes(entry["sizes"]) for entry in table() for name in entry["names"]}
 
 
 def as_sizes(given: dict[str, Any]) -> Sizes:

@@ -21,8 +21,8 @@ from entmin.errors import UsageError
 from entmin.estimates.decoding import EFFICIENCIES, SAMPLING, Engine, Work
 from entmin.estimates.evaluation import ANSWER, GIB
 from entmin.estimates.hardware import Hardware
+from entmin.estimates.known import sizes_of
 from entmin.estimates.ranges import Range, between, count, figures, seconds, total
-from entmin.estimates.sizes import sizes_of
 from entmin.train.config import SINGLE, TrainConfig
 from entmin.train.plan import Estimate, plan
 
@@ -109,7 +109,7 @@ def _fits(found: Estimate, hardware: Hardware) -> bool:
 
 
 def _smallest(config: TrainConfig, hardware: Hardware) -> int | None:
-    for gpus in (2**power for power in range(11)):
+    for gpus in (1 << power for power in range(11)):
         try:
             if _fits(plan(config, gpus), hardware):
                 return gpus

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from entmin.errors import UsageError
-from entmin.estimates.sizes import Sizes, sizes_of
+from entmin.estimates.known import sizes_of
+from entmin.estimates.sizes import Sizes
 from entmin.train.config import Split, TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
