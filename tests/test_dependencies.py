@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "entmin"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic", "llama_cpp": "llama-cpp-python"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "pydantic_core": "pydantic", "llama_cpp": "llama-cpp-python", "hydra": "hydra-core"}
 """Distributions that are not called what they install."""
 NOT_IMPORTED = {
     "gguf": "transformers imports it to read the model behind an alias",
@@ -24,6 +24,8 @@ NOT_IMPORTED = {
 }
 NOT_DECLARED = {
     "triton": "comes with torch's CUDA builds",
+    "hydra-core": "comes with veRL",
+    "omegaconf": "comes with veRL",
     "lm-eval": "the harness of people who already have it; `make lm-eval-test` proves it",
     "sglang": "the server of people who already have it; it brings its own torch and CUDA packages",
     "llama-cpp-python": "the library of people who already have it; it is built from source for their machine",
@@ -50,6 +52,8 @@ BASE_FILES = {
     "hosts/llama_cpp.py": {"llama-cpp-python"},
     "hosts/lm_eval.py": {"lm-eval"},
     "hosts/sglang.py": {"sglang"},
+    "hosts/verl.py": {"verl"},
+    "train/verl/launch.py": {"verl", "hydra-core", "omegaconf"},
 }
 """What a file outside those folders may need beside the base."""
 
@@ -104,7 +108,7 @@ def test_a_room_imports_what_its_extra_brings(file):
 
 
 def test_the_light_extras_are_all_in_all():
-    assert extra("all") == EVERYTHING - BASE - {"vllm"} | {"transformers"}
+    assert extra("all") == EVERYTHING - BASE - {"vllm", "verl"} | {"transformers"}
     assert extra("all") <= extra("dev")
 
 

@@ -14,7 +14,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "entmin"
 FILES = sorted(PACKAGE.rglob("*.py"))
-HOST_LIBRARIES = {"transformers", "vllm", "trl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai", "lm_eval"}
+HOST_LIBRARIES = {
+    "transformers", "vllm", "trl", "verl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai", "lm_eval",
+}  # fmt: skip
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
 PLAIN = {
@@ -91,8 +93,10 @@ LIBRARIES = {
     "llama_cpp": ["hosts/llama_cpp.py"],
     "lm_eval": ["hosts/lm_eval.py"],
     "math_verify": ["grading/"],
+    "hydra": ["train/verl/"],
     "matplotlib": ["report/"],
     "numba": ["core/numba/"],
+    "omegaconf": ["train/verl/"],
     "openai": ["clients.py", "evals/", "train/"],
     "peft": ["engine/adapters.py", "train/"],
     "reasoning_gym": ["tasks/"],
@@ -104,6 +108,7 @@ LIBRARIES = {
     "triton": ["core/triton/"],
     "trl": ["train/"],
     "uvicorn": ["serve/"],
+    "verl": ["hosts/verl.py", "train/verl/"],
     "vllm": ["hosts/vllm.py"],
 }
 """The places from which a library may be imported."""
@@ -227,7 +232,7 @@ def test_modes_and_what_they_rest_on_need_no_library():
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)
 def test_a_host_imports_methods_and_one_host_library(path):
-    assert layers(imports(path)) <= {"core", "methods", "mode", "wire", "errors", "hosts"}
+    assert layers(imports(path)) <= {"core", "methods", "mode", "wire", "errors", "durable", "hosts"}
     assert len(reaches(imports(path), HOST_LIBRARIES)) == (0 if path.name == "__init__.py" else 1)
 
 

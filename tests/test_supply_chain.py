@@ -12,8 +12,19 @@ from packaging.utils import canonicalize_name as canonical
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LINES = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
-PINS = {canonical(name): version for name, _, version in (line.partition("==") for line in LINES)}
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def lines_of(path):
+    return [line for line in (ROOT / path).read_text().splitlines() if line and not line.startswith("#")]
+
+
+def pins(lines):
+    return {canonical(name): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+LINES = lines_of("constraints.txt")
+PINS = pins(LINES)
 NOT_PINNED = {"vllm"}
 """Installed apart from the rest, at the version that the Makefile names."""
 ALLOWED = re.compile(r"MIT|BSD|Apache|PSF|Python Software|ISC|MPL|Mozilla|Zlib|0BSD|CC0|BSL-1.0|Unlicense|CNRI|HPND")
@@ -24,7 +35,7 @@ def requirements(lines):
 
 
 DIRECT = {canonical(one.name): one
-          for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+          for lines in (PROJECT["dependencies"], *(EXTRAS[name] for name in EXTRAS if name != "verl"))
           for one in requirements(lines)}  # fmt: skip
 
 
@@ -50,6 +61,14 @@ INSTALLED = installed()
 def test_every_direct_dependency_is_pinned_to_one_version():
     assert [line for line in LINES if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
     assert set(DIRECT) - set(PINS) == NOT_PINNED
+
+
+def test_the_environment_of_verl_has_versions_that_the_extra_accepts():
+    """It stands apart from the others: what both name may have another version there."""
+    apart = pins(lines_of(".ci/verl.txt"))
+    named = {canonical(one.name): one for one in requirements(EXTRAS["verl"])}
+    assert set(named) <= set(apart)
+    assert {name: apart[name] for name, one in named.items() if apart[name] not in one.specifier} == {}
 
 
 def test_a_pin_is_a_version_that_the_package_accepts():

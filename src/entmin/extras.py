@@ -22,8 +22,9 @@ EXTRAS = {
     "code": "running the scientific programs of SciCode",
     "notebook": "benchmarks and comparisons in notebooks",
     "vllm": "serving and evaluating with vLLM",
+    "verl": "training with veRL, in an environment of its own",
 }
-"""Each extra, and what it is for; ``all`` is everything but vLLM."""
+"""Each extra, and what it is for; ``all`` is everything but vLLM and veRL."""
 
 
 def lacking(extra: str) -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig, fixed_settings
+from entmin.train.folder import check_folder
 from entmin.train.prompts import rows_to_train_on
 from entmin.train.reading import load_config, parse_settings
-from entmin.train.session import _check_folder
 
 BASE = {"method": "em-rl", "model": "m"}
 
@@ -79,7 +79,7 @@ def test_a_run_ends_with_a_whole_rollout():
 def test_a_schedule_that_depends_on_the_length_keeps_it(tmp_path):
     (tmp_path / "run.json").write_text(TrainConfig(**BASE, schedule="cosine", max_steps=4).model_dump_json())
     with pytest.raises(UsageError, match="max_steps was 4, is 8: the cosine schedule"):
-        _check_folder(tmp_path, TrainConfig(**BASE, schedule="cosine", max_steps=8), resume=True)
+        check_folder(tmp_path, TrainConfig(**BASE, schedule="cosine", max_steps=8), resume=True)
 
 
 def test_a_resumed_run_keeps_what_its_curve_depends_on(tmp_path):
@@ -90,6 +90,6 @@ def test_a_resumed_run_keeps_what_its_curve_depends_on(tmp_path):
     del before["clip"]  # written before there was this setting
     (tmp_path / "run.json").write_text(json.dumps(before))
     free = TrainConfig(**BASE, max_steps=7, micro_batch=4, kl_cap=None, watch="stop")
-    assert _check_folder(tmp_path, free, resume=True) == tmp_path / "checkpoint-2"
+    assert check_folder(tmp_path, free, resume=True) == tmp_path / "checkpoint-2"
     with pytest.raises(UsageError, match=r"other settings \(n was 4, is 8, clip was 0.2, is 0.3\)"):
-        _check_folder(tmp_path, TrainConfig(**BASE, n=8, clip=0.3), resume=True)
+        check_folder(tmp_path, TrainConfig(**BASE, n=8, clip=0.3), resume=True)

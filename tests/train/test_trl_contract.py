@@ -12,7 +12,8 @@ import torch
 trl = pytest.importorskip("trl")
 
 from entmin.core import rewards  # noqa: E402
-from entmin.train.trainers.samples import agreement, answer_ids, distinct, repetition  # noqa: E402
+from entmin.core.diversity import agreement, distinct, repetition  # noqa: E402
+from entmin.train.trainers.samples import answer_ids  # noqa: E402
 from tests import tiny  # noqa: E402
 from tests.train.runs import config, trainer_for  # noqa: E402
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, overload
 
 from entmin.api.options import Named, naming
 from entmin.api.results import Training, TrainingPlan
+from entmin.errors import UsageError
+from entmin.extras import require
 from entmin.hub import require_model
 from entmin.train.config import TrainConfig
 from entmin.train.reading import load_config
@@ -21,12 +23,12 @@ _SETTINGS = {
 @overload
 def train(
     method: str, model: str, *, config: str | Path | None = ..., resume: bool = ..., dry_run: Literal[False] = ...,
-    gpus: int = ..., **options: Any,
+    gpus: int = ..., nodes: int = ..., **options: Any,
 ) -> Training: ...  # fmt: skip
 @overload
 def train(
     method: str, model: str, *, config: str | Path | None = ..., resume: bool = ..., dry_run: Literal[True],
-    gpus: int = ..., **options: Any,
+    gpus: int = ..., nodes: int = ..., **options: Any,
 ) -> TrainingPlan: ...  # fmt: skip
 @naming(_SETTINGS)
 def train(
@@ -37,6 +39,7 @@ def train(
     resume: bool = False,
     dry_run: bool = False,
     gpus: int = 1,
+    nodes: int = 1,
     **options: Any,
 ) -> Training | TrainingPlan:
     """Train a model with an entropy objective or a baseline, as `entmin train` does.
@@ -47,7 +50,8 @@ def train(
         config: YAML, TOML or JSON file of settings; those given here win over it.
         resume: go on from the newest checkpoint in the output folder.
         dry_run: return settings, memory and work, and the command; train nothing.
-        gpus: GPUs that `dry_run` plans for.
+        gpus: GPUs that `dry_run` plans for; with ``engine="verl"``, those of each machine.
+        nodes: machines, with ``engine="verl"``.
         options: see below.
 
     Raises:
@@ -56,6 +60,15 @@ def train(
         EntminError: the model cannot be loaded, or writing failed.
     """
     chosen = load_config(config, {**options, "method": method, "model": model})
+    if chosen.engine == "verl":
+        from entmin.train.verl import launch
+
+        if dry_run:
+            return TrainingPlan(tuple(launch.describe(chosen, nodes, gpus)))
+        return Training(launch.run(chosen, nodes=nodes, gpus=gpus, resume=resume))
+    require("train", "entmin train")
+    if nodes > 1:
+        raise UsageError("--nodes is an option of --engine verl; TRL's runs on several machines are accelerate's")
     if dry_run:
         from entmin.train.plan import describe, plan
 

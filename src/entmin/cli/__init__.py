@@ -7,6 +7,7 @@ import errno
 import io
 import logging
 import os
+import re
 import sqlite3
 import sys
 import threading
@@ -18,7 +19,7 @@ import click
 
 from entmin import __version__
 from entmin.errors import EntminError, Interrupted, closest
-from entmin.extras import require
+from entmin.extras import lacking, require
 from entmin.terminal import prepare, say
 
 
@@ -85,7 +86,7 @@ class LazyGroup(click.Group):
         verb = VERBS.get(args[0])
         if verb is None and not args[0].startswith("-"):
             raise click.UsageError(f"No such command {args[0]!r}{closest(args[0], VERBS)}.", ctx)
-        if verb and verb.extra and "--help" not in args:
+        if verb and verb.extra and "--help" not in args and not _on_verl(args):
             require(verb.extra, f"entmin {args[0]}")
         return super().resolve_command(ctx, args)
 
@@ -93,6 +94,12 @@ class LazyGroup(click.Group):
         """Help of the group from `VERBS`, without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+
+def _on_verl(args: list[str]) -> bool:
+    """Whether these are of a training run on veRL, whose environment cannot hold the extra `train`."""
+    asked = re.search(r"--engine[= ]verl\b|\bengine=verl\b", " ".join(args))
+    return args[0] == "train" and (asked is not None or not lacking("verl"))
 
 
 @click.group(cls=LazyGroup, context_settings={"max_content_width": 110})

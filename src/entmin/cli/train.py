@@ -16,7 +16,7 @@ from entmin.train.reading import parse_settings
 from entmin.train.rewards import reward_summaries
 
 OFFERED = (
-    "data", "output", "max_steps", "reward", "advantage", "reduction", "learning_rate", "batch_size", "n",
+    "engine", "data", "output", "max_steps", "reward", "advantage", "reduction", "learning_rate", "batch_size", "n",
     "max_tokens", "static", "lora", "seed", "save_every", "eval_every", "eval_limit", "eval_samples", "rollouts",
     "vllm_url", "report", "push_to_hub",
 )  # fmt: skip
@@ -52,11 +52,18 @@ def _option(name: str, field: FieldInfo) -> dict[str, Any]:
 @click.option("--config", "file", type=click.Path(dir_okay=False), help="YAML, TOML or JSON file of settings.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any setting, repeatable; wins over all.")
 @click.option("--dry-run", is_flag=True, help="Show settings, memory and work, and the command; train nothing.")
-@click.option("--gpus", type=click.IntRange(min=1), default=1, show_default=True, help="GPUs that --dry-run plans for.")
+@click.option(
+    "--gpus",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="GPUs that --dry-run plans for; with --engine verl, those of each machine.",
+)
+@click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True, help="Machines, with --engine verl.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in the output folder.")
 def command(
     method: str, model: str, file: str | None, settings: tuple[str, ...], resume: bool, dry_run: bool, gpus: int,
-    **given: Any,
+    nodes: int, **given: Any,
 ) -> None:  # fmt: skip
     """Train MODEL with METHOD.
 
@@ -69,8 +76,10 @@ def command(
     from entmin.api.train import train
 
     if dry_run:
-        say(train(method, model, config=file, dry_run=True, gpus=gpus, **chosen))
+        say(train(method, model, config=file, dry_run=True, gpus=gpus, nodes=nodes, **chosen))
         return
-    done = train(method, model, config=file, resume=resume, **chosen)
+    done = train(method, model, config=file, resume=resume, gpus=gpus, nodes=nodes, **chosen)
     if not int(os.environ.get("RANK", "0")):
-        say(f"trained model, curves, card and report.html: {done.folder}")
+        report = done.folder / "report.html"
+        shown = "card and report.html" if report.exists() else f"(`entmin report {done.folder}` shows them)"
+        say(f"trained model, curves{',' if report.exists() else ''} {shown}: {done.folder}")

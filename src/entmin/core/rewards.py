@@ -61,10 +61,48 @@ def rent(entropies: Tensor, logprobs: Tensor, mask: Tensor, *, share: float = 0.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must be in (0, 1], not {share}")
+    last = _last(mask, (mask.bool().sum(-1, keepdim=True) * share).ceil())
+    return -_reduce(entropies, last, "mean")
+
+
+def _last(mask: Tensor, count: Tensor | int) -> Tensor:
+    """``[B, T]``, true for the last so many tokens of each completion."""
     inside = mask.bool()
     to_go = inside.flip(-1).cumsum(-1).flip(-1)  # tokens from here to the end, this one included
-    last = inside & (to_go <= (inside.sum(-1, keepdim=True) * share).ceil())
-    return -_reduce(entropies, last, "mean")
+    return inside & (to_go <= count)
+
+
+OF_TOKENS = ("token-entropy", "sequence-logprob", "rent")
+"""Rewards that entropies and log-probabilities of a completion's tokens determine."""
+
+
+def token_scores(
+    kind: str, reduction: Reduction, entropies: Tensor, logprobs: Tensor, mask: Tensor, *, share: float = 0.2
+) -> Tensor:
+    """A reward in the form of training libraries that want one number for each token.
+
+    Args:
+        kind: one of `OF_TOKENS`.
+        reduction: as in `token_entropy`; ``rent`` is always a mean.
+        entropies: ``[B, T]`` full-vocabulary entropies, nats.
+        logprobs: ``[B, T]`` log-probabilities of the sampled tokens, nats.
+        mask: ``[B, T]``, nonzero for completion tokens.
+        share: of a completion's tokens, at its end, that ``rent`` looks at.
+
+    Returns:
+        ``[B, T]``: a completion's reward at its last token, 0 elsewhere. A row without tokens, such as padding, is 0.
+
+    Raises:
+        ValueError: the kind is none of them.
+    """
+    if kind not in OF_TOKENS:
+        raise ValueError(f"tokens do not determine the reward {kind!r}; those they do: {', '.join(OF_TOKENS)}")
+    if kind == "rent":
+        found = rent(entropies, logprobs, mask, share=share)
+    else:
+        of_all = token_entropy if kind == "token-entropy" else sequence_logprob
+        found = of_all(entropies, logprobs, mask, reduction=reduction)
+    return torch.where(_last(mask, 1), found[:, None], torch.zeros_like(found)[:, None])
 
 
 def self_certainty(

@@ -44,6 +44,8 @@ class TrainConfig(WatchSettings, RewardSettings):
 
     method: Method
     """em-ft, em-rl, sft, rloo or grpo."""
+    engine: Literal["trl", "verl"] = "trl"
+    """What trains: TRL, on one machine or a few GPUs, or veRL on many (docs/verl.md)."""
     model: str
     """Alias, local folder or Hub id."""
     revision: str | None = None
@@ -104,9 +106,14 @@ class TrainConfig(WatchSettings, RewardSettings):
     """Weight of the KL divergence to the initial model (default: 0 for em-ft and sft, 0.001 otherwise)."""
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Clip range of the probability ratio."""
-    advantage: Literal["rloo", "grpo", "published"] = "rloo"
+    advantage: Literal["rloo", "grpo", "published"] = Field(
+        default_factory=lambda given: (
+            "published" if given.get("engine") == "verl" and given.get("method") in ("em-rl", "rloo") else "rloo"
+        )
+    )
     """How em-rl turns rewards into updates: rloo and grpo as TRL has them, or the published estimator (leave-one-out
-    advantages, a ratio per token, the k3 KL estimate in the loss), which rloo can use too."""
+    advantages, a ratio per token, the k3 KL estimate in the loss), which rloo can use too (default: rloo; with veRL,
+    which has no ratio per completion, published)."""
     entropy_bonus: float = 0.0
     """Weight of an entropy bonus in the RL loss; the published run left 0.001 on, against its own objective."""
     static: bool = False
@@ -128,14 +135,20 @@ class TrainConfig(WatchSettings, RewardSettings):
     """bf16: float32 weights, bfloat16 products; auto: bf16 where the device computes in it natively."""
     device: Free[Literal["auto", "cpu"]] = "auto"
     """auto: an accelerator where there is one."""
-    rollouts: Free[Literal["transformers", "vllm"]] = "transformers"
-    """What draws the samples."""
+    rollouts: Free[Literal["transformers", "vllm"]] = Field(
+        default_factory=lambda given: "vllm" if given.get("engine") == "verl" else "transformers"
+    )
+    """What draws the samples (default: transformers; with veRL, vLLM, which it starts itself)."""
     vllm_url: Free[str] = "http://localhost:8000"
     """Addresses of vLLM servers, separated by commas, each started with VLLM_SERVER_DEV_MODE=1."""
     vllm_weights: Free[str | None] = None
     """Folder through which vLLM gets the weights, in memory if possible (default: the output folder)."""
     rollout_batch: Free[Positive] = 32
     """Samples decoded together by transformers."""
+
+    engine_options: Free[dict[str, Any]] = Field(default_factory=dict)
+    """Settings of veRL by their full names, such as
+    `{"actor_rollout_ref.rollout.tensor_model_parallel_size": 2}`; they win over what entmin sets."""
 
     save_every: Free[Positive] = 20
     """Steps between checkpoints."""

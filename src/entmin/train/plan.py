@@ -117,14 +117,16 @@ def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> di
 
 def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> list[str]:
     """The plan as lines for a person: settings, data, memory, work, command."""
-    values = config.model_dump(mode="json")
-    order = sorted(values, key=lambda name: name in WatchSettings.model_fields)
-    settings = [f"  {name}: {values[name]}" for name in order]
     size = "not known before it is read" if found.prompts is None else f"{found.prompts:,} prompts"
     steps = "one pass over the data" if found.steps is None else f"{found.steps:,} steps"
     adapters = f", of which {found.trained / 1e6:,.1f} million train" if config.lora else ""
     total = f"{found.total / _GIB:.1f} GiB"
-    lines = ["settings:", *settings, "", f"model: {found.parameters / 1e9:.2f} billion parameters{adapters}"]
+    lines = [
+        "settings:",
+        *settings_lines(config),
+        "",
+        f"model: {found.parameters / 1e9:.2f} billion parameters{adapters}",
+    ]
     lines += [f"data: {config.data}, {size}", f"length: {steps} of {config.batch_size} prompts x {config.n} samples"]
     lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
     lines += [f"  {name:<16} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
@@ -144,6 +146,12 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
             f"VLLM_SERVER_DEV_MODE=1 vllm serve {config.model} --dtype bfloat16 --max-model-len {context}"
         ]
     return lines
+
+
+def settings_lines(config: TrainConfig) -> list[str]:
+    """All settings for a person, those of the watch last."""
+    values = config.model_dump(mode="json")
+    return [f"  {name}: {values[name]}" for name in sorted(values, key=lambda name: name in WatchSettings.model_fields)]
 
 
 def launch_command(config: TrainConfig, gpus: int, file: str | None = None) -> str:

@@ -25,6 +25,7 @@ from entmin.engine.loading import default_device, default_dtype, load
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.dropout import require_no_noise, switch_off
+from entmin.train.folder import MERGED
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,6 @@ def place_for(config: TrainConfig) -> Place:
     if config.precision == "bf16" and not native and device.type != "cpu":
         raise UsageError(f"{device} has no native bfloat16; use precision=fp32")
     return Place(device, native if config.precision == "auto" else config.precision == "bf16")
-
-
-MERGED = "base"
-"""Folder, in that of a run, of the model that its adapters build on where that is an adapter merged into its base."""
 
 
 def load_policy(config: TrainConfig, place: Place) -> Policy:

@@ -11,7 +11,6 @@ The folder holds:
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -27,27 +26,26 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from entmin.durable import alone, private_files, write_whole
+from entmin.durable import alone, private_files
 from entmin.errors import EntminError, Interrupted, UsageError
-from entmin.jsonl import read_rows
 from entmin.report.page import write
 from entmin.report.page.training import training_page
-from entmin.report.training_figure import CURVES, RECORD
+from entmin.report.training_figure import RECORD
 from entmin.terminal import say
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for
 from entmin.train.card import write_card
-from entmin.train.config import TrainConfig, default_settings, fixed_settings
+from entmin.train.config import TrainConfig
 from entmin.train.curves import Curves
-from entmin.train.data.report import FILE as REPORT
+from entmin.train.folder import check_folder, require_same_data, write_record
 from entmin.train.held_out import HeldOut
 from entmin.train.outlets import claim, push, require_packages
-from entmin.train.policy import MERGED, needs_merged_base, write_merged_base
+from entmin.train.policy import needs_merged_base, write_merged_base
 from entmin.train.preparation import Prepared, prepare
 from entmin.train.prompts import token_ids
 from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
-from entmin.train.trainers.checkpoints import checkpoints, writing
+from entmin.train.trainers.checkpoints import writing
 from entmin.train.watch import CollapseWatch
 
 
@@ -68,7 +66,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """
     require_packages(config.report)
     folder = Path(config.output)
-    _check_folder(folder, config, resume)
+    check_folder(folder, config, resume)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     found = prepare(config, resume=resume)
@@ -182,40 +180,6 @@ def _run(trainer: Any, newest: Path | None) -> None:
         ) from error
 
 
-def _check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None:
-    """Whether the run may use its output folder; the checkpoint to resume from, if any."""
-    record, found = folder / RECORD, checkpoints(folder)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; choose another --output")
-    if not resume:
-        if _is_first() and not _only_begun(folder):
-            raise UsageError(
-                f"{folder} is not empty; go on with that run by --resume, choose another --output, or delete it"
-            )
-        return None
-    if not record.exists():
-        raise UsageError(f"{folder} holds no run to resume; leave --resume out to start one")
-    now = config.model_dump(mode="json")
-    before = default_settings(config.method, config.model) | json.loads(record.read_text())
-    if changed := [name for name in fixed_settings() if before[name] != now[name]]:
-        listed = ", ".join(f"{name} was {before[name]!r}, is {now[name]!r}" for name in changed)
-        raise UsageError(f"{folder} was started with other settings ({listed}); a resumed run must keep them")
-    lengths = ("max_steps", "epochs")
-    if config.schedule != "constant" and (changed := [name for name in lengths if before[name] != now[name]]):
-        raise UsageError(
-            f"{changed[0]} was {before[changed[0]]!r}, is {now[changed[0]]!r}: the {config.schedule} schedule "
-            "depends on the length of the run, so a resumed run must keep it; train longer with schedule=constant, or "
-            "start anew"
-        )
-    return found[-1] if found else None
-
-
-def _only_begun(folder: Path) -> bool:
-    """Whether nothing is in the folder but what is written before a first step, which a corrected command replaces."""
-    names = {path.name for path in folder.glob("[!.]*")}
-    return names <= {REPORT, RECORD, MERGED, "runs", "evals", CURVES} and not read_rows(folder / CURVES)
-
-
 def _is_first() -> bool:
     """Whether this process writes and speaks for all; asked before there is a trainer to know it."""
     return os.environ.get("RANK", "0") == "0"
@@ -225,23 +189,13 @@ def _is_first() -> bool:
 def _claimed(folder: Path, config: TrainConfig, prepared: Prepared, resume: bool) -> Iterator[Path | None]:
     """Have the folder for this run and write the settings down; gives the checkpoint to resume from."""
     with alone(folder, wait=False) if _is_first() else nullcontext():
-        newest = _check_folder(folder, config, resume)  # again: another run may have begun or gone on meanwhile
+        newest = check_folder(folder, config, resume)  # again: another run may have begun or gone on meanwhile
         if resume:
-            _require_same_data(folder / RECORD, prepared)
+            require_same_data(folder / RECORD, prepared.opening)
         if _is_first():
             prepared.report.write(folder)
-            record = json.loads(config.model_dump_json()) | {"read": prepared.opening.to_dict()}
-            write_whole(folder / RECORD, json.dumps(record, indent=2) + "\n")
+            write_record(folder / RECORD, config, prepared.opening)
         yield newest
-
-
-def _require_same_data(record: Path, prepared: Prepared) -> None:
-    before = json.loads(record.read_text()).get("read", {}).get("digest")
-    if before and before != prepared.opening.digest:
-        raise UsageError(
-            f"{record.parent} was started on other prompts than are read now: the data, the held-out problems or what "
-            "prompts were compared with has changed, and a resumed run must keep them; bring them back, or start anew"
-        )
 
 
 def _held_out(config: TrainConfig, found: Prepared, problems: Dataset, trainer: Any) -> HeldOut:

@@ -16,14 +16,9 @@ from typing import Any
 from trl.trainer.base_trainer import _BaseTrainer
 
 from entmin.errors import EntminError
+from entmin.train.folder import checkpoints
 
 STAGING, PROTECTED = ".saving", "keep"
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """The complete checkpoints of a run, oldest first."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.partition("-")[2].isdigit()]
-    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
 
 
 @contextmanager

@@ -15,7 +15,6 @@ Curves, one value per optimiser step, in TRL's metrics under these names:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import utils as head
 from trl.trainer.base_trainer import _BaseTrainer
 
+from entmin.core.diversity import agreement, distinct, repetition
 from entmin.train.trainers.forward import Scored, choose, score
 
 _on_gpu = head._use_triton
@@ -257,23 +257,6 @@ def stack(rows: Sequence[Sequence[int]], pad: int, *, left: bool = False) -> tup
         place = slice(width - len(row), width) if left else slice(len(row))
         ids[i, place], mask[i, place] = torch.tensor(row, dtype=torch.long), 1
     return ids, mask
-
-
-def repetition(tokens: Sequence[int], size: int = 4) -> float:
-    """Share of the 4-grams that occurred before; 0 where there are none."""
-    grams = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
-
-
-def distinct(keys: Sequence[str | None]) -> float:
-    """Different answers per sample; samples without an answer count as one answer together."""
-    return len(set(keys)) / len(keys)
-
-
-def agreement(keys: Sequence[str | None]) -> float:
-    """Share of the most frequent answer; 0 where nothing was answered."""
-    counts = Counter(key for key in keys if key is not None)
-    return max(counts.values(), default=0) / len(keys)
 
 
 def answer_ids(keys: Sequence[str | None]) -> Tensor:
