@@ -90,7 +90,7 @@ def test_without_verl_the_launch_is_one_friendly_line(entmin):
         ({"reward": "majority"}, "no numbers at hand for the reward majority; rewards there: token-entropy"),
         ({"rollouts": "transformers"}, "veRL draws samples with vLLM"),
         ({"schedule": "cosine"}, "only schedule=constant"),
-        ({"precision": "fp32"}, "veRL computes in bfloat16"),
+        ({"precision": "fp32"}, "runs on veRL compute in bfloat16"),
         ({"prompt_format": "plain"}, "through the chat template"),
         ({"eval_every": 10}, "held-out problems are not asked"),
         ({"batch_size": 3}, "the 3 x 4 samples of a step cannot be divided among 8 GPUs"),

@@ -35,6 +35,9 @@ from entmin.durable import append_row
 class EntminTrainer(PPOTrainerSync):  # type: ignore[misc]  # veRL is untyped
     """Synchronous training, rewarded by the policy's own certainty where a reward is named."""
 
+    trainer_mode: str
+    total_training_steps: int
+
     @property
     def _own(self) -> Any:
         return self.config.trainer.v1.entmin_sync

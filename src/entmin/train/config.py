@@ -216,7 +216,8 @@ class TrainConfig(WatchSettings, RewardSettings):
         for wrong, message in problems:
             if wrong:
                 raise UsageError(message)
-        self.divided(1)
+        if self.engine == "trl":  # veRL packs samples by their tokens
+            self.divided(1)
         return self
 
     @property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from entmin.durable import alone
@@ -67,7 +67,7 @@ def compose(found: Sequence[str]) -> object:
     from verl.utils.config import validate_config
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()), initialize_config_module("verl.trainer.config", "1.3"):
+        with redirect_stdout(io.StringIO()), initialize_config_module("verl.trainer.config", version_base=None):
             config = composed("ppo_trainer", list(found))
             validate_config(config, need_reference_policy(config), need_critic(config))
             get_trainer_cls(config.trainer.v1.trainer_mode)
