@@ -99,7 +99,9 @@ def look_up(verb, values):
     if verb == "train":
         file = values["file"] if values["file"] and "/" in values["file"] else None
         offered = {name: value for name, value in values.items() if value is not None}
-        given = {name: offered[name] for name in offered.keys() - {"file", "settings", "resume", "dry_run", "gpus"}}
+        given = {
+            name: offered[name] for name in offered.keys() - {"file", "settings", "resume", "dry_run", "gpus", "nodes"}
+        }
         load_config(file and ROOT / file, {**given, **parse_settings(values["settings"])})
 
 
