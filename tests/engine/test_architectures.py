@@ -26,16 +26,19 @@ STATEFUL = [
 ]
 
 
-def prompts():
+def prompts(head=0):
+    """With so many tokens before each that all of them share."""
     numbers = torch.Generator().manual_seed(1)
-    return [torch.randint(5, 240, (n,), generator=numbers).tolist() for n in LENGTHS]
+    own = [torch.randint(5, 240, (n,), generator=numbers).tolist() for n in LENGTHS]
+    shared = torch.randint(5, 240, (head,), generator=numbers).tolist()
+    return [shared + prompt for prompt in own]
 
 
-def decode(loaded, batch_size=3):
+def decode(loaded, batch_size=3, head=0):
     greedy = Sampling(temperature=0)
     asked = [
         Request(prompt, sampling=greedy, max_tokens=new, confidence=True)
-        for prompt, new in zip(prompts(), NEW, strict=True)
+        for prompt, new in zip(prompts(head), NEW, strict=True)
     ]
     return Scheduler(loaded, batch_size).generate(asked)
 
@@ -47,9 +50,9 @@ def one_pass(model, prompt, done):
     return model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1].float().log_softmax(-1)
 
 
-def agrees(model, done):
+def agrees(model, done, head=0):
     """The greedy choice at every step, and its log-probability."""
-    for prompt, answer in zip(prompts(), done, strict=True):
+    for prompt, answer in zip(prompts(head), done, strict=True):
         expected = one_pass(model, prompt, answer)
         assert answer.tokens == expected.argmax(-1).tolist()
         chosen = expected.gather(-1, torch.tensor(answer.tokens)[:, None])[:, 0]
@@ -75,6 +78,8 @@ def test_every_architecture_decodes_as_one_pass_and_generate_do_or_is_refused(ki
                 torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)).long(), max_new_tokens=new
             )
             assert answer.tokens == generated[0, len(prompt) :].tolist()
+    if loaded.shares:
+        agrees(loaded.model, decode(loaded, head=70), head=70)
 
 
 @pytest.mark.parametrize(

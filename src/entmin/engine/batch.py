@@ -1,13 +1,15 @@
 """One decoding step over many rows, with rows that join and leave.
 
 All rows share one cache, ends aligned. A finished row stays in it until recomposing the cache saves time. Then finished
-rows and columns that are padding in every row are dropped, and new rows are prefilled together and merged in.
+rows and columns that are padding in every row are dropped, and new rows are prefilled together and merged in. A prompt
+that several new rows have is read once, and so is a beginning that all of them share.
 """
 
 from __future__ import annotations
 
 import inspect
 import time
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -33,6 +35,8 @@ class Batch:
         accepted = inspect.signature(loaded.model.forward).parameters
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
+        self.least_saved = 64 if loaded.device.type == "cpu" else 2_048
+        """Tokens that sharing the beginning of prompts must save to be worth a pass of its own."""
         self._cache_name = "cache_params" if "cache_params" in accepted else "past_key_values"
 
     @property
@@ -73,7 +77,7 @@ class Batch:
     def _merge(self, keep: list[int], fresh: Any, fresh_mask: Tensor) -> None:
         mask = self._mask[keep]
         if not isinstance(self._cache, SlotCache):
-            self._cache.reorder_cache(torch.tensor(keep, device=self.loaded.device))  # the one that all layers have
+            self._select(self._cache, keep)
             self._mask = mask
             return
         trim = int(mask.argmax(-1).min())
@@ -81,17 +85,51 @@ class Batch:
         width = max(mask.shape[1] - trim, fresh_mask.shape[1])
         self._mask = torch.cat([_pad_left(mask[:, trim:], width), _pad_left(fresh_mask, width)])
 
+    def _select(self, cache: Any, rows: list[int]) -> None:
+        """Make these the rows of a cache, in this order; a row may come several times."""
+        if isinstance(cache, SlotCache):
+            cache.recompose(rows, 0, None)
+        else:
+            cache.reorder_cache(torch.tensor(rows, device=self.loaded.device))  # the one that all layers have
+
     def _prefill(self, rows: list[BatchRow]) -> tuple[Any, Tensor, Tensor]:
-        width = max(row.length for row in rows)
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        mask = torch.zeros(len(rows), width, dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, width - row.length :] = torch.tensor(row.request.prompt + row.tokens)
-            mask[i, width - row.length :] = 1
+        """Read the prompts of rows, equal ones once."""
+        for row in rows:
             row.started = row.started or time.monotonic()
+        texts = [tuple(row.request.prompt + row.tokens) for row in rows]
+        once = list(dict.fromkeys(texts))
         cache = new_cache(self.loaded.model.config)
-        positions = (mask.cumsum(-1) - 1).clamp_(min=0)
-        return cache, mask, self._forward(ids, mask, positions, cache)
+        mask, logits = self._read(once, cache)
+        if len(once) < len(rows):
+            place = {text: i for i, text in enumerate(once)}
+            index = [place[text] for text in texts]
+            self._select(cache, index)
+            mask, logits = mask[index], logits[torch.tensor(index, device=logits.device)]
+        return cache, mask, logits
+
+    def _read(self, texts: list[tuple[int, ...]], cache: Any) -> tuple[Tensor, Tensor]:
+        """Mask and ``[len(texts), V]`` logits; what all begin with is read once where the model allows it and it pays.
+
+        Short texts then have their padding between the beginning that all share and the rest.
+        """
+        alike = takewhile(lambda tokens: len(set(tokens)) == 1, zip(*texts, strict=False))
+        shared = min(sum(1 for _ in alike), min(map(len, texts)) - 1)
+        if not self.loaded.shares or shared * (len(texts) - 1) < self.least_saved:
+            shared = 0
+        if shared:
+            ids = torch.tensor(texts[:1])[:, :shared]
+            self._forward(ids, torch.ones_like(ids), torch.arange(shared)[None], cache)
+            self._select(cache, [0] * len(texts))
+        width = max(map(len, texts)) - shared
+        ids = torch.zeros(len(texts), width, dtype=torch.long)
+        mask = torch.zeros(len(texts), shared + width, dtype=torch.long)
+        mask[:, :shared] = 1
+        for i, text in enumerate(texts):
+            own = len(text) - shared
+            ids[i, width - own :] = torch.tensor(text[shared:])
+            mask[i, shared + width - own :] = 1
+        positions = (mask.cumsum(-1) - 1).clamp_(min=0)[:, shared:]
+        return mask, self._forward(ids, mask, positions, cache)
 
     @torch.inference_mode()
     def step(self) -> Tensor:

@@ -124,6 +124,19 @@ def new_cache(config: Any) -> SlotCache | DynamicCache:
     return SlotCache(layers=layers) if layers and all(layers) else plain
 
 
+def reaches_all(config: Any) -> bool:
+    """Whether every layer attends to all columns, however far away: no states, and no windows over columns."""
+    try:
+        layers = DynamicCache(config=config).layers
+    except Exception:  # a model with a cache of its own, or with none
+        return False
+    settings = config.get_text_config(decoder=True).to_dict()
+    windows = [
+        name for name, value in settings.items() if value and name.endswith(("window", "window_size", "chunk_size"))
+    ]
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers) and not windows
+
+
 def _slot(layer: Any) -> _Layer | None:
     if type(layer) is DynamicLayer:
         return SlotLayer()

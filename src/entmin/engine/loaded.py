@@ -29,5 +29,7 @@ class LoadedModel:
     """Longest sequence, prompt and completion together, in tokens."""
     decoding: Decoding = "padded"
     """The fastest way that gave what one pass over the tokens gives; `entmin.engine.soundness` found it."""
+    shares: bool = False
+    """Whether prompts can share what they begin with, and be read with padding after it."""
     slow: str = ""
     """Why it is not ``padded``, in words."""

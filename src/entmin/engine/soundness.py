@@ -12,16 +12,26 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from entmin.engine.cache import reaches_all
 from entmin.engine.loaded import Decoding, LoadedModel
 from entmin.engine.requests import Request
 from entmin.engine.rows import BatchRow
 from entmin.engine.rowwise import batch_for
 from entmin.errors import EntminError, first_line
 
-_WAYS: tuple[Decoding, ...] = ("padded", "rowwise", "rowwise with positions", "recomputed")
-_PROMPTS = (6, 2, 4)
+_WAYS: tuple[tuple[Decoding, bool], ...] = (
+    ("padded", True),
+    ("padded", False),
+    ("rowwise", False),
+    ("rowwise with positions", False),
+    ("recomputed", False),
+)
+"""With and without a shared beginning of prompts (`LoadedModel.shares`)."""
+_PROMPTS = (8, 4, 6)
 """Tokens of the three prompts; the third joins when the first has left."""
-_LENGTH = 8
+_SHARED = 3
+"""Tokens that the first two prompts begin with."""
+_LENGTH = 10
 _REFUSED = {
     "MoshiForCausalLM": "its cache forgets what lies before its sliding window, and one pass over a text does not",
 }
@@ -54,22 +64,17 @@ def choose_decoding(loaded: LoadedModel) -> None:
         return  # nothing to compare with; decoding says so where it matters
     if type(loaded.model).__name__ in _REFUSED:
         raise EntminError(f"{_kind(loaded)} does not decode as it is trained: {_REFUSED[type(loaded.model).__name__]}")
-    reasons: list[str] = []
-    for way in _WAYS:
-        loaded.decoding = way
-        try:
-            if reasons:
-                _one_pass(loaded, ids)  # without cache, so that nothing of the last try is left in the modules
-            apart = max(_distance(got, expected[i, at]) for i, at, got in _decoded(loaded, ids))
-            reason = f"logits differ by {apart:.2g} standard deviations from those of one pass"
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            apart, reason = float("inf"), _said(error)
+    reasons: dict[Decoding, str] = {}
+    for decoding, shares in _WAYS:
+        if shares and not reaches_all(loaded.model.config):
+            continue
+        loaded.decoding, loaded.shares = decoding, shares
+        if reasons:
+            _one_pass(loaded, ids)  # without cache, so that nothing of the last try is left in the modules
+        apart, reasons[decoding] = _try(loaded, ids, expected)
         if apart <= _TOLERANCE.get(loaded.dtype, 1e-3):
-            loaded.slow = _slow(loaded, reasons) if reasons else ""
+            loaded.slow = "" if decoding == "padded" else _slow(loaded, reasons["padded"])
             return
-        reasons.append(reason)
     if _distance(_one_pass(loaded, ids)[0, 0], expected[0, 0]) > 0:
         raise EntminError(f"{_kind(loaded)} gives other logits each time it reads the same tokens")
     raise EntminError(
@@ -78,9 +83,20 @@ def choose_decoding(loaded: LoadedModel) -> None:
     )
 
 
-def _slow(loaded: LoadedModel, reasons: list[str]) -> str:
+def _try(loaded: LoadedModel, ids: Tensor, expected: Tensor) -> tuple[float, str]:
+    """How far decoding is from one pass, and that in words."""
+    try:
+        apart = max(_distance(got, expected[i, at]) for i, at, got in _decoded(loaded, ids))
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        return float("inf"), _said(error)
+    return apart, f"logits differ by {apart:.2g} standard deviations from those of one pass"
+
+
+def _slow(loaded: LoadedModel, reason: str) -> str:
     how = "each row alone" + (", and reads all its tokens at every step" if loaded.decoding == "recomputed" else "")
-    return f"{_kind(loaded)} decodes {how}, which is slow: rows with padding would be wrong ({reasons[0]})"
+    return f"{_kind(loaded)} decodes {how}, which is slow: rows with padding would be wrong ({reason})"
 
 
 def _kind(loaded: LoadedModel) -> str:
@@ -97,7 +113,9 @@ def _tokens(loaded: LoadedModel) -> Tensor:
     special = set(loaded.tokenizer.all_special_ids)
     plain = [i for i in range(min(size, 1000)) if i not in special] or [0]
     chosen = [plain[(17 + 71 * i + 29 * i * i) % len(plain)] for i in range(len(_PROMPTS) * _LENGTH)]
-    return torch.tensor(chosen).view(len(_PROMPTS), _LENGTH)
+    ids = torch.tensor(chosen).view(len(_PROMPTS), _LENGTH)
+    ids[1, :_SHARED] = ids[0, :_SHARED]
+    return ids
 
 
 @torch.inference_mode()
@@ -112,6 +130,7 @@ def _one_pass(loaded: LoadedModel, ids: Tensor) -> Tensor:
 def _decoded(loaded: LoadedModel, ids: Tensor) -> Iterator[tuple[int, int, Tensor]]:
     """Row, position and ``[V]`` logits of each step."""
     batch = batch_for(loaded)
+    batch.least_saved = 1
     rows = [BatchRow(Request(row[:n])) for row, n in zip(ids.tolist(), _PROMPTS, strict=True)]
 
     def seen(of: list[BatchRow], logits: Tensor) -> Iterator[tuple[int, int, Tensor]]:
