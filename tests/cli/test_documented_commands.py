@@ -40,7 +40,7 @@ OWN_NAMES = {
     "brief": "random",
 }
 """What plugins of CONTRIBUTING.md add, which tests/test_contributing.py runs, and a built-in name of its kind."""
-PYTHON = re.compile(r"^(?:accelerate launch|python3?) -m entmin\b")
+PYTHON = re.compile(r"^(?:accelerate launch .*?|python3? )-m entmin\b")
 
 
 def code(text):

@@ -127,8 +127,9 @@ def test_wrong_requests_end_with_code_2(entmin_here, tiny_llama, tmp_path):
 def test_two_processes_give_the_losses_of_one(tiny_llama, tmp_path, entmin_here, method):
     settings = settings_of(**{**SMALL, "report": [], "n": 2, "max_steps": 3, "kl": 0.01})
     entmin_here("train", method, tiny_llama, "--output", "one", *settings)
-    launch = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "entmin"]
+    # With --cpu, accelerate starts one process, whatever it is told; `device=cpu` is in the settings.
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "entmin"]
     done = subprocess.run(
         [MAIN[0], "-m", *launch, "train", method, str(tiny_llama), "--output", "two", *settings],
         cwd=tmp_path,

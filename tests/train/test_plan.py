@@ -36,7 +36,7 @@ def test_every_published_run_passes_a_dry_run(entmin_here, path):
     assert "7.62 billion parameters" in done.stdout
     assert "accelerate launch --num_processes 4" in done.stdout
     assert "--fsdp_state_dict_type FULL_STATE_DICT" in done.stdout
-    (total,) = re.findall(r"about ([\d.]+) GiB", done.stdout)
+    (total,) = re.findall(r"at its limit: about ([\d.]+) GiB", done.stdout)
     assert 30 < float(total) < 96  # the published runs had four GPUs of 96 GB
     # The published numbers of prompts, samples and tokens, whatever else a row says.
     published = {"learning_rate": "1e-06", "max_tokens": "3072", "max_prompt_tokens": "1024"}
@@ -97,6 +97,23 @@ def test_memory_follows_its_formulas():
     checkpointed = plan(config(gradient_checkpointing=True)).memory["activations"]
     assert checkpointed < one.memory["activations"] / 5
     assert plan(config(micro_batch=4)).memory["activations"] * 2 == one.memory["activations"]
+
+
+def test_the_machine_holds_the_weights_once():
+    """Loaded by one process, the reference beside them in the precision of products; later both moments, collected."""
+    parameters = 7_615_616_512
+    assert plan(config(), 1).host == 8 * parameters
+    assert plan(config(kl=0), 1).host == 4 * parameters
+    assert plan(config(), 8).host == 8 * parameters
+    assert plan(config(rollouts="vllm", lora=True), 4).host == 4 * parameters
+    assert plan(config(lora=True), 4).host == 2 * parameters
+    assert plan(config(), 8).memory["reference"] == 2 * parameters // 8
+    assert plan(config(precision="fp32"), 8).memory["sampling copy"] == 4 * parameters
+
+
+def test_the_page_has_the_command_that_is_printed():
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    assert f"\n    {launch_command(TrainConfig(method='em-rl', model='MODEL', batch_size=128), 4)}\n" in page
 
 
 def test_operations_are_the_papers():

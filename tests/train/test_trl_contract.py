@@ -31,6 +31,8 @@ HOOKS = {
     "_get_output_dir": ["self", "trial"],
     "create_model_card": ["self"],
     "log": ["self", "logs", "start_time"],
+    "_clip_grad_norm": ["self", "model"],
+    "create_accelerator_and_postprocess": ["self"],
 }  # fmt: skip
 
 
@@ -147,11 +149,24 @@ def test_the_gradient_of_em_ft_is_autograd_on_the_naive_loss(tmp_path, reduction
         torch.testing.assert_close(ours[name], parameter.grad, atol=2e-4, rtol=2e-3)
 
 
+def by_its_equation(advantage, reward, logprobs, reference, mask, kl):
+    """(advantages, loss) of one step of groups of four, in float64."""
+    ratio, spread = (logprobs - logprobs.detach()).exp(), (reference - logprobs.detach()) * mask
+    k3 = (reference - logprobs).exp() - (reference - logprobs) - 1
+    if advantage == "rloo":  # a ratio per completion; the estimate of the KL lowers its reward
+        advantages = rewards.rloo_advantages(reward + kl * spread.sum(-1), 4)
+        return advantages, -(advantages * ((logprobs - logprobs.detach()) * mask).sum(-1).exp()).mean()
+    estimate = rewards.grpo_advantages if advantage == "grpo" else rewards.rloo_advantages
+    advantages = estimate(reward, 4)
+    term = k3 * ratio if advantage == "grpo" else k3
+    return advantages, ((kl * term - advantages[:, None] * ratio) * mask).sum() / mask.sum()
+
+
 @pytest.mark.parametrize("kl", [0.0, 0.1])
-def test_the_published_estimator_is_autograd_on_its_equation(tmp_path, kl):
-    """Leave-one-out advantages, a ratio per token, k3 in the loss, the mean over all tokens of the step."""
+@pytest.mark.parametrize("advantage", ["published", "rloo", "grpo"])
+def test_every_estimator_is_autograd_on_its_equation(tmp_path, kl, advantage):
     model = tiny.save(tmp_path / "model", sharpness=4.0)  # so that rewards differ
-    settings = config(model, tmp_path, "em-rl", advantage="published", kl=kl, batch_size=2, micro_batch=8)
+    settings = config(model, tmp_path, "em-rl", advantage=advantage, kl=kl, batch_size=2, micro_batch=8)
     trainer = trainer_for(settings)
     with torch.no_grad():  # away from the reference, so that there is a divergence
         for parameter in trainer.model.parameters():
@@ -164,16 +179,54 @@ def test_the_published_estimator_is_autograd_on_its_equation(tmp_path, kl):
     trainer.model.zero_grad()
     entropies, logprobs, mask = naive(trainer, batch)
     reward = rewards.token_entropy(entropies.detach(), logprobs.detach(), mask)
-    advantages = rewards.rloo_advantages(reward, 4)
-    torch.testing.assert_close(batch["advantages"].double(), advantages, atol=1e-4, rtol=1e-3)
-    per_token = -advantages[:, None] * (logprobs - logprobs.detach()).exp()
-    if kl:
-        reference = naive(replace_model(trainer, trainer.ref_model), batch)[1].detach()
-        per_token = per_token + kl * ((reference - logprobs).exp() - (reference - logprobs) - 1)
-    ((per_token * mask).sum() / mask.sum()).backward()
+    other = replace_model(trainer, trainer.ref_model) if kl else trainer
+    reference = naive(other, batch)[1].detach()
+    advantages, expected = by_its_equation(advantage, reward, logprobs, reference, mask, kl)
+    torch.testing.assert_close(batch["advantages"].double(), advantages, atol=1e-3, rtol=1e-3)
+    expected.backward()
     largest = max(p.grad.abs().max() for p in trainer.model.parameters())
     for name, parameter in trainer.model.named_parameters():
         torch.testing.assert_close(ours[name], parameter.grad, atol=2e-3 * float(largest), rtol=2e-3)
+
+
+@pytest.mark.parametrize("advantage", ["published", "rloo"])
+def test_answers_that_cannot_be_judged_are_in_no_mean(tiny_llama, tmp_path, advantage):
+    settings = config(tiny_llama, tmp_path, "rloo", advantage=advantage, kl=0, batch_size=2, micro_batch=8)
+    trainer = trainer_for(settings)
+    trainer.reward_funcs = [lambda **_: [1.0, None, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0]]
+    expected = [1 / 2, 0, -1, 1 / 2, -1 / 3, -1 / 3, 1, -1 / 3]
+    assert batch_of(trainer)["advantages"].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def clipped(model, folder, method, **changes):
+    """(loss, gradients after clipping, their norm before) of the first step, and its mean answer length."""
+    trainer = trainer_for(config(model, folder, method, batch_size=4, micro_batch=16, kl=0, **changes))
+    trainer.model.train()
+    rows = [trainer.train_dataset[i // trainer.num_generations] for i in range(4 * trainer.num_generations)]
+    batch = trainer._prepare_inputs(rows)
+    trainer.current_gradient_accumulation_steps = 1
+    trainer._compute_loss(trainer.model, batch).backward()
+    norm = float(trainer._clip_grad_norm(trainer.model))
+    gradients = torch.cat([p.grad.double().flatten() for p in trainer.model.parameters() if p.grad is not None])
+    return gradients, norm, float(batch["completion_mask"].sum(-1).double().mean())
+
+
+@pytest.mark.parametrize(
+    ("method", "summed", "averaged"),
+    [
+        ("em-rl", {"advantage": "rloo"}, {"advantage": "published"}),
+        ("em-ft", {"reduction": "sum"}, {"reduction": "mean"}),
+    ],
+)
+@pytest.mark.parametrize("limit", [1e-3, 1e3])
+def test_clipping_acts_on_the_mean_over_tokens(tmp_path, method, summed, averaged, limit):
+    """A sum over tokens is clipped exactly where the mean is, and to as much more as it is longer."""
+    model = tiny.save(tmp_path / "model", sharpness=4.0)
+    ours, norm, length = clipped(model, tmp_path, method, max_grad_norm=limit, n=4, **summed)
+    theirs, mean_norm, _ = clipped(model, tmp_path, method, max_grad_norm=limit, n=4, **averaged)
+    assert norm == pytest.approx(length * mean_norm, rel=1e-3) and length > 2
+    assert float(theirs.norm()) == pytest.approx(min(mean_norm, limit), rel=1e-3)
+    torch.testing.assert_close(ours / length, theirs, atol=1e-3 * float(theirs.abs().max()), rtol=1e-3)
 
 
 def replace_model(trainer, model):

@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM
 from entmin.engine.loading import load
 from entmin.errors import EntminError
 from entmin.train.build import adapters
-from entmin.train.vllm_rollouts import VllmRollouts, whole_weights
+from entmin.train.vllm_rollouts import VllmRollouts
+from entmin.train.weights import whole_weights
 from tests import tiny
 from tests.train.runs import config, curve, settings_of
 from tests.vllm_settings import ENVIRONMENT
@@ -77,7 +78,7 @@ import sys, torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from transformers import AutoModelForCausalLM
-from entmin.train.vllm_rollouts import whole_weights
+from entmin.train.weights import whole_weights
 
 mesh = init_device_mesh("cpu", (2,))
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
@@ -187,7 +188,7 @@ class TestOnVllm:
             **WHERE, batch_size=4, micro_batch=4, learning_rate=1e-2, precision="fp32", device="cpu", watch="off",
             save_every=1, report=[], data_options={"size": 40}, vllm_url=url,
         )  # fmt: skip
-        launch = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+        launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
         done = subprocess.run(
             [sys.executable, "-m", *launch, "-m", "entmin", "train", "em-rl", folder, "--output", out,
              "--max-steps", "2", *settings],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
@@ -22,7 +22,9 @@ from entmin.hub import reachable_or_offline, why_not_reached
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> LoadedModel:
+def load(
+    name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None, weights: bool = True
+) -> LoadedModel:
     """Load a causal language model for decoding.
 
     Args:
@@ -31,6 +33,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         device: ``auto`` (CUDA, else Apple MPS, else CPU) or a torch device.
         dtype: ``auto`` or one of `DTYPES`. On a CPU without bfloat16 instructions ``auto`` is float32.
         revision: commit, tag or branch of a Hub model; of the base, for an adapter (default: the one that it names).
+        weights: whether to read them; without, the model is `empty_model` on the CPU, and another process has to send
+            its weights, its buffers and how it decodes.
 
     Raises:
         UsageError: an unknown dtype or device.
@@ -40,8 +44,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     kind = _dtype(dtype, where)
     path = _path(name)
     adapted = adapter_base(path)
-    weights = base_path(adapted, path) if adapted else path
-    root = root_of(weights) if adapted else path
+    base = base_path(adapted, path) if adapted else path
+    root = root_of(base) if adapted else path
     if adapted:
         revision = revision or adapter_revision(path)
     logging.disable_progress_bar()
@@ -51,8 +55,12 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
             config = AutoConfig.from_pretrained(root, revision=revision)
             has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
             tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, revision=revision)
-            if adapted:
-                model = load_merged(path, weights, revision).to(kind).to(where).eval()
+            if not weights:
+                model = empty_model(config, kind).eval()
+                with contextlib.suppress(OSError):  # a model without a generation config
+                    model.generation_config = GenerationConfig.from_pretrained(root, revision=revision)
+            elif adapted:
+                model = load_merged(path, base, revision).to(kind).to(where).eval()
             else:
                 model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
         if getattr(model, "_hf_peft_config_loaded", False):
@@ -66,10 +74,20 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     except Exception as error:  # transformers and its readers raise every kind for a bad folder
         raise EntminError(f"could not load model {name!r}: {_why(path, error)}") from error
     prepare_for_decoding(model, where)
-    version = revision_of(name, path, config)
+    version = revision_of(name, path, config) if weights else ""
     longest = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30
     eos = _eos(model, tokenizer)
-    return checked(LoadedModel(name, model, tokenizer, where, kind, version, eos, int(longest)))
+    loaded = LoadedModel(name, model, tokenizer, where, kind, version, eos, int(longest))
+    return checked(loaded) if weights else loaded
+
+
+def empty_model(config: Any, dtype: torch.dtype, device: torch.device | str = "cpu") -> Any:
+    """A model whose weights and buffers are allocated and not set. On a CPU it takes no memory before they are."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    model.to_empty(device=device)
+    model.tie_weights()
+    return model
 
 
 def _path(name: str) -> str:

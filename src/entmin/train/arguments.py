@@ -7,6 +7,7 @@ from typing import Any
 
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place
+from entmin.train.processes import is_sharded
 
 
 def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
         "disable_tqdm": True,
         "remove_unused_columns": False,
     }
+    if is_sharded():  # or each process would keep the whole gradient until the last micro-batch
+        arguments["accelerator_config"] = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
     if config.revision:  # of the reference model, which the trainer loads by its name
         arguments["model_init_kwargs"] = {"revision": config.revision}
     return arguments

@@ -14,7 +14,8 @@ from entmin.errors import UsageError
 from entmin.train.answers import Answers, text_of
 from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
-from entmin.train.policy import Place, Twin
+from entmin.train.policy import Place, Twin, reference_of
+from entmin.train.processes import is_sharded
 from entmin.train.prompts import Prompts, answered, in_order
 from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
@@ -42,6 +43,8 @@ def build_trainer(
         "keep": config.keep_checkpoints,
         "card": card,
     }
+    if is_sharded() and config.kl and not config.lora:
+        common["reference"] = reference_of(loaded, place)
     online = {
         "answer_keys": answers.keys,
         "sampler": _sampler(config, place, loaded),

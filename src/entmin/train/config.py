@@ -100,7 +100,8 @@ class TrainConfig(WatchSettings, RewardSettings):
     weight_decay: Amount = 0.01
     """Of AdamW."""
     max_grad_norm: Amount = 1.0
-    """Gradients are scaled down to this norm; 0 leaves them alone."""
+    """Gradients are scaled down to this norm, times the mean answer length where a loss sums over an answer's tokens
+    (`advantage=rloo`, em-ft with `reduction=sum`); 0 leaves them alone."""
 
     kl: Amount = Field(default_factory=lambda given: 0.0 if given.get("method") in SINGLE else 0.001)
     """Weight of the KL divergence to the initial model (default: 0 for em-ft and sft, 0.001 otherwise)."""

@@ -1,20 +1,25 @@
 """What a run will take, before it starts: ``entmin train ... --dry-run``.
 
-Memory of one GPU of G, in bytes; P parameters, p those that train (all, or the adapters'), under full sharding (FSDP2,
-ZeRO-3) or, with G = 1, none:
+Memory of one GPU of G, in bytes; P parameters, p those that train (all, or the adapters'), b bytes of a number in
+products (2, or 4 with precision=fp32), under full sharding (FSDP2) or, with G = 1, none:
 
     weights        4 P / G            float32, products in bfloat16; a frozen base under adapters: 2 P / G
-    gathered       2 x 2 x (P of a layer, or of the embeddings if larger)    bfloat16, two units in flight; G > 1 only
+    gathered       2 b x (P of a layer, or of the embeddings if larger)    two units in flight; G > 1 only
     gradients      4 p / G
     optimiser      8 p / G            AdamW: two float32 moments
-    reference      4 P / G            only with a KL term and without adapters (with them, it is the base)
-    sampling copy  2 P                bfloat16, not sharded; only where transformers draws the samples and all trains
-    activations    2 t (a L) or, with checkpointing, 2 t (h L + a)    t tokens of a micro-batch, L layers
+    reference      4 P, or b P / G    only with a KL term and without adapters (with them, it is the base)
+    sampling copy  b P                not sharded; only where transformers draws the samples, and with G = 1 not where
+                                      the weights are of that precision already (adapters, precision=fp32)
+    activations    b t (a L) or, with checkpointing, b t (h L + a)    t tokens of a micro-batch, L layers
                    a = 5 h + 2 (heads + kv heads) head width + 4 intermediate: what one layer keeps for its backward
     head           3 x 4 x 1024 V     the fused head goes through the vocabulary in tiles of at most 1024 tokens
-    KV cache       4 r t' L (kv heads) (head width)   r sequences of t' tokens decoded together, at most the window of a
-                   layer that has one; not with a vLLM server (which has its own GPUs), and not at the same
-                   time as activations: the larger of the two counts
+    KV cache       2 b r t' L (kv heads) (head width)    r sequences of t' tokens decoded together, at most the window
+                   of a layer that has one; not with a vLLM server (which has its own GPUs), and not at the same time
+                   as activations: the larger of the two counts
+
+Memory of the machine: the first process loads the weights, and the reference beside them; with G > 1 it later collects
+the weights and then both moments of the optimiser for a checkpoint. For vLLM servers 2 P are collected, and written to
+a folder that is best in memory.
 
 Every length is taken at its limit, so token counts and floating-point operations are upper bounds. Operations per token
 are the paper's (appendix D.4): 2 P forward, 6 P forward and backward, P without the experts that a token does not take;
@@ -55,6 +60,8 @@ class Estimate:
     tokens_per_step: int
     """Completion tokens at most, over all GPUs."""
     flops_per_step: float
+    host: int
+    """Peak bytes of the machine, all processes together, without their libraries."""
 
     @property
     def total(self) -> int:
@@ -82,8 +89,23 @@ def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
     steps = config.max_steps if prompts is None else config.steps(prompts)
     memory = _memory(config, sizes, trained, split)
     return Estimate(
-        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.computed * tokens
-    )
+        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.computed * tokens,
+        _host(config, sizes.parameters, trained, gpus),
+    )  # fmt: skip
+
+
+def _host(config: TrainConfig, everything: int, trained: int, gpus: int) -> int:
+    number = _number(config)
+    weights = (number if config.lora else 4) * everything
+    reference = (4 if gpus == 1 else number) * everything if config.kl and not config.lora else 0
+    collected = max(weights, 8 * trained) if gpus > 1 else 0
+    handed_over = 4 * everything if config.rollouts == "vllm" else 0
+    return max(weights + reference, collected, handed_over)
+
+
+def _number(config: TrainConfig) -> int:
+    """Bytes of a number in products."""
+    return 4 if config.precision == "fp32" else 2
 
 
 def _prompts(config: TrainConfig) -> int | None:
@@ -101,16 +123,17 @@ def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> di
     kept = 5 * sizes.hidden + 2 * (sizes.heads + sizes.kv_heads) * sizes.head + 4 * sizes.intermediate
     alive = sizes.hidden * sizes.layers + kept if config.gradient_checkpointing else kept * sizes.layers
     here = config.rollouts == "transformers" and config.method != "sft"
-    cache = round(2 * sizes.cache(context, compressed=False)) * min(config.rollout_batch, rows)
+    number, kept_whole = _number(config), gpus == 1 and (config.lora or config.precision == "fp32")
+    cache = round(number * sizes.cache(context, compressed=False)) * min(config.rollout_batch, rows)
     return {
-        "weights": (2 * everything + 4 * trained if config.lora else 4 * everything) // gpus,
-        "gathered layers": 4 * unit if gpus > 1 else 0,
+        "weights": (number * everything + 4 * trained if config.lora else 4 * everything) // gpus,
+        "gathered layers": 2 * number * unit if gpus > 1 else 0,
         "gradients": 4 * trained // gpus,
         "optimiser": 8 * trained // gpus,
-        "reference": 4 * everything // gpus if config.kl and not config.lora else 0,
-        "sampling copy": 2 * everything if here and not config.lora else 0,
+        "reference": (4 if gpus == 1 else number) * everything // gpus if config.kl and not config.lora else 0,
+        "sampling copy": number * everything if here and not kept_whole else 0,
         "head": 12 * min(_HEAD_TILE, tokens) * sizes.vocab,
-        "activations": 2 * tokens * alive,
+        "activations": number * tokens * alive,
         "KV cache": cache if here else 0,
     }
 
@@ -131,6 +154,7 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
     lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
     lines += [f"  {name:<16} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
     lines += ["  (activations and KV cache are not alive together; allocator and libraries take 1 to 3 GiB more)"]
+    lines += [f"memory of the machine, of all processes together: about {found.host / _GIB:.1f} GiB"]
     all_steps = f"; all steps {found.flops_per_step * found.steps:.1e}" if found.steps else ""
     lines += [
         f"per step at most: {found.tokens_per_step:,} completion tokens, {found.flops_per_step:.1e} floating-point "

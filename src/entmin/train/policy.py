@@ -8,24 +8,26 @@ adapters the frozen base is bfloat16 itself and samples directly.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import PartialState
-from torch import nn
-from transformers import AutoModelForCausalLM
+from torch import Tensor, nn
 
 from entmin.durable import make_folder
 from entmin.engine.adapters import adapter_base
 from entmin.engine.attention import NAME, use_decode_attention
 from entmin.engine.loaded import LoadedModel
-from entmin.engine.loading import default_device, default_dtype, load
+from entmin.engine.loading import default_device, default_dtype, empty_model, load
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.dropout import require_no_noise, switch_off
 from entmin.train.folder import MERGED
+from entmin.train.processes import from_first, is_sharded, reads_weights
+from entmin.train.weights import whole_weights
 
 
 @dataclass(frozen=True)
@@ -52,19 +54,64 @@ def place_for(config: TrainConfig) -> Place:
 def load_policy(config: TrainConfig, place: Place) -> Policy:
     """Load the model to train, on the CPU, with its noise of training switched off; the trainer moves it.
 
+    Where weights are sharded, only the first process has them until the trainer shards the model.
+
     Raises:
         UsageError: the tokenizer names no end of a text, or the model's own code draws noise.
         EntminError: the model cannot be found or read.
     """
     half = config.lora and place.bf16
-    loaded = load(config.model, device="cpu", dtype="bfloat16" if half else "float32", revision=config.revision)
+    loaded = load(
+        config.model, device="cpu", dtype="bfloat16" if half else "float32", revision=config.revision,
+        weights=reads_weights(),
+    )  # fmt: skip
+    if is_sharded():
+        _as_in_first(loaded)
     if loaded.model.config._attn_implementation == NAME:  # made for decoding; models without SDPA keep what they have
         loaded.model.set_attn_implementation("sdpa")
     dropout = switch_off(loaded.model)
-    require_no_noise(loaded.model)
+    if reads_weights():
+        require_no_noise(loaded.model)
     loaded.model.requires_grad_(True).train()
     _complete(loaded)
     return Policy(**vars(loaded), dropout=dropout)
+
+
+def _as_in_first(loaded: LoadedModel) -> None:
+    """Take over what the process that read the weights found; buffers too, which are not sharded."""
+    found = from_first((loaded.decoding, loaded.slow, loaded.revision, dict(loaded.model.named_buffers())))
+    loaded.decoding, loaded.slow, loaded.revision, buffers = found
+    if not reads_weights():
+        take_buffers(loaded.model, buffers)
+
+
+def take_buffers(model: nn.Module, buffers: Mapping[str, Tensor]) -> None:
+    """Give a model copies of these buffers, by their names, in their own precision: routers keep biases there."""
+    for name, buffer in buffers.items():
+        owner, _, kind = name.rpartition(".")
+        model.get_submodule(owner)._buffers[kind] = buffer.clone()
+
+
+@torch.no_grad()
+def _take_weights(target: nn.Module, model: nn.Module, dtype: torch.dtype) -> None:
+    """Give a model the weights and buffers of another one, which may be in pieces, or have adapters."""
+    base: Any = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
+    here = dict(target.named_parameters())
+    for name, weight in whole_weights(model, dtype):
+        if name in here:
+            here[name].copy_(weight)
+    take_buffers(target, dict(base.named_buffers()))
+
+
+def reference_of(policy: LoadedModel, place: Place) -> nn.Module:
+    """The initial policy as a model of its own, in the precision of products; whole in the first process only."""
+    kind = torch.bfloat16 if place.bf16 else torch.float32
+    reference: nn.Module = empty_model(policy.model.config, kind)
+    if reads_weights():
+        _take_weights(reference, policy.model, kind)
+    else:
+        take_buffers(reference, dict(policy.model.named_buffers()))
+    return reference
 
 
 @dataclass
@@ -117,7 +164,7 @@ def write_merged_base(loaded: LoadedModel, folder: Path, *, again: bool) -> None
 
 
 class Twin:
-    """A copy of a model in evaluation mode and lower precision, for decoding."""
+    """A copy of a model in evaluation mode, whole and in the precision of products, for decoding."""
 
     def __init__(self, loaded: LoadedModel, place: Place) -> None:
         self._loaded, self._place = loaded, place
@@ -128,23 +175,17 @@ class Twin:
         return LoadedModel(**plain | changes)
 
     def of(self, model: nn.Module) -> LoadedModel:
-        """The model as it is now, ready to decode with."""
-        device = next(model.parameters()).device
-        if hasattr(model, "peft_config"):
-            return self._as(model=model.get_base_model(), device=device)  # type: ignore[operator]
-        if not self._place.bf16:
-            return self._as(model=model, device=device)
+        """The model as it is now, ready to decode with; all processes must ask where it is sharded."""
+        adapted = hasattr(model, "peft_config")
+        device = self._place.device if is_sharded() else next(model.parameters()).device
+        base: Any = model.get_base_model() if adapted else model  # type: ignore[operator]
+        if not is_sharded() and (adapted or not self._place.bf16):
+            return self._as(model=base, device=device)
+        kind = torch.bfloat16 if self._place.bf16 else torch.float32
         if self._copy is None:
-            self._copy = AutoModelForCausalLM.from_config(model.config, dtype=torch.bfloat16).to(device).eval()
+            self._copy = empty_model(base.config, kind, device).eval()
             self._copy.requires_grad_(False)
             if device.type == "cpu":
                 use_decode_attention(self._copy)
-        with torch.no_grad():
-            here = dict(model.named_parameters())
-            for name, parameter in self._copy.named_parameters():
-                parameter.copy_(here[name])
-            # Buffers too, in their own precision: routers keep biases there, which decide by small differences.
-            for name, buffer in model.named_buffers():
-                owner, _, kind = name.rpartition(".")
-                self._copy.get_submodule(owner)._buffers[kind] = buffer.clone()
-        return self._as(model=self._copy, device=device, dtype=torch.bfloat16)
+        _take_weights(self._copy, model, kind)
+        return self._as(model=self._copy, device=device, dtype=kind)

@@ -13,6 +13,7 @@ from entmin.train.config import TrainConfig
 from entmin.train.data.report import PromptReport
 from entmin.train.opening import Opening, held_out_facts, opening
 from entmin.train.policy import Place, Policy, load_policy, place_for
+from entmin.train.processes import meet
 from entmin.train.prompts import (
     Prompts,
     formatted_prompt,
@@ -55,6 +56,7 @@ def prepare(config: TrainConfig, *, resume: bool) -> Prepared:
         labelled, shared = without(labelled, problems)
     set_seed(config.seed)
     place = place_for(config)
+    meet(place.device)
     policy = load_policy(config, place)
     context = policy.max_length
     prompts = training_prompts(config, labelled, policy.tokenizer, context)
@@ -74,14 +76,16 @@ def prepare(config: TrainConfig, *, resume: bool) -> Prepared:
 def _fitting(config: TrainConfig, problems: Dataset, policy: Policy) -> tuple[Dataset, list[list[int]], dict[str, int]]:
     """The problems that fit the model's context with their answers, as token ids, and how many do not."""
     tokenizer, room, switches = policy.tokenizer, policy.max_length - config.max_tokens, config.chat_template_kwargs
+    if config.rollouts == "vllm":  # whose servers were asked for no longer context
+        room = min(room, config.max_prompt_tokens)
     ids = [token_ids(formatted_prompt(p, tokenizer, config), tokenizer, switches) for p in problems["prompt"]]
     kept = [place for place, one in enumerate(ids) if len(one) <= room]
     if not kept:
         raise UsageError(
-            f"no held-out problem fits the model's context of {policy.max_length} tokens with an answer of "
-            f"{config.max_tokens}; lower max_tokens"
+            f"no held-out problem has the {room} tokens or fewer that leave room for an answer of {config.max_tokens}; "
+            "lower max_tokens, or with a vLLM server raise max_prompt_tokens"
         )
-    reason = f"problems that with answers of {config.max_tokens} tokens exceed the model's context"
+    reason = f"problems of more than {room} tokens, which leave no room for answers of {config.max_tokens}"
     left_out = {reason: len(ids) - len(kept)} if len(kept) < len(ids) else {}
     return problems.select(kept), [ids[place] for place in kept], left_out
 

@@ -29,17 +29,25 @@ class Rollouts:
         seeds = [derive_seed(self._seed, "rollout", stream) for stream in streams]
         return [done.tokens for done in self.draw(model, prompts, seeds)]
 
-    def draw(
-        self, model: Any, prompts: Sequence[list[int]], seeds: Sequence[int], *, greedy: bool = False
-    ) -> list[Completion]:
+    def draw(self, model: Any, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> list[Completion]:
         """Completions of the model as it is now, with their entropies, in order; its training mode is given back.
+
+        Args:
+            model: all processes must ask where it is sharded.
+            prompts: as token ids.
+            seeds: one for each; None decodes greedily.
 
         Raises:
             EntminError: the model gave NaN, a prompt does not fit its context, or one completion does not fit memory.
         """
-        sampling = Sampling(temperature=0) if greedy else self._sampling
+        greedy = Sampling(temperature=0)
         requests = [
-            Request(prompt=prompt, sampling=sampling, max_tokens=self._max_tokens, seed=seed)
+            Request(
+                prompt=prompt,
+                sampling=greedy if seed is None else self._sampling,
+                max_tokens=self._max_tokens,
+                seed=seed or 0,
+            )
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         training = model.training

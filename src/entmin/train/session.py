@@ -12,7 +12,6 @@ The folder holds:
 from __future__ import annotations
 
 import math
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -42,10 +41,10 @@ from entmin.train.held_out import HeldOut
 from entmin.train.outlets import claim, push, require_packages
 from entmin.train.policy import needs_merged_base, write_merged_base
 from entmin.train.preparation import Prepared, prepare
+from entmin.train.processes import any_process, is_first, saying_who_ended
 from entmin.train.prompts import token_ids
-from entmin.train.rollouts import Rollouts
 from entmin.train.static import StaticSamples
-from entmin.train.trainers.checkpoints import writing
+from entmin.train.trainers.checkpoints import require_weights, writing
 from entmin.train.watch import CollapseWatch
 
 
@@ -62,8 +61,13 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
     Raises:
         UsageError: wrong settings, or an output folder that is in use or cannot be resumed.
         Interrupted: stopped by the user; a checkpoint was saved.
-        EntminError: the model cannot be loaded, or writing failed.
+        EntminError: the model cannot be loaded, writing failed, or another process of the run ended.
     """
+    with saying_who_ended():
+        return _train_whole(config, resume)
+
+
+def _train_whole(config: TrainConfig, resume: bool) -> Path:
     require_packages(config.report)
     folder = Path(config.output)
     check_folder(folder, config, resume)
@@ -74,16 +78,15 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         _refuse_publishing(config)
         with writing(folder):
             write_merged_base(found.policy, folder, again=not resume)
-    if config.push_to_hub and _is_first():
+    if config.push_to_hub and is_first():
         claim(config.push_to_hub)  # now, and not after hours of training
     steps = config.steps(len(found.prompts.rows))
     card = partial(write_card, config=config, run=folder)
     with private_files():  # the trainer makes the output folder
         trainer = build_trainer(config, found.place, found.policy, found.prompts, steps, card=card)
     found.opening.scoring = trainer.way.words if hasattr(trainer, "way") else ""
-    if _is_first():
+    if is_first():
         say("\n".join(found.opening.lines()), err=True)
-    _require_whole_weights(trainer)
     with _claimed(folder, config, found, resume) as newest:
         _train(config, found, trainer, newest, steps)
     return folder
@@ -130,25 +133,11 @@ def _finish(trainer: Any, config: TrainConfig, folder: Path) -> None:
         trainer.save_model(str(folder))
     if not trainer.is_world_process_zero():
         return
-    if not any(folder.glob("*.safetensors")):
-        raise EntminError(f"the trainer wrote no weights to {folder}; its newest checkpoint may hold them")
+    require_weights(folder, trainer.model)
     write_card(folder, config, folder)
     write([training_page({folder.name: folder})], folder / "report.html")
     if config.push_to_hub:
         push(folder, config.push_to_hub)
-
-
-def _require_whole_weights(trainer: Any) -> None:
-    """Refuse a launch in whose end the trainer would write no model.
-
-    Raises:
-        UsageError: FSDP keeps the weights in pieces.
-    """
-    if trainer.is_fsdp_enabled and "FULL" not in str(trainer.accelerator.state.fsdp_plugin.state_dict_type):
-        raise UsageError(
-            "this launch would save the weights in pieces, one per process, which are no model to load: pass "
-            "--fsdp_state_dict_type FULL_STATE_DICT to accelerate launch"
-        )
 
 
 def _fix_samples(config: TrainConfig, trainer: Any, loaded: Any, folder: Path) -> None:
@@ -180,19 +169,14 @@ def _run(trainer: Any, newest: Path | None) -> None:
         ) from error
 
 
-def _is_first() -> bool:
-    """Whether this process writes and speaks for all; asked before there is a trainer to know it."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 @contextmanager
 def _claimed(folder: Path, config: TrainConfig, prepared: Prepared, resume: bool) -> Iterator[Path | None]:
     """Have the folder for this run and write the settings down; gives the checkpoint to resume from."""
-    with alone(folder, wait=False) if _is_first() else nullcontext():
+    with alone(folder, wait=False) if is_first() else nullcontext():
         newest = check_folder(folder, config, resume)  # again: another run may have begun or gone on meanwhile
         if resume:
             require_same_data(folder / RECORD, prepared.opening)
-        if _is_first():
+        if is_first():
             prepared.report.write(folder)
             write_record(folder / RECORD, config, prepared.opening)
         yield newest
@@ -200,8 +184,8 @@ def _claimed(folder: Path, config: TrainConfig, prepared: Prepared, resume: bool
 
 def _held_out(config: TrainConfig, found: Prepared, problems: Dataset, trainer: Any) -> HeldOut:
     answers = Answers(config.eval_samples)
-    sampler = getattr(trainer, "_sampler", None)  # its half-precision copy serves both
-    rollouts = sampler if isinstance(sampler, Rollouts) else rollouts_for(config, found.place, found.policy)
+    sampler: Any = getattr(trainer, "_sampler", None)  # its servers, or its half-precision copy, serve both
+    rollouts = sampler if hasattr(sampler, "draw") else rollouts_for(config, found.place, found.policy)
     return HeldOut(
         Path(config.output), problems, found.problem_ids, answers, rollouts,
         every=config.eval_every, samples=config.eval_samples, seed=config.seed,
@@ -246,5 +230,6 @@ class StopAtStep(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Save and stop, at the end of a rollout."""
-        if self.asked and state.global_step % self._every == 0:
+        if state.global_step % self._every == 0 and any_process(self.asked):
+            self.asked = True
             control.should_save = control.should_training_stop = True

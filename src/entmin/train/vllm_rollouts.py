@@ -9,25 +9,29 @@ no reload, and must be reachable by the trainer alone: whoever can ask for a rel
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from openai import APIStatusError, AsyncOpenAI, BadRequestError, OpenAI
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from entmin.clients import NO_KEY, explained, said
 from entmin.engine.loaded import LoadedModel
+from entmin.engine.requests import Completion, StopReason
 from entmin.errors import EntminError, UsageError
 from entmin.loops import beside_a_loop
 from entmin.methods import Normal
 from entmin.seeds import derive_seed
 from entmin.train.config import TrainConfig
+from entmin.train.weights import whole_weights
 
 _SECONDS = 3600.0
 """Longest wait for one completion or one reload."""
@@ -64,8 +68,16 @@ class VllmRollouts:
         Raises:
             EntminError: a server cannot be reached or refuses.
         """
-        self.load(model)
         seeds = [derive_seed(self._config.seed, "rollout", stream) for stream in streams]
+        return [done.tokens for done in self.draw(model, prompts, seeds)]
+
+    def draw(self, model: nn.Module, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> list[Completion]:
+        """Completions of the model as it is now, without their entropies, in order; a seed of None decodes greedily.
+
+        Raises:
+            EntminError: a server cannot be reached or refuses.
+        """
+        self.load(model)
         return beside_a_loop(lambda: asyncio.run(self._draw(prompts, seeds)))
 
     def load(self, model: nn.Module) -> None:
@@ -94,8 +106,8 @@ class VllmRollouts:
                     f"cannot write weights for vLLM under {self._weights}: {error}; free space there, or set "
                     "vllm_weights to another folder, and go on with --resume"
                 ) from error
-            for url in self._names:
-                self._reload(url, folder)
+            with ThreadPoolExecutor(len(self._names)) as pool:  # all at once; the first failure is raised
+                list(pool.map(partial(self._reload, folder=folder), self._names))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -126,7 +138,7 @@ class VllmRollouts:
             client.with_options(base_url=url).post("/reset_prefix_cache", cast_to=object)
         return str(first.id)
 
-    async def _draw(self, prompts: Sequence[list[int]], seeds: Sequence[int]) -> list[list[int]]:
+    async def _draw(self, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> list[Completion]:
         clients = [
             AsyncOpenAI(base_url=f"{url}/v1", api_key=self._key, timeout=_SECONDS, max_retries=2) for url in self._names
         ]
@@ -141,7 +153,9 @@ class VllmRollouts:
             for client in clients:
                 await client.close()
 
-    async def _complete(self, client: AsyncOpenAI, free: asyncio.Semaphore, prompt: list[int], seed: int) -> list[int]:
+    async def _complete(
+        self, client: AsyncOpenAI, free: asyncio.Semaphore, prompt: list[int], seed: int | None
+    ) -> Completion:
         url = str(client.base_url).removesuffix("/v1/")
         # Everything is said, because a server's defaults come from the checkpoint or from `entmin serve --mode`.
         exact = {
@@ -159,39 +173,16 @@ class VllmRollouts:
                         model=self._names[url],
                         prompt=prompt,
                         max_tokens=self._config.max_tokens,
-                        temperature=self._config.temperature,
+                        temperature=0.0 if seed is None else self._config.temperature,
                         top_p=1.0,
                         presence_penalty=0.0,
                         frequency_penalty=0.0,
-                        seed=seed,
+                        seed=seed or 0,
                         extra_body=exact,
                     )
                 except BadRequestError as error:
                     raise EntminError(f"{url} refused a prompt: {said(error)}") from error
-        tokens: list[int] = answer.choices[0].token_ids  # type: ignore[attr-defined]  # vLLM's own field
-        return tokens
-
-
-def whole_weights(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """(name, bfloat16 weight) of the model as it computes: adapters added in, shards put together; and its buffers.
-
-    Names are those of the model without adapters. With sharded weights all processes must go through it together.
-    """
-    base = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
-    modules = dict(base.named_modules())
-    with torch.no_grad():
-        for name, parameter in base.named_parameters():
-            if ".lora_" in name:
-                continue
-            owner, _, kind = name.rpartition(".")
-            weight: Tensor = parameter
-            if owner.endswith(".base_layer") and kind == "weight":
-                layer: Any = modules[owner.removesuffix(".base_layer")]
-                for adapter in layer.active_adapters:
-                    weight = weight + layer.get_delta_weight(adapter)
-            whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
-            yield name.replace(".base_layer.", "."), whole.detach().to(torch.bfloat16)
-        kept = base.state_dict(keep_vars=True)
-        for name, buffer in base.named_buffers():
-            if name in kept and ".lora_" not in name:  # those that a checkpoint holds, in their own precision
-                yield name.replace(".base_layer.", "."), buffer.detach()
+        choice = answer.choices[0]
+        tokens: list[int] = choice.token_ids  # type: ignore[attr-defined]  # vLLM's own field
+        ended: StopReason = "stop" if choice.finish_reason == "stop" else "max_tokens"
+        return Completion(choice.text, tokens, ended, len(prompt), math.nan, math.nan, 0.0)

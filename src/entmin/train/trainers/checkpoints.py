@@ -7,16 +7,18 @@ or a killed process thus loses nothing earlier, and the newest ``checkpoint-N`` 
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from trl.trainer.base_trainer import _BaseTrainer
+from safetensors import safe_open
 
 from entmin.errors import EntminError
 from entmin.train.folder import checkpoints
+from entmin.train.trainers.sharded import ShardedTrainer
 
 STAGING, PROTECTED = ".saving", "keep"
 
@@ -38,7 +40,30 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-class CheckpointTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
+def require_weights(folder: Path, model: Any) -> None:
+    """Look whether a folder holds all that was trained.
+
+    Args:
+        folder: where the weights were saved.
+        model: the trained model, perhaps in pieces.
+
+    Raises:
+        EntminError: weights are missing there.
+    """
+    adapted = hasattr(model, "peft_config")
+    expected = sum(weight.numel() for weight in model.parameters() if weight.requires_grad or not adapted)
+    found = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            found += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())
+    if found < expected:
+        raise EntminError(
+            f"{folder} holds {found:,} of the {expected:,} trained weights, so it is no model: the newest checkpoint "
+            "before it may hold them"
+        )
+
+
+class CheckpointTrainer(ShardedTrainer):
     """Mixin: atomic checkpoints, rotation that respects protection, and our model card instead of TRL's."""
 
     def __init__(
@@ -74,6 +99,7 @@ class CheckpointTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self.accelerator.wait_for_everyone()
         if main:
             name = f"checkpoint-{self.state.global_step}"
+            require_weights(folder / STAGING / name, self.model)
             if self._card is not None:
                 self._card(folder / STAGING / name)
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -22,7 +22,8 @@ from trl.trainer.utils import use_adapter
 
 from entmin.core.losses import token_entropy_loss
 from entmin.train.trainers.checkpoints import CheckpointTrainer
-from entmin.train.trainers.samples import SampleTrainer, stack
+from entmin.train.trainers.samples import SampleTrainer
+from entmin.train.trainers.widths import stack
 
 
 @dataclass
@@ -52,6 +53,7 @@ class EMFTTrainer(SampleTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignor
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Set up the trainer; arguments are `SampleTrainer`'s, without reward functions."""
         super().__init__(*args, reward_funcs=[_no_reward], **kwargs)
+        self.sums_over_tokens = self.args.reduction == "sum"
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
         self._note_kinds(inputs)

@@ -62,10 +62,15 @@ def score(model: Any, ids: Tensor, mask: Tensor, labels: Tensor, way: Way, tempe
     """
     if not way.padded:
         return _row_by_row(model, ids, mask, labels, way, temperature, **extra)
+    first, *_, last = mask.any(0).nonzero()[:, 0].tolist()
+    room = (first, ids.shape[1] - 1 - last)  # padding in every row: a rollout's width, not that of these rows
+    ids, mask, labels = (tensor[:, first : last + 1] for tensor in (ids, mask, labels))
     extra["attention_mask"] = mask
     if takes_positions(model):  # from a row's first token, not from its padding
         extra["position_ids"] = (mask.cumsum(-1) - 1).clamp_(min=0)
-    return _pass(model, ids, labels, way, temperature, **extra)
+    found = _pass(model, ids, labels, way, temperature, **extra)
+    entropy = None if found.entropy is None else pad(found.entropy, room)
+    return Scored(pad(found.log_probs, room), entropy, found.aux_loss)
 
 
 def takes_positions(model: Any) -> bool:

@@ -140,6 +140,8 @@ class IntrinsicTrainer(SampleTrainer):
 class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):  # type: ignore[misc]
     """RLOO: leave-one-out advantages, the KL estimate subtracted from the reward, a ratio per completion."""
 
+    sums_over_tokens = True  # a completion's ratio is the product of its tokens' ratios
+
 
 class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: ignore[misc]
     """GRPO: standardised advantages, the KL estimate in the loss, a ratio per token."""
@@ -155,10 +157,20 @@ class PublishedTrainer(IntrinsicGRPO):
     """The published estimator: leave-one-out advantages, a ratio per token, the k3 KL estimate in the loss.
 
     TRL's GRPO with rewards that are centred and not scaled, but for a factor: a reward minus the mean of the others is
-    n / (n - 1) times the reward minus the mean of all.
+    n / (n - 1) times the reward minus the mean of all, n of those that could be judged.
     """
+
+    _judged: Tensor
+
+    def _calculate_rewards(self, *args: Any) -> Tensor:
+        rewards = super()._calculate_rewards(*args)
+        judged = (~rewards.isnan()).any(-1).view(-1, self.num_generations).sum(-1)
+        self._judged = judged.repeat_interleave(self.num_generations)
+        return rewards
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        batch["advantages"] = batch["advantages"] * (self.num_generations / (self.num_generations - 1))
+        first = self.accelerator.process_index * len(inputs)
+        judged = self._judged[first : first + len(inputs)].clamp(min=2)
+        batch["advantages"] = batch["advantages"] * (judged / (judged - 1))
         return batch

@@ -25,7 +25,9 @@ from trl.trainer import utils as head
 from trl.trainer.base_trainer import _BaseTrainer
 
 from entmin.core.diversity import agreement, distinct, repetition
-from entmin.train.trainers.forward import Scored, choose, score
+from entmin.train.processes import from_first, reads_weights
+from entmin.train.trainers.forward import Scored, Way, choose, score
+from entmin.train.trainers.widths import by_length, stack
 
 _on_gpu = head._use_triton
 # On a CPU too, TRL's fused head keeps to the positions that count. By itself it does so on a GPU only, and elsewhere
@@ -50,8 +52,11 @@ class Scores(NamedTuple):
 class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     """Mixin for TRL's online trainers: sampling streams, entropies at no extra cost, curves."""
 
+    _buffered_inputs: list[dict[str, Any]]
     keeps_old_logprobs = True
     """Whether the trainer itself scores every sample with the current policy before the update."""
+    sums_over_tokens = False
+    """Whether the loss of a completion is a sum over its tokens, which makes gradients longer by its length."""
 
     def __init__(
         self, *args: Any, sampler: Sampler | None, answer_keys: AnswerKeys | None = None, **kwargs: Any
@@ -76,7 +81,9 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._keys: list[str | None] = []
         self._kinds: list[str] = []
         super().__init__(*args, **kwargs)
-        self.way = choose(self.accelerator.unwrap_model(self.model), self.temperature)
+        plain = self.accelerator.unwrap_model(self.model)
+        found = choose(plain, self.temperature) if reads_weights() else None
+        self.way: Way = from_first(found)  # type: ignore[assignment]  # the first process reads weights
         """How samples are scored."""
 
     # ---- sampling ----
@@ -226,10 +233,14 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     # ---- normalisation over the whole optimisation step ----
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
+        accumulate, every = self.args.gradient_accumulation_steps, self.args.steps_per_generation
+        fresh = self.model.training and (self._step % every == 0 or self._buffered_inputs is None)
         inputs = super()._prepare_inputs(generation_batch)
-        accumulate = self.args.gradient_accumulation_steps
+        if fresh:
+            self._buffered_inputs = by_length(self._buffered_inputs, accumulate)
+            inputs = self._buffered_inputs[self._step % every]
         if self.model.training and self._step % accumulate == 0:
-            first = self._step % self.args.steps_per_generation
+            first = self._step % every
             window = self._buffered_inputs[first : first + accumulate]
             local = torch.stack([part["completion_mask"].sum() for part in window]).sum()
             self._window_tokens = self.accelerator.reduce(local, "sum")
@@ -247,16 +258,18 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         share: Tensor = total * scale / count
         return share
 
-
-def stack(rows: Sequence[Sequence[int]], pad: int, *, left: bool = False) -> tuple[Tensor, Tensor]:
-    """Token ids and mask, both ``[B, longest]``."""
-    width = max(len(row) for row in rows)
-    ids = torch.full((len(rows), width), pad, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    for i, row in enumerate(rows):
-        place = slice(width - len(row), width) if left else slice(len(row))
-        ids[i, place], mask[i, place] = torch.tensor(row, dtype=torch.long), 1
-    return ids, mask
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Clip a sum over tokens where the mean over tokens would be clipped."""
+        if not self.sums_over_tokens or self._window_tokens is None:
+            return super()._clip_grad_norm(model)
+        completions = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        length = float(self._window_tokens) / (completions * self.accelerator.num_processes)
+        limit = self.args.max_grad_norm
+        self.args.max_grad_norm = limit * length
+        try:
+            return super()._clip_grad_norm(model)
+        finally:
+            self.args.max_grad_norm = limit
 
 
 def answer_ids(keys: Sequence[str | None]) -> Tensor:
