@@ -165,10 +165,10 @@ def each(ways: Any) -> dict[str, dict[str, float]]:
 def main() -> None:
     """Run every way and print figures and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    numbers = {"prompts": 8, "n": 4, "new-tokens": 128, "micro": 8, "steps": 3}
-    numbers |= {"tokens": 512, "hidden": 256, "vocabulary": 151_936}
+    numbers = {"--prompts": 8, "--n": 4, "--new-tokens": 128, "--micro": 8, "--steps": 3}
+    numbers |= {"--tokens": 512, "--hidden": 256, "--vocabulary": 151_936}
     for name, default in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
+        parser.add_argument(name, type=int, default=default)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--head", action="store_true")
     parser.add_argument("--way", choices=[*HEADS, *TRAINERS])
