@@ -23,7 +23,7 @@ from entmin.train.reading import load_config, parse_settings
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *(page for page in sorted(ROOT.glob("*.md")) if page.name != "AGENTS.md"),
-    *sorted(path for place in ("docs", "integrations") for path in (ROOT / place).rglob("*.md")),
+    *sorted(path for place in ("docs", "src") for path in (ROOT / place).rglob("*.md")),
     *sorted((ROOT / "runs").rglob("*.yaml")),
 ]
 PLACEHOLDERS = {
@@ -143,7 +143,7 @@ def test_a_shown_benchmark_exists_and_has_the_options_shown(line):
 
 
 def test_files_that_pages_and_modules_name_exist():
-    places = [ROOT / name for name in ("src", "docs", "tests", "benchmarks", "runs", "examples", "integrations", ".ci")]
+    places = [ROOT / name for name in ("src", "docs", "tests", "benchmarks", "runs", "examples", ".ci")]
     found = [path for place in places for path in place.rglob("*") if "__pycache__" not in path.parts]
     files = [path.relative_to(ROOT) for path in (*found, *PAGES)]
     known = {"/".join(path.parts[start:]) for path in files for start in range(len(path.parts))}

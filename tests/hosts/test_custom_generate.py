@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LogitsProcessorList, MinLengthLogitsProcessor
+from transformers import AutoModelForCausalLM, GenerationConfig, LogitsProcessorList, MinLengthLogitsProcessor
 
 from entmin.errors import UsageError
-from entmin.hosts.transformers import EntropyLogitsProcessor
-from entmin.methods import AdaptiveTemperature, EmInf, Normal
+from entmin.hosts.transformers import CUSTOM_GENERATE, EntropyLogitsProcessor
+from entmin.methods import AdaptiveTemperature, EmInf, MinP, Normal
 
-FOLDER = Path(__file__).parents[2] / "integrations" / "custom_generate"
 IDS = torch.tensor([[5, 9, 31], [7, 80, 12]])
 SAMPLED = {"do_sample": True, "temperature": 0.7, "top_k": 20, "max_new_tokens": 12, "attention_mask": torch.ones(2, 3)}
 
@@ -31,7 +28,7 @@ def own_cache(tmp_path, monkeypatch):
 def custom(model, **options):
     torch.manual_seed(3)
     options = {**SAMPLED, **options}
-    return model.generate(IDS, custom_generate=str(FOLDER), trust_remote_code=True, **options)
+    return model.generate(IDS, custom_generate=CUSTOM_GENERATE, trust_remote_code=True, **options)
 
 
 def by_processor(model, method, *others, **options):
@@ -53,6 +50,23 @@ def by_processor(model, method, *others, **options):
 )
 def test_it_generates_what_the_logits_processor_generates(model, arguments, method):
     assert torch.equal(custom(model, **arguments), by_processor(model, method))
+
+
+@pytest.mark.parametrize("told", [{"temperature": 0.7}, {"generation_config": GenerationConfig(temperature=0.7)}])
+def test_a_method_of_the_stage_after_temperature_is_told_it(model, told):
+    options = {name: value for name, value in SAMPLED.items() if name != "temperature"} | told
+    torch.manual_seed(3)
+    found = model.generate(
+        IDS, custom_generate=CUSTOM_GENERATE, trust_remote_code=True, method="min_p", p_base=0.3, **options
+    )
+    torch.manual_seed(3)
+    processor = EntropyLogitsProcessor(MinP(0.3), temperature=0.7)
+    assert torch.equal(found, model.generate(IDS, logits_processor=[processor], **options))
+
+
+def test_greedy_decoding_is_left_alone_by_methods_that_truncate(model):
+    options = {"do_sample": False, "temperature": None, "top_k": None}
+    assert torch.equal(custom(model, method="min_p", **options), custom(model, method="normal", **options))
 
 
 def test_other_arguments_and_processors_are_kept(model):

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from tests.command import Runner
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 import entmin
 from entmin import AdaptiveTemperature, EmInf, EntropyLogitsProcessor
 from entmin.cli import VERBS
+from entmin.errors import UsageError
+from entmin.hosts.transformers import CUSTOM_GENERATE
 
 pytestmark = pytest.mark.wheel
 
@@ -65,6 +67,47 @@ def test_the_processor_works_on_beams(tiny_llama):
     options = {"num_beams": 2, "max_new_tokens": 6, "pad_token_id": 0}
     processor = EntropyLogitsProcessor(AdaptiveTemperature())
     assert model.generate(**inputs, **options, logits_processor=[processor]).shape[1] > inputs["input_ids"].shape[1]
+
+
+@pytest.fixture
+def pipe(tiny_llama, tmp_path, monkeypatch):
+    """A pipeline; code that transformers copies before it runs it goes to a folder of this test."""
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    made = pipeline("text-generation", model=str(tiny_llama), return_full_text=False)
+    made.tokenizer.padding_side = "left"
+
+    def answers(*texts, **options):
+        torch.manual_seed(5)
+        sampled = {"do_sample": True, "temperature": 0.8, "max_new_tokens": 12, "batch_size": len(texts)}
+        return [[one["generated_text"] for one in found] for found in made(list(texts), **(sampled | options))]
+
+    return answers
+
+
+BY_FOLDER = {"custom_generate": CUSTOM_GENERATE, "trust_remote_code": True}
+
+
+def test_a_pipeline_takes_the_processor_and_the_folder_and_both_give_the_same(pipe):
+    strong = {"threshold": 0.0, "learning_rate": 5.0, "n_grad_steps": 20}
+    texts = ("one", "twenty-two")
+    by_processor = pipe(*texts, logits_processor=[EntropyLogitsProcessor(EmInf(**strong))])
+    assert len(by_processor) == 2 and by_processor == pipe(*texts, **BY_FOLDER, method="em_inf", **strong)
+    assert by_processor != pipe(*texts) == pipe(*texts, **BY_FOLDER, method="normal")
+
+
+def test_a_pipeline_of_many_calls_takes_methods_with_memory_from_the_folder(pipe):
+    texts = ("one", "twenty-two", "three")
+    alone = [pipe(text, **BY_FOLDER, method="sls", do_sample=False)[0] for text in texts]
+    assert pipe(*texts, batch_size=1, **BY_FOLDER, method="sls", do_sample=False) == alone
+    with pytest.raises(UsageError, match="build a new processor"):
+        pipe(*texts, batch_size=1, logits_processor=[EntropyLogitsProcessor("sls")], do_sample=False)
+
+
+def test_a_chat_goes_through_the_pipeline(pipe):
+    chat = [{"role": "user", "content": "one"}]
+    assert pipe(chat, **BY_FOLDER, threshold=0.1) == pipe(
+        chat, logits_processor=[EntropyLogitsProcessor(EmInf(threshold=0.1))]
+    )
 
 
 def test_the_engine_answers(tiny_llama, tmp_path):

@@ -12,11 +12,15 @@ assisted decoding and prompt lookup, which go back over tokens, are refused.
 Beam search hands over log-probabilities and adds up what it gets back, so rows that can be log-probabilities (no entry
 is above 0) come back as such.
 
+Where no processor can be handed over, as to a pipeline that makes many calls, a folder of ours can:
+``generate(..., custom_generate=CUSTOM_GENERATE, trust_remote_code=True, method="em_inf", threshold=0.3)``.
+
 Processors that `generate` builds from the generation config itself, such as a repetition penalty, come before ours.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -29,6 +33,8 @@ from entmin.methods.ahead import ahead_of_temperature
 from entmin.methods.base import as_method
 from entmin.methods.memory import MethodWithMemory, Sequences, Steps
 
+CUSTOM_GENERATE = str(Path(__file__).with_name("custom_generate"))
+"""The folder for ``custom_generate``; its README has the arguments."""
 _NORMALISED = 1e-3
 """How far from 0 the logarithm of a sum of probabilities may be."""
 
