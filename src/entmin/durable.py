@@ -50,7 +50,7 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file that is the old one or the new one, whenever the process is killed.
 
     Raises:
@@ -58,10 +58,10 @@ def write_whole(path: Path, text: str) -> None:
     """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(scratch, "w", encoding="utf-8", errors="backslashreplace", opener=private) as file:
+        with open(scratch, "wb", opener=private) as file:
             if path.exists():
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            file.write(text)
+            file.write(content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace"))
         os.replace(scratch, path)
     except BaseException:
         with contextlib.suppress(OSError):

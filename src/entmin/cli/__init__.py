@@ -42,6 +42,7 @@ VERBS = {
     ),
     "settle": Verb("entmin.cli.settle:command", "Settle whether a method helps, against equal entropy.", "eval", True),
     "report": Verb("entmin.cli.report:command", "Show finished runs as one page.", "eval"),
+    "export": Verb("entmin.cli.export:command", "Write the samples of finished runs as a data set.", "eval"),
     "reproduce": Verb("entmin.cli.reproduce:command", "Run a table of the paper beside its numbers.", "eval", True),
     "ask": Verb("entmin.cli.ask:command", "Answer one question, tokens shaded by entropy."),
     "chat": Verb(

@@ -109,7 +109,7 @@ def _problem(where: str, row: dict[str, Any], judge: str, with_ids: bool) -> Pro
     question, answer = _text(where, row, "question"), _text(where, row, "answer")
     system, subject = (_text(where, row, name, needed=False) for name in ("system", "subject"))
     # Without ids, a problem is known by its question, so that its id does not depend on its place in the file.
-    made = hashlib.sha256(f"{system or ''}\0{question}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    made = hashlib.sha256(f"{system or ''}\0{question}".encode()).hexdigest()[:12]
     name = _text(where, row, "id") if with_ids else made
     gold: str | dict[str, Any] = answer.strip()
     if judge == "choice" and not re.fullmatch(r"\(?[A-Za-z]\)?\.?", answer.strip()):
@@ -126,6 +126,10 @@ def _text(where: str, row: dict[str, Any], name: str, needed: bool = True) -> An
     value = row.get(name)
     if isinstance(value, float) and math.isnan(value):
         raise UsageError(f"{where}: {name} is NaN")
+    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
+        raise UsageError(
+            f"{where}: {name} has half of a surrogate pair (\\ud800 to \\udfff), which is no text"
+        )
     if value is None or (isinstance(value, str) and not value.strip()):
         if needed:
             raise UsageError(f"{where}: {name} is {'missing' if value is None else 'empty'}")

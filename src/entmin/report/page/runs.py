@@ -45,7 +45,7 @@ def flips(runs: Labelled) -> tuple[Flip, ...]:
         tokens += sum(len(answer.tokens) for answer in answers)
         if len(found) >= _FEWEST and tokens > _MOST_TOKENS:
             break
-        found.append(Flip(problem, _question(samples[0][problem]), _target(samples[0][problem]), answers))
+        found.append(Flip(problem, question(samples[0][problem]), target(samples[0][problem]), answers))
     return tuple(found)
 
 
@@ -89,13 +89,15 @@ def _recorded(sample: EvalSample) -> bool:
     return bool((sample.output.metadata or {}).get(TOKENS))
 
 
-def _question(sample: EvalSample) -> str:
+def question(sample: EvalSample) -> str:
+    """What was asked, without system turns."""
     if isinstance(sample.input, str):
         return sample.input
     return "\n\n".join(message.text for message in sample.input if message.role != "system")
 
 
-def _target(sample: EvalSample) -> str:
+def target(sample: EvalSample) -> str:
+    """The right answer as the log has it."""
     return sample.target if isinstance(sample.target, str) else ", ".join(sample.target)
 
 
