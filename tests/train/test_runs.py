@@ -11,7 +11,8 @@ pytest.importorskip("trl")
 
 from entmin.errors import EntminError, UsageError
 from entmin.jsonl import read_rows
-from entmin.train.outlets import push, require_packages
+from entmin.report.outlets import require_packages
+from entmin.train.outlets import push
 from entmin.train.session import train
 from tests.private import open_to_others
 from tests.train.runs import config, curve

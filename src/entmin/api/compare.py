@@ -27,6 +27,7 @@ from entmin.durable import alone, make_folder
 from entmin.errors import UsageError
 from entmin.evals.arms import DEFAULT_ARMS, of_models, parse_arms
 from entmin.mode import Mode
+from entmin.report.outlets import named, tell
 from entmin.terminal import say
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def compare(
     done = Comparison(model, runs, rows, spread, _folder(model, results, runs))
     with alone(done.folder):
         _write(done)
+    tell(named(options.get("report")), rows, [run for arms in runs.values() for _, run in arms], done.folder.name)
     return done
 
 

@@ -17,6 +17,7 @@ from entmin.api.options import (
     tasks_named,
 )  # fmt: skip
 from entmin.api.results import Evaluation
+from entmin.report.outlets import named, tell
 
 
 @documented
@@ -41,7 +42,7 @@ def evaluate(
 
     Raises:
         UsageError: a name or a value is wrong.
-        EntminError: data or model are missing, or the run failed; finished samples are kept.
+        EntminError: data or model are missing, or the run or a report failed; finished samples are kept.
     """
     check(model, options)
     infos = tasks_named(task, options.get("judge"))
@@ -51,4 +52,7 @@ def evaluate(
     spec, (folder, quiet) = spec_of(model, chosen, options), results_of(options)
     tasks = require_data([spec], infos)
     runs = {info.name: run_task(spec, info, folder, task=tasks[info.name], quiet=quiet) for info in infos}
-    return Evaluation(model, chosen, runs)
+    done = Evaluation(model, chosen, runs)
+    if report := named(options.get("report")):
+        tell(report, done.rows, list(runs.values()), model)
+    return done

@@ -15,6 +15,7 @@ from entmin.hub import require_model
 from entmin.loops import in_notebook
 from entmin.methods import Method
 from entmin.mode import DRAWING, Mode
+from entmin.report.outlets import named, require_packages
 from entmin.terminal import say
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class RunOptions(TypedDict, total=False):
     task_args: Annotated[Mapping[str, Any] | None, "Option of the task, such as size=20."]
     results: Annotated[str | Path, "Folder for logs and summaries."]
     quiet: Annotated[bool, "No progress display."]
+    report: Annotated[
+        str | Sequence[str] | None,
+        "Where results are shown besides the folder, as in training: tensorboard, wandb, trackio, mlflow, or several.",
+    ]
     device: Annotated[str, "auto, cpu, cuda, cuda:1, mps."]
     dtype: Annotated[str, "auto, bfloat16, float16 or float32."]
     revision: Annotated[str | None, "Commit, tag or branch of a Hub model."]
@@ -103,6 +108,7 @@ def check(model: str, options: RunOptions) -> None:
             raise UsageError(f"there is no option {name!r}{closest(name, known)}; options: {', '.join(known)}")
         if name in _COUNTS and value is not None and (not isinstance(value, int) or value < 1):
             raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+    require_packages(named(options.get("report")))
     if in_notebook():
         require("notebook", "a run in a notebook")  # Inspect wants it there
     if options.get("engine", "transformers") == "transformers":

@@ -22,6 +22,7 @@ from entmin.api.options import (
 )  # fmt: skip
 from entmin.errors import UsageError
 from entmin.mode import Mode
+from entmin.report.outlets import named, tell
 from entmin.settle.question import FRONTIER, RIVALS, Question
 from entmin.terminal import say
 
@@ -90,6 +91,8 @@ def settle(
     target = Path(output or done.folder / "report.html")
     write([settled_page(done)], target)
     say(f"page: {target}", err=True)
+    if report := named(options.get("report")):
+        tell(report, list(done.rows.values()), list(done.runs.values()), done.folder.name)
     return done
 
 

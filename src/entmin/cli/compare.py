@@ -36,6 +36,7 @@ from entmin.terminal import say
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option
+@shared.report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on standard output.")
 def command(model: str, as_json: bool, **options: Any) -> None:
     """Compare decoding methods of MODEL, or trained models with it, on the same problems and samples.

@@ -31,6 +31,7 @@ from entmin.terminal import say
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option
+@shared.report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summaries as JSON on standard output.")
 def command(model: str, mode: str, as_json: bool, **options: Any) -> None:
     """Run one decoding method or strategy of MODEL on benchmarks.

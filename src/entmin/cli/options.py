@@ -96,6 +96,11 @@ def _option(*names: str, **given: Any) -> Decorator:
     return click.option(*names, **given)
 
 
+def report_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--report``."""
+    return _option("--report", metavar="NAME[,NAME...]")(function)
+
+
 def judge_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--judge``."""
     return _option("--judge")(function)

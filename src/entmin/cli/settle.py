@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @shared.engine_options
 @shared.server_options
 @shared.unsafe_option
+@shared.report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON on standard output.")
 def command(model: str, methods: str, as_json: bool, **options: Any) -> None:
     """Settle whether a method helps MODEL, against rivals that have the same entropy.

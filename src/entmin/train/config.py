@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from entmin.errors import UsageError
+from entmin.report.outlets import Outlet
 from entmin.train.fields import Amount, Free, MayChange, NonNegative, Positive
 from entmin.train.levels import WatchSettings
 from entmin.train.rewards import RewardSettings
@@ -163,7 +164,7 @@ class TrainConfig(WatchSettings, RewardSettings):
     """Samples per held-out problem, besides one greedy answer; gives pass@1 and pass@k."""
     eval_data: Free[str | None] = None
     """Source of the held-out problems (default: the training source's own held-out part)."""
-    report: Free[tuple[Literal["tensorboard", "wandb", "trackio"], ...]] = ("tensorboard",)
+    report: Free[tuple[Outlet, ...]] = ("tensorboard",)
     """Where curves are shown besides curves.jsonl: one or several with commas, or none."""
     push_to_hub: Free[str | None] = None
     """Hub id that the final model is pushed to."""

@@ -1,32 +1,17 @@
-"""Where a run reports besides its own folder: packages that show curves, and the Hub."""
+"""The Hub, where a run can push its model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
-from entmin.errors import EntminError, UsageError, first_line
+from entmin.errors import EntminError, first_line
 
 UNPUBLISHED = [
     "checkpoint-*", "vllm-weights-*", "watch", "before-*", ".saving", "runs", "static.jsonl", "training_args.bin",
 ]  # fmt: skip
 """What of a run's folder stays off the Hub."""
-
-
-def require_packages(report: Sequence[str]) -> None:
-    """Look whether what shows the curves is installed.
-
-    Raises:
-        UsageError: a package is missing.
-    """
-    missing = [name for name in report if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            f"--report {','.join(missing)}: not installed; pip install {' '.join(missing)}, or choose another (none is "
-            "one: the curves are in curves.jsonl all the same)"
-        )
 
 
 def claim(repository: str) -> None:

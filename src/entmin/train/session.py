@@ -27,6 +27,7 @@ from transformers.utils import logging
 
 from entmin.durable import alone, private_files
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.report.outlets import require_packages
 from entmin.report.page import write
 from entmin.report.page.training import training_page
 from entmin.report.training_figure import RECORD
@@ -38,7 +39,7 @@ from entmin.train.config import TrainConfig
 from entmin.train.curves import Curves
 from entmin.train.folder import check_folder, require_same_data, write_record
 from entmin.train.held_out import HeldOut
-from entmin.train.outlets import claim, push, require_packages
+from entmin.train.outlets import claim, push
 from entmin.train.policy import needs_merged_base, write_merged_base
 from entmin.train.preparation import Prepared, prepare
 from entmin.train.processes import any_process, is_first, saying_who_ended
