@@ -77,7 +77,7 @@ MAY_IMPORT = {
     }
     | PLAIN,
 }
-MAY_IMPORT["play"] = {"engine", "methods", "mode", "wire", "serve", "report"} | PLAIN
+MAY_IMPORT["play"] = {"engine", "methods", "mode", "wire", "serve", "evals", "report", "clients"} | PLAIN
 MAY_IMPORT["settle"] = MAY_IMPORT["evals"] | {"evals", "report"}
 MAY_IMPORT["reproduce"] = {"evals", "mode", "stats", "tasks"} | PLAIN
 MAY_IMPORT["api"] = {"methods", "mode", "engine", "evals", "report", "settle", "tasks", "train"} | PLAIN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import openai
@@ -12,6 +12,7 @@ from entmin.errors import EntminError, UsageError
 
 NO_KEY = "none"
 """Sent where no key is given: the client insists on one."""
+_SECONDS = 60.0
 
 
 class FaultyServerError(EntminError):
@@ -51,6 +52,46 @@ def explained(url: str, remedy: str | None = None, *, asks_again: bool = False) 
         raise EntminError(
             f"{url} has no such model or route (404: {said(error)}): {remedy or 'does the address end in /v1?'}"
         ) from error
+
+
+def only_model(url: str, key: str | None) -> str:
+    """The name of a server's model.
+
+    Raises:
+        UsageError: it has several, or none.
+        EntminError: it cannot be reached, or wants another key.
+    """
+    url = routes(url)
+    with openai.OpenAI(base_url=url, api_key=key or NO_KEY, timeout=_SECONDS, max_retries=1) as client, explained(url):
+        names = [entry.id for entry in client.models.list()]
+    if len(names) != 1:
+        raise UsageError(f"{url} serves {', '.join(names) or 'nothing'}: name the model")
+    return names[0]
+
+
+async def chat_chunks(url: str, key: str, seconds: float, **request: Any) -> AsyncGenerator[Any, None]:
+    """The chunks of a chat that a server streams; who stops taking them ends the decoding there.
+
+    Args:
+        url: the server's.
+        key: sent as bearer token.
+        seconds: longest wait for a chunk.
+        request: of the API.
+
+    Raises:
+        UsageError: the server refuses the request.
+        EntminError: it is not there, wants another key, or breaks off.
+    """
+    client = openai.AsyncOpenAI(base_url=url, api_key=key, timeout=seconds, max_retries=0)
+    try:
+        async with client:
+            with explained(url, "start it again"):
+                async for chunk in await client.chat.completions.create(stream=True, **request):
+                    yield chunk
+    except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+        raise UsageError(f"{url} refuses the request: {said(error)}") from error
+    except openai.APIError as error:
+        raise EntminError(f"{url} failed: {said(error)}") from error
 
 
 def said(error: openai.APIError) -> str:

@@ -10,8 +10,10 @@ from tests.server_process import ServerProcess
 
 class Playground(ServerProcess):
     def __init__(self, model, *options: str, key: str | None = None, verb: str = "play") -> None:
+        """A playground on a model; with None on what `options` name."""
         own = ["--no-open"] if verb == "play" else ["--engine", "transformers"]
-        super().__init__(verb, model, "--port", 0, "--dtype", "float32", "--threads", 1, *own, *options, key=key)
+        named = [] if model is None else [model, "--dtype", "float32", "--threads", 1]
+        super().__init__(verb, *named, "--port", 0, *own, *options, key=key)
         self.url += "/"
 
     def post(self, path: str, body, **options) -> httpx.Response:

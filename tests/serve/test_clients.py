@@ -55,13 +55,13 @@ def test_a_stream_line_by_line_is_whole_events(server, path):
 
 
 def test_no_character_of_an_answer_ends_a_line(engine):
-    from entmin.serve.app import _event
+    from entmin.serve.http import event
 
     ask = read_completion({"prompt": "a", "stream": True}, Served(engine.loaded, "tiny", Mode()))
     answer = AnswerWriter(ask, "m", False, None)
-    event = _event(answer.piece(0, f"a{BREAKS}\ud800z", None))
-    assert len(event.splitlines()) == 2 and event.endswith("\n\n")
-    assert json.loads(event.removeprefix("data: "))["choices"][0]["text"] == f"a{BREAKS}\ud800z"
+    sent = event(answer.piece(0, f"a{BREAKS}\ud800z", None))
+    assert len(sent.splitlines()) == 2 and sent.endswith("\n\n")
+    assert json.loads(sent.removeprefix("data: "))["choices"][0]["text"] == f"a{BREAKS}\ud800z"
 
 
 def test_curl(server):

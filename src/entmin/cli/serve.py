@@ -91,7 +91,7 @@ def command(
     passed = [
         *defaults,
         *vllm_options,
-        *(f"--{name}={options[name]}" for name in ("dtype", "revision") if _given(ctx, name)),
+        *(f"--{name}={options[name]}" for name in ("dtype", "revision") if given(ctx, name)),
     ]
     serve_vllm(model, mode=chosen, **common, options=passed)
 
@@ -130,7 +130,7 @@ def default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode
     Raises:
         UsageError: it is malformed, or has a strategy.
     """
-    told = None if _given(ctx, "mode") else os.environ.get(DEFAULT_VARIABLE)
+    told = None if given(ctx, "mode") else os.environ.get(DEFAULT_VARIABLE)
     mode = Mode.parse(told or text, shared.take_settings(options))
     if mode.strategy is not None:
         raise UsageError(f"{mode.strategy.name}: a server answers single calls; `entmin eval` runs strategies on it")
@@ -139,10 +139,11 @@ def default_mode(ctx: click.Context, text: str, options: dict[str, Any]) -> Mode
 
 def _refuse_local_options(ctx: click.Context) -> None:
     for name, instead in _LOCAL_ONLY.items():
-        if _given(ctx, name):
+        if given(ctx, name):
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option} is for --engine transformers; {instead}")
 
 
-def _given(ctx: click.Context, name: str) -> bool:
+def given(ctx: click.Context, name: str) -> bool:
+    """Whether an option was given, on the command line or by its variable."""
     return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT

@@ -95,16 +95,31 @@ def read_step(body: Any, served: Served) -> tuple[Asked, list[int]]:
     return _asked(served, asked.mode, prompt, 1, asked), asked.tokens
 
 
-def _asked(served: Served, mode: str, prompt: list[int], limit: int, body: StreamBody | StepBody) -> Asked:
+def mode_of(text: str, default: Mode, seed: int) -> Mode:
+    """The mode of an arm, with the seed.
+
+    Raises:
+        RequestError: it is malformed, or costs too much.
+    """
     try:
-        chosen = requested({MODE_KEY: mode}, served.mode, {"seed": body.seed})
-        refuse_costly(chosen.method, served.mode)
+        chosen = requested({MODE_KEY: text}, default, {"seed": seed})
+        refuse_costly(chosen.method, default)
     except UsageError as error:
         raise RequestError(str(error), "mode") from None
+    return chosen
+
+
+def shortest(chosen: Mode) -> Mode:
+    """The same mode without its seed, and without the sampling that changes nothing."""
     neutral = dataclasses.asdict(Sampling())
     drawing = {name: value for name, value in dataclasses.asdict(chosen.sampling).items() if value != neutral[name]}
+    return Mode(chosen.method, **drawing)
+
+
+def _asked(served: Served, mode: str, prompt: list[int], limit: int, body: StreamBody | StepBody) -> Asked:
+    chosen = mode_of(mode, served.mode, body.seed)
     return Asked(
-        Mode(chosen.method, **drawing),
+        shortest(chosen),
         Request(
             prompt,
             chosen.method,
@@ -124,8 +139,9 @@ class ExportedArm(Body):
     model_config = ConfigDict(strict=False)  # whose tuples are lists in JSON
 
     mode: Text
-    tokens: list[tuple[Text, float, float, list[tuple[Text, float, float]]]]
-    """Text, entropy before and after in nats, and alternatives with their probabilities before and after."""
+    tokens: list[tuple[Text, float | None, float | None, list[tuple[Text, float, float | None]]]]
+    """Text, entropy before and after in nats, and alternatives with their probabilities before and after; None where
+    the server does not say."""
 
 
 class ExportBody(Body):

@@ -199,6 +199,7 @@ function addToken(arm, token) {
 
 function clear(arm) {
   arm.tokens = [];
+  arm.means = null;
   arm.ended = arm.said = "";
   arm.find(".answer").replaceChildren();
   arm.find(".caption").textContent = "";
@@ -210,9 +211,10 @@ const ENDS = { stop: "it came to its end", max_tokens: "it came to the limit of 
 
 function caption(arm) {
   if (!arm.tokens.length) return;
-  const [before, after] = ["before", "after"].map((name) => mean(arm.tokens.map((one) => one[name])).toFixed(2));
-  const tail = arm.ended ? `; ${ENDS[arm.ended]}` : "";
-  arm.find(".caption").textContent = `${arm.tokens.length} tokens, entropy ${before} → ${after} nats${tail}`;
+  const [before, after] = ["before", "after"].map((name) => (arm.means?.[name] ?? mean(arm.tokens.map((one) => one[name]))).toFixed(2));
+  const known = !about.remote ? `${before} → ${after}` : arm.means ? `${before} → ${after} (told by the server)` : `at least ${before}`;
+  const tail = arm.ended ? `; ${ENDS[arm.ended] ?? arm.ended}` : "";
+  arm.find(".caption").textContent = `${arm.tokens.length} tokens, entropy ${known} nats${tail}`;
 }
 
 function lines() {
@@ -221,10 +223,12 @@ function lines() {
   for (const arm of arms) {
     arm.find(".line").hidden = arm.tokens.length < 2;
     for (const name of ["before", "after"]) {
-      const points = arm.tokens.map((one, i) => `${((i * 600) / (long - 1)).toFixed(1)},${(86 - (82 * one[name]) / high).toFixed(1)}`);
+      const known = about.remote && name === "after" ? [] : arm.tokens;
+      const points = known.map((one, i) => `${((i * 600) / (long - 1)).toFixed(1)},${(86 - (82 * one[name]) / high).toFixed(1)}`);
       arm.find(`polyline.${name}`).setAttribute("points", points.join(" "));
     }
-    arm.find(".top").textContent = `Entropy along the answer, 0 to ${high.toFixed(1)} nats.`;
+    arm.find(".top").textContent = `Entropy along the answer${about.remote ? ", at least" : ""}, 0 to ${high.toFixed(1)} nats.`;
+    arm.find(".key.after").hidden = Boolean(about.remote);
     arm.find("svg").setAttribute("aria-label", `Entropy along the answer. ${arm.find(".caption").textContent}`);
     arm.long = long;
   }
@@ -310,6 +314,7 @@ function take(asked, event) {
   if (event.ended) {
     arm.ended = event.ended;
     arm.said = event.said;
+    arm.means = event.means ?? null;
     const last = arm.tokens.findLast((one) => !one.special);
     if (event.text && last) last.span.textContent = last.text += event.text;
     return arm.find(".answer").removeAttribute("aria-busy");
@@ -371,8 +376,16 @@ function show(ran, drawn) {
   title.append(head, close);
   const numbers = document.createElement("p");
   numbers.className = "numbers";
-  numbers.textContent = `${drawn.before.toFixed(2)} nats before, ${drawn.after.toFixed(2)} after; this token ${chance(ran.p).toFixed(3)} → ${ran === drawn ? chance(ran.q).toFixed(3) : found(drawn, ran.id)}`;
+  numbers.textContent = about.remote
+    ? `At least ${drawn.before.toFixed(2)} nats before the method, by the ${drawn.top.length} likeliest tokens; this token ${chance(ran.p).toFixed(3)}`
+    : `${drawn.before.toFixed(2)} nats before, ${drawn.after.toFixed(2)} after; this token ${chance(ran.p).toFixed(3)} → ${ran === drawn ? chance(ran.q).toFixed(3) : found(drawn, ran.id)}`;
   panel.replaceChildren(title, numbers);
+  if (about.remote && mode(choice.arm) !== choice.arm.ran.mode) {
+    const none = document.createElement("p");
+    none.className = "would";
+    none.textContent = about.remote.step;
+    panel.append(none);
+  }
   if (ran !== drawn) {
     const would = document.createElement("p");
     would.className = "would";
@@ -392,7 +405,8 @@ function found(drawn, id) {
 
 function bars(ran, drawn) {
   const table = document.createElement("table");
-  table.createCaption().textContent = "Probability in the model's own distribution (grey) and in the one drawn from; ✓ is drawn.";
+  const both = !about.remote;
+  table.createCaption().textContent = `Probability in the model's own distribution${both ? " (grey) and in the one drawn from" : ""}; ✓ is drawn.`;
   for (const [id, name, p, q] of drawn.top) {
     const row = table.insertRow(), head = document.createElement("th");
     head.scope = "row";
@@ -401,13 +415,13 @@ function bars(ran, drawn) {
     row.append(head);
     const drawing = row.insertCell();
     drawing.className = "bars";
-    for (const [kind, value] of [["was", p], ["is", q]]) {
+    for (const [kind, value] of both ? [["was", p], ["is", q]] : [["was", p]]) {
       const bar = document.createElement("div");
       bar.className = kind;
       bar.style.width = `${100 * chance(value)}%`;
       drawing.append(bar);
     }
-    row.insertCell().textContent = `${chance(p).toFixed(3)} → ${chance(q).toFixed(3)}`;
+    row.insertCell().textContent = both ? `${chance(p).toFixed(3)} → ${chance(q).toFixed(3)}` : chance(p).toFixed(3);
   }
   return table;
 }
@@ -416,6 +430,7 @@ let waiting = 0;
 function redraw() {
   choice.pinned = true;
   choice.arm.tokens[choice.at].span.classList.replace("here", "chosen");
+  if (about.remote) return show(choice.arm.tokens[choice.at], choice.arm.tokens[choice.at]);
   clearTimeout(waiting);
   waiting = setTimeout(draw, REDRAW_MS);
 }
@@ -480,8 +495,8 @@ function address() {
 
 function remember() {
   history.replaceState(null, "", address());
-  const kept = arms.map(({ method, history, messages, tokens, ended, said, ran }) => ({
-    method, history, messages, ended, said, ran, tokens: tokens.map(({ span, ...rest }) => rest),
+  const kept = arms.map(({ method, history, messages, tokens, ended, said, means, ran }) => ({
+    method, history, messages, ended, said, means, ran, tokens: tokens.map(({ span, ...rest }) => rest),
   }));
   try {
     sessionStorage.setItem("entmin-answers", JSON.stringify({ hash: location.hash, kept }));
@@ -547,7 +562,7 @@ async function share() {
 async function save() {
   const rows = arms.filter((arm) => arm.tokens.length).map((arm) => ({
     mode: arm.ran.shown ?? short(arm),
-    tokens: arm.tokens.map((one) => [one.special ? one.name : one.text, one.before, one.after, one.top.slice(0, 10).map(([, name, p, q]) => [name, chance(p), chance(q)])]),
+    tokens: arm.tokens.map((one) => [one.special ? one.name : one.text, one.before, one.after, one.top.slice(0, 10).map(([, name, p, q]) => [name, chance(p), about.remote ? null : chance(q)])]),
   }));
   const facts = [["seed", String(arms[0].ran?.seed ?? 0)], ...($("system").value ? [["system prompt", $("system").value]] : []), ["link", location.hash]];
   const asked = arms.find((arm) => arm.messages.length)?.messages.at(-1).content ?? "";
@@ -575,6 +590,9 @@ async function start() {
   $("keyline").hidden = true;
   $("model").textContent = `· ${about.model}`;
   document.title = `${about.model}: entmin playground`;
+  $("remote").hidden = !about.remote;
+  $("remote").textContent = about.remote?.notice ?? "";
+  $("which").hidden = Boolean(about.remote);
   say("");
   recall();
   busy(false);

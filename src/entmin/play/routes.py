@@ -1,10 +1,8 @@
-"""The playground's routes on the in-process server: the page, the stream of answers, one step again, the export."""
+"""The playground on the in-process server: the stream of answers, and one step again."""
 
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import version
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request as HTTPRequest
@@ -13,9 +11,8 @@ from starlette.routing import Route
 
 from entmin.engine.requests import Completion, Request, TokenConfidence
 from entmin.engine.text import TextStream, decoder
-from entmin.play.bodies import Asked, ExportBody, read_step, read_stream
-from entmin.play.catalogue import SAMPLING, catalogue
-from entmin.play.export import as_page
+from entmin.play.bodies import Asked, read_step, read_stream
+from entmin.play.pages import Pages
 from entmin.play.steps import Rows, drawn_again, shown, steps_needed
 from entmin.serve.app import Service
 from entmin.serve.fields import RequestError
@@ -26,23 +23,6 @@ from entmin.terminal import printable
 if TYPE_CHECKING:
     from torch import Tensor
 
-_FILES = {
-    "": ("entmin.play", "page.html", "text/html"),
-    "play/play.js": ("entmin.play", "play.js", "text/javascript"),
-    "play/play.css": ("entmin.play", "play.css", "text/css"),
-    "play/report.css": ("entmin.report.page", "style.css", "text/css"),
-}
-"""Path to the file that it serves; shades and colours are the report's."""
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
 _MOST_AGAIN = 64
 """Steps that are decoded again for one that is asked for."""
 
@@ -52,43 +32,16 @@ def playground(service: Service) -> list[Route]:
     return Playground(service).routes()
 
 
-class Playground:
-    """The handlers, and the logits that they share."""
+class Playground(Pages):
+    """The handlers on the in-process engine, and the logits that they share."""
 
     def __init__(self, service: Service) -> None:
         """Stand on a server's service."""
-        self._service, self._rows = service, Rows()
-
-    def routes(self) -> list[Route]:
-        """Of the page and what it asks for."""
-        return [
-            *(Route(f"/{path}", self.file) for path in _FILES),
-            Route("/play/about", self.about),
-            Route("/play/stream", self.stream, methods=["POST"]),
-            Route("/play/step", self.step, methods=["POST"]),
-            Route("/play/export", self.export, methods=["POST"]),
-        ]
-
-    async def file(self, request: HTTPRequest) -> Response:
-        """A part of the page; open to everybody, for it says nothing of the model."""
-        package, name, kind = _FILES[request.url.path.removeprefix("/")]
-        text = files(package).joinpath(name).read_text(encoding="utf-8")
-        return Response(text, media_type=f"{kind}; charset=utf-8", headers=_HEADERS)
-
-    async def about(self, request: HTTPRequest) -> Response:
-        """The model, the default mode, and what the controls are made of."""
-        self._service.authorize(request)
-        served = self._service.served
-        return JSONResponse(
-            {
-                "model": served.name,
-                "version": version("entmin"),
-                "system": served.system or "",
-                "mode": served.mode.complete().to_args(),
-                "methods": catalogue(),
-                "sampling": SAMPLING,
-            }
+        served = service.served
+        super().__init__(
+            served.name, served.mode, service.key, served.system, (("revision", str(served.loaded.revision)),)
         )
+        self._service, self._rows = service, Rows()
 
     async def stream(self, request: HTTPRequest) -> Response:
         """Answers side by side, token by token."""
@@ -125,12 +78,6 @@ class Playground:
         for future in futures:
             future.result()  # raises what went wrong
         return [row for at in steps if (row := found[at]) is not None]
-
-    async def export(self, request: HTTPRequest) -> Response:
-        """Answers as a page of their own, which needs no server."""
-        asked = await self._service.read(lambda body, served: ExportBody.read(body, served.name), request)
-        html = await asyncio.to_thread(as_page, asked, self._service.served)
-        return Response(html, media_type="text/html; charset=utf-8", headers=_HEADERS)
 
 
 class Answers:

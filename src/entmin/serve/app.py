@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
-import json
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
@@ -14,19 +11,25 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from entmin.engine.engine import Engine
 from entmin.engine.requests import Completion, Request, TokenConfidence
-from entmin.errors import EntminError
-from entmin.serve.addressed import LocalOnly
 from entmin.serve.answers import AnswerWriter, Streamed
 from entmin.serve.fields import RequestError
-from entmin.serve.http import CLIENT_GONE, HANDLERS, as_request_error, parsed, read_body, stopping
+from entmin.serve.http import (
+    CLIENT_GONE,
+    EventStream,
+    application,
+    event,
+    failed_event,
+    parsed,
+    read_body,
+    require_key,
+    stopping,
+)
 from entmin.serve.logprobs import TokenTexts
 from entmin.serve.protocol import Ask, Served, read_chat, read_completion
 from entmin.serve.tokens import detokenize, tokenize
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LONG_BODY = 64 << 10
-_log = logging.getLogger("uvicorn.error")
 
 Reader = Callable[[Any, Served], Ask]
 Read = TypeVar("Read")
@@ -59,7 +61,7 @@ class Service:
             max_queue: most answers that may wait for a place in the engine's batch.
         """
         self.engine, self.served, self.max_queue = engine, served, max_queue
-        self._key = api_key.encode() if api_key else None
+        self.key = api_key
         self._open: set[Future[Completion]] = set()
         self._reading = asyncio.Lock()
         self.texts = TokenTexts(served.loaded.tokenizer)
@@ -83,8 +85,7 @@ class Service:
             Route("/v1/completions", partial(self.complete, read_completion), methods=["POST"]),
             *pages,
         ]
-        guard = [Middleware(LocalOnly, local)] if local is not None and self._key is None else []
-        return Starlette(routes=routes, exception_handlers=HANDLERS, middleware=guard)
+        return application(routes, local, self.key)
 
     async def health(self, request: HTTPRequest) -> Response:
         """Rows in progress and waiting; open to everybody."""
@@ -132,11 +133,7 @@ class Service:
 
     def authorize(self, request: HTTPRequest) -> None:
         """Refuse a request that has not the key."""
-        if self._key is None:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), self._key):
-            raise RequestError("this server wants its API key as bearer token", status=401, code="invalid_api_key")
+        require_key(request, self.key)
 
     def _admit(self, rows: int) -> None:
         """Refuse what the queue has no room for; rows leave it as their futures are done."""
@@ -194,20 +191,17 @@ class Service:
         futures = self.submit(answer.requests, lambda i, *drawn: _post(loop, events.put_nowait, (i, drawn)), on_logits)
         for i, future in enumerate(futures):
             future.add_done_callback(lambda done, i=i: _post(loop, events.put_nowait, (i, done)))  # type: ignore[misc]
-        return _EventStream(self._events(answer, events), futures)
+        return EventStream(self._events(answer, events), futures)
 
     async def _events(self, answer: Streamed, events: Events) -> AsyncIterator[str]:
         try:
             async for chunk in self._chunks(answer, events):
-                yield _event(chunk)
+                yield event(chunk)
             yield "data: [DONE]\n\n"
         except CancelledError:
-            yield _event(stopping().body())
-        except EntminError as error:
-            yield _event(as_request_error(error).body())
-        except Exception as error:  # whatever it is, the client must hear of it
-            _log.exception("a stream failed")
-            yield _event(as_request_error(EntminError(f"the server failed: {type(error).__name__}")).body())
+            yield event(stopping().body())
+        except Exception as error:
+            yield failed_event(error)
 
     async def _chunks(self, answer: Streamed, events: Events) -> AsyncIterator[dict[str, Any]]:
         choices = [answer.growing(i) for i in range(len(answer.requests))]
@@ -238,21 +232,6 @@ class Service:
         }
 
 
-class _EventStream(StreamingResponse):  # type: ignore[misc]
-    """Server-sent events whose rows leave the engine when the response ends, in whatever way."""
-
-    def __init__(self, events: AsyncIterator[str], futures: list[Future[Completion]]) -> None:
-        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._futures = futures
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            for future in self._futures:
-                future.cancel()
-
-
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], value: Any) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
         loop.call_soon_threadsafe(call, value)
@@ -261,8 +240,3 @@ def _post(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], value: A
 async def _disconnect(request: HTTPRequest) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _event(data: dict[str, Any]) -> str:
-    # ASCII, for clients that take U+2028 and its like for ends of lines.
-    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"

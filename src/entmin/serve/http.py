@@ -2,19 +2,91 @@
 
 from __future__ import annotations
 
+import hmac
 import json
-from typing import Any
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
 
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from entmin.errors import EntminError
+from entmin.serve.addressed import LocalOnly
 from entmin.serve.fields import RequestError
 
+_log = logging.getLogger("uvicorn.error")
+
 CLIENT_GONE = 499
+"""Status of an answer that nobody waits for any more."""
 _LARGEST_BODY = 8 << 20
+
+
+def require_key(request: HTTPRequest, key: str | None) -> None:
+    """Refuse a request that has not the key; None lets everybody in.
+
+    Raises:
+        RequestError: it has another, or none.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if key and (scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("latin-1"), key.encode())):
+        raise RequestError("this server wants its API key as bearer token", status=401, code="invalid_api_key")
+
+
+def application(routes: Sequence[Route], local: str | None, key: str | None) -> Starlette:
+    """An application whose errors are the API's.
+
+    Args:
+        routes: of the application.
+        local: a name of this machine, where the server listens on this machine only; without a key it then answers only
+            what is addressed to this machine. None answers everybody.
+        key: that clients must send.
+    """
+    guard = [Middleware(LocalOnly, local)] if local is not None and not key else []
+    return Starlette(routes=list(routes), exception_handlers=HANDLERS, middleware=guard)
+
+
+class Cancellable(Protocol):
+    """What decodes an answer."""
+
+    def cancel(self) -> bool:
+        """Give it up."""
+
+
+class EventStream(StreamingResponse):  # type: ignore[misc]
+    """Server-sent events; what decodes them is given up when the response ends, in whatever way."""
+
+    def __init__(self, events: AsyncIterator[str], work: Sequence[Cancellable]) -> None:
+        """Send `events`, which `work` makes."""
+        super().__init__(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for one in self._work:
+                one.cancel()
+
+
+def event(data: dict[str, Any]) -> str:
+    """A server-sent event; ASCII, for clients that take U+2028 and its like for ends of lines."""
+    return f"data: {json.dumps(data, separators=(',', ':'))}\n\n"
+
+
+def failed_event(error: Exception) -> str:
+    """The event that ends a stream which failed; whatever it is, the client must hear of it."""
+    if isinstance(error, EntminError):
+        return event(as_request_error(error).body())
+    _log.exception("a stream failed", exc_info=error)
+    return event(as_request_error(EntminError(f"the server failed: {type(error).__name__}")).body())
 
 
 async def read_body(request: HTTPRequest) -> bytearray:

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -70,7 +70,10 @@ def serve_local(
         EntminError: the port cannot be had, the model cannot be loaded, or its chat template does not take what it is
             told here.
     """
-    with _bound(host, port) as listener:  # before the model is loaded, which takes long
+    engine: Engine | None = None
+
+    def made(local: str | None) -> tuple[Starlette, Service]:
+        nonlocal engine
         engine = Engine(load(model, **loading), **decoding)
         encode_text(engine.loaded, "a")  # the first call changes a tokenizer's settings, later ones only read them
         served = Served(engine.loaded, served_name or model, mode, max_tokens, system, switches)
@@ -78,17 +81,52 @@ def serve_local(
             first = [{"role": "system", "content": system}] if system is not None else []
             chat_text(engine.loaded, [*first, {"role": "user", "content": "Hello"}], switches)
         service = Service(engine, served, api_key=api_key, max_queue=max_queue)
-        _listen(listener, host, port)
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}/"
-        for notice in engine.notices:
+        return service.app(local, pages(service)), service
+
+    def listening(address: str) -> None:
+        for notice in engine.notices if engine else ():
             say(f"note: {notice}", err=True)
-        say(f"serving {served.name} at {address}v1 with {mode}", err=True)
-        app = service.app(host if is_loopback(listener.getsockname()[0]) else None, pages(service))
+        say(f"serving {served_name or model} at {address}v1 with {mode}", err=True)
         ready(address)
-        _Server(_settings(app, grace), service, grace).run([listener])
+
+    run(made, host, port, grace, listening)
+    if engine is not None:
         engine.close()
     return 0
+
+
+class Stoppable(Protocol):
+    """What answers."""
+
+    def stop(self) -> None:
+        """Give up every answer that is not finished; their clients are told."""
+
+
+def run(
+    made: Callable[[str | None], tuple[Starlette, Stoppable]],
+    host: str,
+    port: int,
+    grace: float,
+    listening: Callable[[str], None],
+) -> None:
+    """Run an application until SIGTERM or SIGINT.
+
+    Args:
+        made: makes it, once the port is had; told the name of this machine where nobody else is listened to.
+        host: address to listen on.
+        port: port to listen on; 0 takes a free one.
+        grace: seconds that answers in progress have left after the signal.
+        listening: told the address once it listens.
+
+    Raises:
+        EntminError: the port cannot be had, or the application cannot be made.
+    """
+    with _bound(host, port) as listener:  # before a model is loaded, which takes long
+        app, service = made(host if is_loopback(listener.getsockname()[0]) else None)
+        _listen(listener, host, port)
+        shown = f"[{host}]" if ":" in host else host
+        listening(f"http://{shown}:{listener.getsockname()[1]}/")
+        _Server(_settings(app, grace), service, grace).run([listener])
 
 
 def _settings(app: Starlette, grace: float) -> uvicorn.Config:
@@ -108,7 +146,7 @@ def _settings(app: Starlette, grace: float) -> uvicorn.Config:
 class _Server(uvicorn.Server):  # type: ignore[misc]
     """uvicorn with an end of our own: told answers at the end of the grace time, and exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, service: Stoppable, grace: float) -> None:
         super().__init__(config)
         self._service, self._grace, self._hurried = service, grace, False
         self._loop: asyncio.AbstractEventLoop | None = None
