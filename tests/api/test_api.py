@@ -156,7 +156,8 @@ def test_an_answer_shows_its_tokens_escaped(tiny_llama):
     answer = entmin.ask(str(tiny_llama), "Say <b>", max_tokens=12, seed=2)
     again = entmin.ask(str(tiny_llama), "Say <b>", max_tokens=12, seed=2)
     assert answer == again and len(answer.tokens) == 12 and "".join(one.text for one in answer.tokens) == answer.text
-    assert len(answer.tokens[0].alternatives) == 5
+    for token in answer.tokens:
+        assert len(token.alternatives) >= 10 and all(one.after is not None for one in token.alternatives)
     shown = answer._repr_html_()
     assert shown.count("<span") == 12 and "title=" in shown and "<script" not in shown
     with pytest.raises(UsageError, match="single answers"):

@@ -119,6 +119,27 @@ def test_the_answer_streams(entmin, tiny_llama):
     assert b"interrupted" in process.stderr.read()
 
 
+def test_compared_answers_stream_in_turn_and_are_those_of_single_calls(entmin_here, tiny_llama, engine):
+    from entmin.methods import Normal
+    from entmin.terminal import printable
+
+    done = ask(entmin_here, tiny_llama, "--compare", "--seed", "3")
+    plain, changed = (said(engine, seed=3, method=method) for method in (Normal(), EmInf()))
+    first, second = (printable(one.text) for one in (plain, changed))
+    pattern = rf"\[normal\(.*\]\n{re.escape(first)}\n\(12 tokens.*\)\n\[em_inf\(.*\]\n{re.escape(second)}\n\(12 tokens"
+    assert re.match(pattern, done.stdout)
+
+
+def test_compared_answers_grow_side_by_side_on_a_terminal(entmin, tiny_llama, engine):
+    """Every drawing begins with the panels' upper edges; the last has captions."""
+    entmin.environment["COLUMNS"] = "120"
+    on_screen = entmin.on_terminal("stdout", "ask", tiny_llama, "hi", "--compare", "--max-tokens", "60", *FAST)
+    plain = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", on_screen)
+    drawings = re.findall(r"╭─ normal\(.*╭─ em_inf\(", plain)
+    assert len(drawings) >= 2, "it was drawn while it grew"
+    assert re.search(r"╰─ 60 tokens.*╰─ 60 tokens", plain)
+
+
 @pytest.mark.parametrize(
     ("mode", "calls"), [("best_of_n:n=3", 3), ("self_refinement:n=2", 2), ("self_consistency:n=3", 3)]
 )

@@ -12,13 +12,15 @@ from entmin.errors import UsageError
 from entmin.mode import Mode
 
 if TYPE_CHECKING:
-    from entmin.engine.requests import Completion
+    from entmin.engine.loaded import LoadedModel
+    from entmin.engine.prompts import Switches, Turns
+    from entmin.engine.requests import Completion, Request
     from entmin.report.page import Token
 
 DEFAULT_LENGTH = 512
 """Tokens of an answer that no task limits."""
-_ALTERNATIVES = 5
-_LIKELIEST = 10
+ALTERNATIVES = 10
+"""Likeliest tokens of each step that are shown, before the method and after it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +51,36 @@ class Answer:
         return answer_cell(Shaded(str(self.mode), None, self.tokens), self._said())
 
 
+def turns_of(question: str, system: str | None) -> list[dict[str, str]]:
+    """The conversation that a question begins."""
+    first = [{"role": "system", "content": system}] if system is not None else []
+    return [*first, {"role": "user", "content": question}]
+
+
+def request_of(
+    loaded: LoadedModel, turns: Turns, mode: Mode, limit: int | None = None, switches: Switches | None = None
+) -> Request:
+    """The engine's request of one answer, with all that is shown of its tokens.
+
+    Args:
+        loaded: the model.
+        turns: the conversation.
+        mode: without strategy.
+        limit: most tokens of the answer.
+        switches: variables of the chat template.
+
+    Raises:
+        PromptError: the model's chat template cannot write the conversation.
+    """
+    from entmin.engine.prompts import encode_chat
+    from entmin.engine.requests import Request
+
+    return Request(
+        encode_chat(loaded, turns, switches), mode.method, mode.sampling, limit or DEFAULT_LENGTH, mode.seed or 0,
+        token_entropies=True, confidence=True, alternatives=ALTERNATIVES, drawn=True,
+    )  # fmt: skip
+
+
 @documented
 def ask(model: str, question: str, *, mode: ModeLike = "em_inf", **options: Unpack[RunOptions]) -> Answer:
     """Ask a model one question, as `entmin ask` does; the model stays loaded for the next call.
@@ -67,24 +99,17 @@ def ask(model: str, question: str, *, mode: ModeLike = "em_inf", **options: Unpa
     chosen = as_mode(mode, drawing(options))
     if chosen.strategy is not None:
         raise UsageError(f"{chosen.strategy.name}: one question has single answers; `entmin.evaluate` runs strategies")
-    from entmin.engine.prompts import encode_chat, switches_of
-    from entmin.engine.requests import Request
+    from entmin.engine.prompts import switches_of
     from entmin.evals.engines import open_engine
     from entmin.evals.provider import InProcess
 
     opened = open_engine(model, choice_of(options))
     if not isinstance(opened, InProcess):
         raise UsageError("entropies of single tokens need the in-process engine: leave out engine and base_url")
-    tokenizer = opened.engine.loaded.tokenizer
-    system = options.get("system")
-    turns = [{"role": "system", "content": system}] if system is not None else []
-    prompt = encode_chat(opened.engine.loaded, [*turns, {"role": "user", "content": question}], switches_of(options))
-    request = Request(
-        prompt, chosen.method, chosen.sampling, options.get("max_tokens") or DEFAULT_LENGTH, chosen.seed or 0,
-        token_entropies=True, confidence=True, alternatives=_ALTERNATIVES,
-    )  # fmt: skip
+    loaded, turns = opened.engine.loaded, turns_of(question, options.get("system"))
+    request = request_of(loaded, turns, chosen, options.get("max_tokens"), switches_of(options))
     [done] = opened.engine.generate([request])
-    return Answer(chosen, done.text, _tokens(tokenizer, done), done.entropy_before, done.entropy_after)
+    return Answer(chosen, done.text, _tokens(loaded.tokenizer, done), done.entropy_before, done.entropy_after)
 
 
 def _tokens(tokenizer: Any, done: Completion) -> tuple[Token, ...]:
@@ -93,8 +118,10 @@ def _tokens(tokenizer: Any, done: Completion) -> tuple[Token, ...]:
 
     likely = [
         tuple(
-            Alternative(tokenizer.decode([token]), math.exp(logprob))
-            for token, logprob in zip(one.likeliest, one.log_probabilities, strict=True)
+            Alternative(tokenizer.decode([token]), math.exp(before), math.exp(after))
+            for token, before, after in zip(
+                one.likeliest, one.log_probabilities, one.drawn_log_probabilities, strict=True
+            )
         )
         for one in done.confidence
     ]
@@ -154,7 +181,7 @@ def adjust(mode: ModeLike, logits: Any, names: Sequence[str] | None = None) -> A
         raise UsageError(f"one row of logits [V] and as many names are wanted, not {list(row.shape)}")
     done = chosen.method.adjust_measured(row[None])
     before, after = row.softmax(-1), done.logits[0].float().softmax(-1)
-    likely = torch.maximum(before, after).topk(min(_LIKELIEST, len(row))).indices.tolist()
+    likely = torch.maximum(before, after).topk(min(ALTERNATIVES, len(row))).indices.tolist()
     likely.sort(key=lambda one: -float(before[one]))
     return Adjustment(
         chosen,

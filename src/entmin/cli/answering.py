@@ -7,14 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from entmin.api.ask import DEFAULT_LENGTH
 from entmin.api.options import engine_settings
 from entmin.errors import UsageError
 from entmin.jsonl import or_null
 from entmin.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -28,7 +27,6 @@ FULL_SHADE = 3.0
 """Entropy in nats at which a token's shade is full."""
 UNSURE = 1.0
 """Entropy in nats from which a token is underlined or has its number."""
-ALTERNATIVES = 10
 
 
 def check_text(text: str) -> None:
@@ -53,44 +51,63 @@ def open_engine(model: str, options: dict[str, Any]) -> closing[Engine]:
     return closing(Engine(load(model, **loading), **sizes))
 
 
-def request_of(prompt: list[int], mode: Mode, limit: int | None) -> Request:
-    """The engine's request of one answer, with all that is shown of its tokens."""
-    from entmin.engine.requests import Request
+def stream(
+    engine: Engine,
+    requests: Sequence[Request],
+    on_token: Callable[[int, int, TokenConfidence], None],
+    on_end: Callable[[int, Completion], None] = lambda *_: None,
+) -> list[Completion]:
+    """Decode requests together; Ctrl-C takes them out of the engine.
 
-    return Request(
-        prompt, mode.method, mode.sampling, limit or DEFAULT_LENGTH, mode.seed or 0,
-        token_entropies=True, confidence=True, alternatives=ALTERNATIVES, drawn=True,
-    )  # fmt: skip
-
-
-def stream(engine: Engine, request: Request, on_token: Callable[[int, TokenConfidence], None]) -> Completion:
-    """Decode one request, each token handed over in this thread; Ctrl-C takes it out of the engine."""
-    events: queue.SimpleQueue[tuple[int, TokenConfidence] | None] = queue.SimpleQueue()
-    future = engine.submit(request, lambda token, sure: events.put((token, sure)) if sure is not None else None)
-    future.add_done_callback(lambda _: events.put(None))
+    Args:
+        engine: decodes.
+        requests: of the answers.
+        on_token: told in this thread the number of the answer, the token, and what it was drawn from.
+        on_end: told the number of an answer that came to its end, and the whole of it.
+    """
+    events: queue.SimpleQueue[tuple[int, int, TokenConfidence | None]] = queue.SimpleQueue()
+    futures = []
+    for number, request in enumerate(requests):
+        future = engine.submit(request, lambda token, sure, number=number: events.put((number, token, sure)))  # type: ignore[misc]
+        future.add_done_callback(lambda _, number=number: events.put((number, -1, None)))  # type: ignore[misc]
+        futures.append(future)
+    going = len(futures)
     try:
-        while (event := events.get()) is not None:
-            on_token(*event)
+        while going:
+            number, token, sure = events.get()
+            if sure is not None:
+                on_token(number, token, sure)
+            elif token < 0:
+                going -= 1
+                on_end(number, futures[number].result())  # which raises what went wrong
     finally:
-        future.cancel()
-    return future.result()
+        for future in futures:
+            future.cancel()
+    return [future.result() for future in futures]
 
 
 class Writer:
     """Writes one answer's tokens, each marked by the entropy of the model's own distribution."""
 
-    def __init__(self, shown: Console, tokenizer: Any, show: str) -> None:
+    def __init__(self, put: Callable[[str, str], None], tokenizer: Any, style: Style) -> None:
         """Begin an answer.
 
         Args:
-            shown: where it goes.
+            put: takes printable text and the style that it is written in.
             tokenizer: of the model.
-            show: one of `SHOWS`.
+            style: how tokens are marked.
         """
         from entmin.engine.text import TextStream
 
-        self._shown, self._text, self._style = shown, TextStream(tokenizer), Style.of(shown, show)
+        self._put, self._text, self._style = put, TextStream(tokenizer), style
         self.said = ""
+
+    @classmethod
+    def on(cls, shown: Console, tokenizer: Any, show: str) -> Writer:
+        """Begin an answer on a console."""
+        return cls(
+            lambda part, how: shown.out(part, style=how, highlight=False, end=""), tokenizer, Style.of(shown, show)
+        )
 
     def token(self, token: int, sure: TokenConfidence) -> None:
         """Write what a token makes certain of the text."""
@@ -103,7 +120,7 @@ class Writer:
     def _write(self, text: str, entropy: float) -> None:
         self.said += text
         for part, how in self._style.marked(text, entropy):
-            self._shown.out(printable(part), style=how, highlight=False, end="")
+            self._put(printable(part), how)
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from entmin.api.ask import DEFAULT_LENGTH
+from entmin.api.ask import DEFAULT_LENGTH, request_of, turns_of
 from entmin.cli import answering
 from entmin.cli import options as shared
+from entmin.cli.beside import stream_beside
 from entmin.cli.grouped import Verb, Word
 from entmin.errors import UsageError
-from entmin.terminal import console, printable, say
+from entmin.terminal import console, say
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
     from entmin.engine.engine import Engine
-    from entmin.engine.requests import Completion
+    from entmin.engine.requests import Request
     from entmin.mode import Mode
 
 
@@ -48,27 +47,24 @@ def command(model: str, question: str, mode: str, beside: bool, as_json: bool, s
     The answer streams. Each token is marked by the entropy of the model's own distribution at that place. Where the
     output is no terminal, only the answer is written there.
     """
-    from entmin.engine.prompts import encode_chat, switches_of
+    from entmin.engine.prompts import switches_of
     from entmin.methods import Normal
 
     chosen = shared.take_mode(mode, options)
     switches = switches_of(shared.read(options))
-    turns = [{"role": "system", "content": options["system"]}] if options["system"] is not None else []
-    turns.append({"role": "user", "content": _read(question)})
+    turns = turns_of(_read(question), options["system"])
     if chosen.strategy is not None:
         return _by_strategy(model, chosen, turns, switches, options, refused=beside or as_json or show != "auto")
     arms = [chosen] if not beside else [replace(chosen, method=Normal()), chosen]
     with answering.open_engine(model, options) as engine:
-        prompt = encode_chat(engine.loaded, turns, switches)
-        requests = [answering.request_of(prompt, arm, options["max_tokens"]) for arm in arms]
-        if len(arms) == 1 and not as_json:
-            return _stream(engine, arms[0], requests[0], show)
-        completions = engine.generate(requests)
-        if as_json:
-            tokenizer = engine.loaded.tokenizer
-            answers = [answering.as_json(arm, done, tokenizer) for arm, done in zip(arms, completions, strict=True)]
-            return say(json.dumps({"model": model, "messages": turns, "answers": answers}, indent=1))
-        _beside([arm.describe() for arm in arms], completions, engine, show)
+        requests = [request_of(engine.loaded, turns, arm, options["max_tokens"], switches) for arm in arms]
+        if beside and not as_json:
+            return stream_beside(engine, [arm.describe() for arm in arms], requests, show)
+        if not as_json:
+            return _stream(engine, chosen, requests[0], show)
+        completions, tokenizer = engine.generate(requests), engine.loaded.tokenizer
+        answers = [answering.as_json(arm, done, tokenizer) for arm, done in zip(arms, completions, strict=True)]
+        say(json.dumps({"model": model, "messages": turns, "answers": answers}, indent=1))
 
 
 def _read(question: str) -> str:
@@ -88,10 +84,10 @@ def _read(question: str) -> str:
     return question
 
 
-def _stream(engine: Engine, mode: Mode, request: Any, show: str) -> None:
+def _stream(engine: Engine, mode: Mode, request: Request, show: str) -> None:
     shown = console(soft_wrap=True)
-    writer = answering.Writer(shown, engine.loaded.tokenizer, show)
-    done = answering.stream(engine, request, writer.token)
+    writer = answering.Writer.on(shown, engine.loaded.tokenizer, show)
+    [done] = answering.stream(engine, [request], lambda _, *drawn: writer.token(*drawn))
     writer.finish(done)
     shown.out("")
     say(f"({mode.describe()}: {answering.caption(done)})", err=True)
@@ -118,36 +114,3 @@ def _by_strategy(
     found = answer(model, mode, turns, options["max_tokens"] or DEFAULT_LENGTH, said, engine_settings(options))
     say(found.text)
     say(f"({mode.describe()}: {found.calls} calls, {found.tokens} tokens)", err=True)
-
-
-def _beside(titles: list[str], completions: list[Completion], engine: Engine, show: str) -> None:
-    shown = console()
-    panels = [_panel(title, done, engine, shown, show) for title, done in zip(titles, completions, strict=True)]
-    if not shown.is_terminal:
-        for panel in panels:
-            shown.print(panel)
-        return
-    from rich.table import Table
-
-    grid = Table.grid(expand=True, padding=(0, 1))
-    for _ in panels:
-        grid.add_column(ratio=1)
-    grid.add_row(*panels)
-    shown.print(grid)
-
-
-def _panel(title: str, done: Completion, engine: Engine, shown: Console, show: str) -> RenderableType:
-    from rich.panel import Panel
-    from rich.text import Text
-
-    from entmin.engine.text import pieces
-
-    caption = answering.caption(done)
-    text = Text()
-    style = answering.Style.of(shown, show)
-    for piece, entropy in zip(pieces(engine.loaded.tokenizer, done.tokens), done.before, strict=True):
-        for part, how in style.marked(piece, entropy):
-            text.append(printable(part), style=how)
-    if not shown.is_terminal:
-        return Text(f"[{title}]\n").append_text(text).append(f"\n({caption})")
-    return Panel(text, title=Text(title), subtitle=Text(caption), title_align="left", subtitle_align="left")

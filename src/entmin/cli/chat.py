@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from entmin.api.ask import request_of
 from entmin.cli import answering
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb, Word
@@ -103,15 +104,13 @@ class Talk:
             say(f"{turn['role']}: {turn['content']}", err=True)
 
     def _answer(self, question: str) -> None:
-        from entmin.engine.prompts import encode_chat
-
         answering.check_text(question)
         asked = [*self.turns, {"role": "user", "content": question}]
-        request = answering.request_of(encode_chat(self.engine.loaded, asked, self._switches), self.mode, self._limit)
+        request = request_of(self.engine.loaded, asked, self.mode, self._limit, self._switches)
         shown = console(soft_wrap=True)
-        writer = answering.Writer(shown, self.engine.loaded.tokenizer, self._show)
+        writer = answering.Writer.on(shown, self.engine.loaded.tokenizer, self._show)
         try:
-            done = answering.stream(self.engine, request, writer.token)
+            [done] = answering.stream(self.engine, [request], lambda _, *drawn: writer.token(*drawn))
             writer.finish(done)
             said, ended = done.text, answering.caption(done)
         except KeyboardInterrupt:
