@@ -152,7 +152,3 @@ def test_what_is_published_lies_where_it_is_predicted(monkeypatch):
 )
 def test_times_are_shown_in_units_that_fit(span, shown):
     assert seconds(span) == shown
-
-
-def test_an_unmeasured_gpu_is_no_measured_one():
-    assert all(one.launch == 0 for one in GPUS.values()) and replace(H100, launch=1e-4).launch

@@ -1,14 +1,18 @@
 """SGLang's interface for logit processors, as its sampler uses it: the rows of one processor, a list of parameters.
 
-SGLang itself runs on GPUs. Where it is not installed, its base class is the one below: the same methods, by dill.
+SGLang itself runs on GPUs. Where it is installed (`pip install --no-deps sglang`, and what its import asks for, is
+enough), its own base class and the function of its sampler are taken; elsewhere those below, which do the same.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
+import logging
 import sys
 from abc import ABC, abstractmethod
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import dill
@@ -20,6 +24,7 @@ from entmin.errors import UsageError
 from entmin.methods import METHODS
 from entmin.methods.base import from_args
 
+INSTALLED = importlib.util.find_spec("sglang")
 BASE = "sglang.srt.sampling.custom_logit_processor"
 
 
@@ -40,7 +45,7 @@ class Interface(ABC):
 
 @pytest.fixture(scope="module")
 def host():
-    if importlib.util.find_spec("sglang") is not None:
+    if INSTALLED:
         from entmin.hosts import sglang
 
         yield sglang
@@ -73,15 +78,48 @@ def request(host, method, temperature=1.0):
     return kept
 
 
+class Batch:
+    """What SGLang's scheduler tells its sampler of a batch."""
+
+    device = "cpu"
+
+    def __init__(self, host, requests):
+        self.requests, self.custom_params = requests, [one.custom_params for one in requests]
+        self.custom_logit_processor = {}
+        for text in {one.custom_logit_processor for one in requests} - {None}:
+            rows = [i for i, one in enumerate(requests) if one.custom_logit_processor == text]
+            processor = host.EntropyMinimizer.from_str(text)
+            self.custom_logit_processor[hash(text)] = SimpleNamespace(
+                processor=processor, rows=rows, indices=torch.tensor(rows)
+            )
+
+    def __len__(self):
+        return len(self.requests)
+
+
+def own_sampler():
+    """SGLang's own function, by its source: the module around it loads on GPUs only."""
+    folder = Path(INSTALLED.origin).parent
+    tree = ast.parse((folder / "srt" / "layers" / "sampler.py").read_text())
+    (function,) = [node for node in tree.body if getattr(node, "name", "") == "apply_custom_logit_processor"]
+    function.args.args[1].annotation = None
+    names = {"torch": torch, "logger": logging.getLogger("sglang")}
+    exec(compile(ast.Module([function], []), "sampler.py", "exec"), names)
+    return names["apply_custom_logit_processor"]
+
+
+def like_it(logits, batch, tokens):
+    """The same where SGLang is not installed: a processor's rows, with parameters for each, are taken and put back."""
+    for entry in batch.custom_logit_processor.values():
+        mine = torch.tensor([row * tokens + i for row in entry.rows for i in range(tokens)])
+        params = [batch.custom_params[row] for row in entry.rows for _ in range(tokens)]
+        logits[mine] = entry.processor(logits[mine], params)
+
+
 def sampler(host, logits, requests, tokens=1):
-    """What SGLang's sampler does before it divides by the temperature: each processor gets its own rows."""
-    for text in {one.custom_logit_processor for one in requests} - {None}:
-        mine = [i for i, one in enumerate(requests) if one.custom_logit_processor == text]
-        mask = torch.zeros(len(requests), dtype=torch.bool)
-        mask[mine] = True
-        mask = mask.repeat_interleave(tokens)
-        processor = host.EntropyMinimizer.from_str(text)
-        logits[mask] = processor(logits[mask], [requests[i].custom_params for i in mine])
+    """What SGLang's sampler does before it divides by the temperature."""
+    apply = own_sampler() if INSTALLED else like_it
+    apply(logits, Batch(host, requests), tokens)
     return logits
 
 
@@ -97,6 +135,12 @@ def test_each_request_of_a_mixed_batch_gets_its_own_method_in_all_its_rows(host,
         expected = logits[own] if method in (None, Normal()) else method.adjust(logits[own])
         assert torch.equal(found[own], expected), method
     assert not torch.equal(found[:tokens], logits[:tokens])
+
+
+def test_older_versions_give_the_parameters_of_a_request_once_for_all_its_rows(host):
+    logits, requests = rows(6, 3), [request(host, EmInf()), request(host, AdaptiveTemperature())]
+    found = host.EntropyMinimizer()(logits.clone(), [one.custom_params for one in requests])
+    assert torch.equal(found, torch.cat([EmInf().adjust(logits[:3]), AdaptiveTemperature().adjust(logits[3:])]))
 
 
 @pytest.mark.parametrize("name", [name for name, cls in METHODS.items() if not cls.memory and name != "normal"])

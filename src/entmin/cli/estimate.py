@@ -121,9 +121,9 @@ def _evaluation(model: str, options: Mapping[str, Any]) -> Found:
         for one in tasks_named(options["task"], options["judge"])
     ]
     hardware = hardware_of(options["gpu"])
-    if hardware.launch and options["engine"] == "vllm":
+    if hardware.own and options["engine"] == "vllm":
         raise UsageError(f"--gpu {THIS} measures this CPU for entmin's own engine: leave out --engine")
-    kind = "measured" if hardware.launch else options["engine"] or "vllm"
+    kind = "measured" if hardware.own else options["engine"] or "vllm"
     found = evaluation(
         model, sizes, Engine(sizes, hardware, kind, in_flight=options["batch_size"]), options["gpus"], tasks, arms,
         epochs=options["epochs"], answer_tokens=options["answer_tokens"], price=options["price"],

@@ -217,7 +217,7 @@ def _placed(found: Evaluation) -> Iterator[str]:
 def assumptions(found: Evaluation) -> Iterator[str]:
     """What the estimate takes for granted, best first where there are two."""
     engine, share = found.engine, found.engine.efficiency
-    hardware = engine.hardware
+    hardware, sizes = engine.hardware, found.sizes
     yield (
         f"{hardware.name}: {hardware.flops / 1e12:.3g} T operations/s, {hardware.bandwidth / 1e9:,.4g} GB/s "
         f"({hardware.source})"
@@ -226,12 +226,18 @@ def assumptions(found: Evaluation) -> Iterator[str]:
         f"of it used: {share.products.low:.0%} to {share.products.high:.0%} of the operations, "
         f"{share.memory.low:.0%} to {share.memory.high:.0%} of the bandwidth, {share.usable:.0%} of the memory"
     )
-    factor = hardware.launch if engine.kind == "measured" else 1
-    yield (
-        f"beside that: {between(share.launch.scaled(factor * 1e6))} µs per layer and step, "
-        f"{between(share.row.scaled(1e6))} µs per answer and step"
-        + (f", {between(REDUCE.scaled(1e6))} µs per all-reduce" if engine.width > 1 else "")
-    )
+    if hardware.own is not None:
+        own = hardware.own
+        yield (
+            f"beside that, measured, {between(share.launch)} times: {own.step * 1e3:.1f} ms a step, "
+            f"{own.layer * 1e3:.2f} ms per layer, {own.logit * sizes.vocab * 1e3:.2f} ms per answer"
+        )
+    else:
+        yield (
+            f"beside that: {between(share.launch.scaled(1e6))} µs per layer and step, "
+            f"{between(share.row.scaled(1e6))} µs per answer and step"
+            + (f", {between(REDUCE.scaled(1e6))} µs per all-reduce" if engine.width > 1 else "")
+        )
     yield f"an answer has {between(found.answer_tokens, count)} tokens, or its limit if lower (--answer-tokens says it)"
     yield "the high end has a tail: an eighth of the answers in flight goes on to the limit"
     yield f"a method reads the logits {METHOD} times more than sampling alone ({SAMPLING})"

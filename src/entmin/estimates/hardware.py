@@ -9,6 +9,18 @@ THIS = "this"
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """Seconds of a step of our engine on this machine, beside products and reading weights."""
+
+    step: float
+    """Of a step."""
+    layer: float
+    """More for each layer."""
+    logit: float
+    """More for each answer and word of the vocabulary: a token drawn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """One accelerator. Rates are per second, sizes in bytes."""
 
@@ -21,8 +33,8 @@ class Hardware:
     link: float
     """To other GPUs of the machine, in one direction: NVLink, or PCIe where there is none."""
     source: str
-    launch: float = 0.0
-    """Seconds that Python and the start of kernels take for one layer in one pass; 0: not measured."""
+    own: Own | None = None
+    """Of this machine, what our engine was measured to take beside products and memory."""
     number: int = 2
     """Bytes of a number in weights and cache: 2 for bfloat16."""
 

@@ -41,7 +41,7 @@ class EntropyMinimizer(CustomLogitProcessor):  # type: ignore[misc]
 
         Args:
             logits: ``[rows, V]``; the rows of a request stand together, several under speculative decoding.
-            custom_param_list: ``custom_params`` of each request.
+            custom_param_list: ``custom_params`` of each row, or, from older versions, once for all rows of a request.
 
         Raises:
             UsageError: a request's method is wrong.

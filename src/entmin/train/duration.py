@@ -147,7 +147,7 @@ def _rollout(config: TrainConfig, hardware: Hardware, gpus: int, prompts: Range,
         engine = replace(engine, kind="vllm", replicas=servers, in_flight=servers * _AT_ONCE)
         moved = 2 * sizes.parameters / updates
         parts["weights"] = Range(moved / _LOADED.low, moved / _LOADED.high)
-    elif hardware.launch:
+    elif hardware.own:
         engine = replace(engine, kind="measured")
     return {"rollouts": engine.read(work).plus(engine.decode(work)).scaled(1 / updates)} | parts
 
