@@ -127,9 +127,7 @@ def _text(where: str, row: dict[str, Any], name: str, needed: bool = True) -> An
     if isinstance(value, float) and math.isnan(value):
         raise UsageError(f"{where}: {name} is NaN")
     if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        raise UsageError(
-            f"{where}: {name} has half of a surrogate pair (\\ud800 to \\udfff), which is no text"
-        )
+        raise UsageError(f"{where}: {name} has half of a surrogate pair (\\ud800 to \\udfff), which is no text")
     if value is None or (isinstance(value, str) and not value.strip()):
         if needed:
             raise UsageError(f"{where}: {name} is {'missing' if value is None else 'empty'}")
