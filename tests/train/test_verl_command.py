@@ -88,6 +88,7 @@ def test_without_verl_the_launch_is_one_friendly_line(entmin):
         ({"method": "sft"}, "sft has no counterpart"),
         ({"advantage": "rloo"}, "a ratio per token, not per completion: use advantage=published or grpo"),
         ({"reward": "majority"}, "no numbers at hand for the reward majority; rewards there: token-entropy"),
+        ({"warmup_steps": 3, "updates_per_rollout": 2}, "warmup_steps must be a multiple of updates_per_rollout"),
         ({"rollouts": "transformers"}, "veRL draws samples with vLLM"),
         ({"schedule": "cosine"}, "only schedule=constant"),
         ({"precision": "fp32"}, "runs on veRL compute in bfloat16"),

@@ -80,7 +80,7 @@ class EntminTrainer(PPOTrainerSync):  # type: ignore[misc]  # veRL is untyped
             batch.tags,
             (row.tolist() for row in data["responses"].unbind()),
             (float(row.sum()) for row in data["rm_scores"].unbind()),
-            data["extra_fields"].tolist(),
+            list(data["extra_fields"]),
             strict=True,
         )
         groups = defaultdict(list)
@@ -125,7 +125,8 @@ def sampled(groups: list[list[Sample]], limit: int) -> dict[str, float]:
 
 
 def _answer(extra: Any) -> str | None:
-    return (extra.get("reward_extra_info") or {}).get("answer") or None
+    fields = getattr(extra, "data", extra)  # some stores wrap what is no tensor
+    return (fields.get("reward_extra_info") or {}).get("answer") or None
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, float | None]:

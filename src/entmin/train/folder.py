@@ -65,8 +65,8 @@ def check_folder(folder: Path, config: TrainConfig, resume: bool) -> Path | None
 
 def _only_begun(folder: Path) -> bool:
     """Whether nothing is in the folder but what is written before a first step, which a corrected command replaces."""
-    names = {path.name for path in folder.glob("[!.]*")}
-    return names <= {REPORT, RECORD, MERGED, ROWS, LOG, "runs", "evals", CURVES} and not read_rows(folder / CURVES)
+    begun = {REPORT, RECORD, MERGED, ROWS, LOG, "runs", "tensorboard_log", "evals", CURVES}
+    return {path.name for path in folder.glob("[!.]*")} <= begun and not read_rows(folder / CURVES)
 
 
 def require_same_data(record: Path, opening: Opening) -> None:

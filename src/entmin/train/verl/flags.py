@@ -44,6 +44,10 @@ def refuse(config: TrainConfig, gpus: int) -> None:
             config.method == "em-rl" and config.reward not in TOKEN_REWARDS,
             f"veRL has no numbers at hand for the reward {config.reward}; rewards there: {', '.join(TOKEN_REWARDS)}",
         ),
+        (
+            config.warmup_steps % config.updates_per_rollout != 0,
+            "veRL changes the learning rate once per rollout: warmup_steps must be a multiple of updates_per_rollout",
+        ),
         (config.rollouts != "vllm", "veRL draws samples with vLLM: leave rollouts out"),
         (config.schedule != "constant", "only schedule=constant is offered with veRL"),
         (config.precision == "fp32", "runs on veRL compute in bfloat16, on float32 weights: leave precision out"),
@@ -155,6 +159,7 @@ def _objective(config: TrainConfig) -> dict[str, Any]:
         "algorithm.adv_estimator": "grpo" if config.advantages == "grpo" else "rloo",
         "algorithm.norm_adv_by_std_in_grpo": True,
         "algorithm.use_kl_in_reward": False,
+        "critic.enable": False,
         f"{actor}.use_kl_loss": config.kl > 0,
         f"{actor}.kl_loss_coef": config.kl,
         f"{actor}.kl_loss_type": "low_var_kl",
@@ -170,7 +175,7 @@ def _objective(config: TrainConfig) -> dict[str, Any]:
         f"{actor}.grad_clip": config.max_grad_norm or _NO_LIMIT,
         f"{actor}.optim.clip_grad": config.max_grad_norm or _NO_LIMIT,
         f"{actor}.optim.lr": config.learning_rate,
-        f"{actor}.optim.lr_warmup_steps": config.warmup_steps,
+        f"{actor}.optim.lr_warmup_steps": config.warmup_steps // config.updates_per_rollout,
         f"{actor}.optim.weight_decay": config.weight_decay,
     }
 
@@ -197,6 +202,9 @@ def _trainer(config: TrainConfig, nodes: int, gpus: int, resume: bool) -> dict[s
         "trainer.project_name": "entmin",
         "trainer.experiment_name": folder.name,
         "trainer.logger": ["console", *config.report],
+        "hydra.run.dir": str(folder),
+        "hydra.output_subdir": None,
+        "hydra/job_logging": "stdout",
         **cluster,
     }
 

@@ -108,7 +108,7 @@ class Follower:
 
     def close(self) -> None:
         """Write what was seen."""
-        if self._config.watch != "off":
+        if self._config.watch != "off" and self._rows:
             seen = {**self._engine.summary(), "actions": self._actions, "stopped_by": self.stopped_by, "kept": {}}
             write_whole(self._folder / WATCH, json.dumps(seen, indent=2) + "\n")
 
@@ -136,7 +136,9 @@ def follow(command: Sequence[str], folder: Path, config: TrainConfig, steps: int
     (folder / STOP).unlink(missing_ok=True)
     follower = Follower(folder, config, steps)
     with private_files(), (folder / LOG).open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )  # where veRL and what it logs to leave files of their own
     with _ending(process, folder) as asked:
         while process.poll() is None:
             follower.look()

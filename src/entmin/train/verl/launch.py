@@ -96,12 +96,14 @@ def run(config: TrainConfig, *, nodes: int, gpus: int, resume: bool) -> Path:
     require("verl", "entmin train --engine verl")
     require_model(config.model)
     from entmin.train.folder import check_folder, require_same_data, write_record
+    from entmin.train.outlets import require_packages
     from entmin.train.verl.follow import follow
     from entmin.train.verl.rows import read_rows
 
     folder = Path(config.output)
     found = arguments(flags(config, nodes, gpus, resume=resume))
     check_folder(folder, config, resume)
+    require_packages(config.report)
     if nodes == 1:
         _require_gpus(gpus)
     compose(found)

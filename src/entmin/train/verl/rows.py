@@ -14,7 +14,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import AutoConfig, AutoTokenizer
 
-from entmin.durable import make_folder
+from entmin.durable import make_folder, private_files
 from entmin.errors import EntminError, UsageError, first_line
 from entmin.train.config import TrainConfig
 from entmin.train.data.report import PromptReport
@@ -39,10 +39,14 @@ class Rows:
 
     def write(self, folder: Path) -> None:
         """Write the file, and how its rows came about, into a run's folder."""
+        import pyarrow
+        from pyarrow.parquet import write_table
+
         make_folder(folder)
-        made = Dataset.from_list([converted(row, place) for place, row in enumerate(self.ordered)])
-        made.to_parquet(str(folder / ROWS))
-        self.report.write(folder)
+        with private_files():
+            made = pyarrow.Table.from_pylist([converted(row, place) for place, row in enumerate(self.ordered)])
+            write_table(made, folder / ROWS)
+            self.report.write(folder)
 
 
 def read_rows(config: TrainConfig) -> Rows:
