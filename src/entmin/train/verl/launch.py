@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from entmin.durable import alone
@@ -58,21 +58,22 @@ def compose(found: Sequence[str]) -> object:
     Raises:
         UsageError: veRL refuses them.
     """
-    from hydra import compose as composed
-    from hydra import initialize_config_module
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from verl.trainer.ppo.utils import need_critic, need_reference_policy
-    from verl.trainer.ppo.v1.trainer_base import get_trainer_cls
-    from verl.utils.config import validate_config
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # of what its import does not find, and more
+        from hydra import compose as composed
+        from hydra import initialize_config_module
+        from hydra.errors import HydraException
+        from omegaconf.errors import OmegaConfBaseException
+        from verl.trainer.ppo.utils import need_critic, need_reference_policy
+        from verl.trainer.ppo.v1.trainer_base import get_trainer_cls
+        from verl.utils.config import validate_config
 
-    try:
-        with redirect_stdout(io.StringIO()), initialize_config_module("verl.trainer.config", version_base=None):
-            config = composed("ppo_trainer", list(found))
-            validate_config(config, need_reference_policy(config), need_critic(config))
-            get_trainer_cls(config.trainer.v1.trainer_mode)
-    except (HydraException, OmegaConfBaseException, AssertionError, ValueError, TypeError) as error:
-        raise UsageError(f"veRL refuses these settings: {first_line(error)}") from error
+        try:
+            with initialize_config_module("verl.trainer.config", version_base=None):
+                config = composed("ppo_trainer", list(found))
+                validate_config(config, need_reference_policy(config), need_critic(config))
+                get_trainer_cls(config.trainer.v1.trainer_mode)
+        except (HydraException, OmegaConfBaseException, AssertionError, ValueError, TypeError) as error:
+            raise UsageError(f"veRL refuses these settings: {first_line(error)}") from error
     return config
 
 
