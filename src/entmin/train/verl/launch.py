@@ -96,8 +96,8 @@ def run(config: TrainConfig, *, nodes: int, gpus: int, resume: bool) -> Path:
     """
     require("verl", "entmin train --engine verl")
     require_model(config.model)
+    from entmin.report.outlets import require_packages
     from entmin.train.folder import check_folder, require_same_data, write_record
-    from entmin.train.outlets import require_packages
     from entmin.train.verl.follow import follow
     from entmin.train.verl.rows import read_rows
 
