@@ -62,6 +62,15 @@ RIGHT = {
     "harmony": HARMONY, "parts": PARTS, "first part": FIRST_PART, "either": EITHER, "dialogpt": DIALOGPT,
 }  # fmt: skip
 
+DATED = CHATML.replace(
+    "{% for m in messages %}",
+    "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "Today Date: {{ date_string }}\n{% for m in messages %}",
+    1,
+)
+BEGINS_TWICE = "{{ bos_token }}" + LLAMA3
+RIGHT |= {"dated": DATED, "begins twice": BEGINS_TWICE}
+
 SKIPS_SYSTEM = CHATML.replace("{% for m in messages %}", "{% for m in messages if m.role != 'system' %}")
 PARTS_WITHOUT_SYSTEM = PARTS.replace(
     "<|{{ m.role }}|>", "{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"

@@ -46,7 +46,7 @@ ROOMS = {
 }
 """The extra that a folder may count on; the others have the base only."""
 BASE_FILES = {
-    "engine/adapters.py": {"peft"},  # an adapter's model; the error names the extra
+    "engine/adapters.py": {"peft", "safetensors"},  # an adapter's model; the error names the extra
     "clients.py": {"openai"},  # what clients of servers share: evaluation and training, whose extras bring it
     "hosts/vllm.py": {"vllm"},
     "hosts/llama_cpp.py": {"llama-cpp-python"},

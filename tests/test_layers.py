@@ -21,7 +21,7 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder", "in_order", "loops", "hub",
+    "cache_folder", "in_order", "loops", "hub", "blame",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients", "hub")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},
+    "blame": {"errors", "extras"},
     "stats": set(),
     "core": {"errors"},
     "losses": {"core"},

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,38 @@ LOCK = ".lock"
 def private(path: str, flags: int) -> int:
     """Open a file that, where it is new, is its user's alone; the `opener` of the built-in `open`."""
     return os.open(path, flags, 0o600)
+
+
+def require_place(path: Path, option: str) -> None:
+    """Refuse a folder in which nothing can be written, before anything is computed; nothing is made.
+
+    Args:
+        path: the folder, which may not be there yet.
+        option: what would choose another one.
+
+    Raises:
+        EntminError: so it is.
+    """
+    place = next(one for one in (path, *path.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b" " * 4096)
+    except OSError as error:
+        raise EntminError(
+            f"cannot write in {place}: {error.strerror}; free space or choose another {option}"
+        ) from error
+
+
+def require_page(path: Path | None, option: str) -> None:
+    """The same for a file that is written at the end.
+
+    Raises:
+        EntminError: it cannot be written.
+    """
+    if path is not None and path.is_dir():
+        raise UsageError(f"{option} {path} is a folder: name a file in it")
+    if path is not None:
+        require_place(path.absolute().parent, option)
 
 
 def make_folder(path: Path) -> None:

@@ -231,3 +231,18 @@ def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(entmin, tiny_llama,
     user, answer = json.loads(path.read_text())["messages"]
     assert user["content"] == "hi" and 0 < len(answer["content"]) < 300
     assert b"(stopped)" in process.stderr.read()
+
+
+def test_a_model_that_decodes_slowly_is_told_of(entmin_here, tmp_path):
+    import torch
+    from tests import tiny
+    from transformers import AutoModelForCausalLM, OpenAIGPTConfig
+
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 258, "n_positions": 128, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    AutoModelForCausalLM.from_config(OpenAIGPTConfig(**sizes)).float().save_pretrained(tmp_path / "m")
+    tiny.tokenizer().save_pretrained(tmp_path / "m")
+    for more in ((), ("--mode", "best_of_n:n=2")):
+        done = ask(entmin_here, tmp_path / "m", *more)
+        assert re.search(r"note: .* decodes each row alone.*, which is slow", done.stderr)
+        assert "note:" not in done.stdout

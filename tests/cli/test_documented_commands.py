@@ -164,3 +164,16 @@ def test_shown_targets_of_make_and_extras_exist():
         assert {found[1] for found in shown if found} <= targets, page.name
         named = [found for piece in pieces for found in re.findall(r"pip install .*?\[([a-z,]+)\]", piece)]
         assert {extra for one in named for extra in one.split(",")} <= set(extras), page.name
+
+
+def test_every_fault_that_was_reported_names_tests_that_exist():
+    rows = [row for row in (ROOT / "docs/reports.md").read_text().splitlines() if re.match(r"\| (?!fault)[^-]", row)]
+    assert len(rows) > 50
+    for row in rows:
+        cells = row.strip("|").split(" | ")
+        assert len(cells) == 4, row
+        named = re.findall(r"`([\w/]+)::(\w+)`", cells[3])
+        assert named, row
+        for file, test in named:
+            source = (ROOT / f"tests/{file}.py").read_text()
+            assert f"def {test}(" in source, f"{file}::{test}"

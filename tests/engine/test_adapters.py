@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import peft
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -81,3 +82,44 @@ def test_a_checkpoint_names_its_base_in_its_model_card(tmp_path, adapter, tiny_l
     assert base_of(tmp_path) == "owner/name"
     with pytest.raises(EntminError, match="does not say which model it was trained from"):
         base_of(tiny_llama)
+
+
+@pytest.mark.parametrize("targets", [["q_proj"], ["q_proj", "embed_tokens"]], ids=["saved whole", "as adapters"])
+def test_tokens_that_were_added_come_with_the_adapter(tiny_llama, tmp_path, targets):
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(tiny_llama), tiny.tokenizer()
+    tokenizer.add_tokens(["<new1>", "<new2>", "<new3>"])
+    model.resize_token_embeddings(len(tokenizer))
+    saved = None if "embed_tokens" in targets else ["embed_tokens", "lm_head"]
+    adapted = peft.get_peft_model(
+        model, peft.LoraConfig(r=2, target_modules=targets, modules_to_save=saved, task_type="CAUSAL_LM")
+    )
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1) if parameter.requires_grad else None
+    adapted.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    ids = torch.tensor([[5, len(tokenizer) - 1, 9]])
+    loaded = load(str(tmp_path / "adapter"), device="cpu", dtype="float32")
+    with torch.no_grad():
+        expected = adapted.eval()(input_ids=ids).logits
+        got = loaded.model(input_ids=ids).logits
+    # Of a head that is not among what was saved, the rows of new tokens are nowhere; they are the same at every load.
+    known = slice(None) if saved else slice(258)
+    assert torch.allclose(got[..., known], expected[..., known], atol=1e-4)
+    again = load(str(tmp_path / "adapter"), device="cpu", dtype="float32").model
+    assert torch.equal(again.get_output_embeddings().weight, loaded.model.get_output_embeddings().weight)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [peft.PromptTuningConfig(num_virtual_tokens=3), peft.PrefixTuningConfig(num_virtual_tokens=3),
+     peft.PromptEncoderConfig(num_virtual_tokens=3)],
+    ids=lambda settings: settings.peft_type.value,
+)  # fmt: skip
+def test_kinds_that_cannot_be_merged_are_refused_by_name(tiny_llama, tmp_path, settings):
+    settings.task_type = "CAUSAL_LM"
+    peft.get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_llama), settings).save_pretrained(
+        tmp_path / "adapter"
+    )
+    with pytest.raises(EntminError, match=f"of the kind {settings.peft_type.value}, which cannot be merged"):
+        load(str(tmp_path / "adapter"), device="cpu")

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import zipfile
 
 import pytest
@@ -123,3 +124,29 @@ def test_the_default_model_loads_and_answers():
     prompt = encode_chat(loaded, [{"role": "user", "content": "What is the capital of France?"}])
     assert "Paris" in engine.generate([Request(prompt, sampling=Sampling(0), max_tokens=16)])[0].text
     engine.close()
+
+
+@pytest.mark.parametrize("kind", ["strange", "llama"])
+@pytest.mark.parametrize("classes", ["AutoConfig AutoModelForCausalLM", "AutoTokenizer"])
+def test_a_folder_with_code_of_its_own_is_refused_without_a_question(tmp_path, monkeypatch, kind, classes):
+    folder = tiny.save(tmp_path / "m")
+    name = "tokenizer_config.json" if classes == "AutoTokenizer" else "config.json"
+    settings = json.loads((folder / name).read_text())
+    settings["auto_map"] = {one: ["own.Own", None] if one == "AutoTokenizer" else "own.Own" for one in classes.split()}
+    settings |= {"model_type": kind} if name == "config.json" else {"tokenizer_class": "Own"}
+    (folder / name).write_text(json.dumps(settings))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question"))
+    try:
+        load(str(folder), device="cpu")  # what transformers itself knows needs no such code
+    except EntminError as error:
+        assert "code of its own" in str(error) and "trust_remote_code" not in str(error)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_prompt_with_tokens_that_the_model_has_not_is_refused(tiny_llama):
+    from entmin.engine.requests import Request
+    from entmin.engine.scheduler import Scheduler
+
+    with pytest.raises(UsageError, match=r"holds the token 258, and .* has 258"):
+        Scheduler(load(str(tiny_llama), device="cpu")).submit(Request([5, 258]))

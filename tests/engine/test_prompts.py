@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from tests import templates, tiny
 from tests.templates import CHATML, HARMONY, PARTS, QWEN3, R1, RIGHT
 from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
 
+from entmin.engine.encoding import encode_chat_text, encode_text
 from entmin.engine.loading import load
-from entmin.engine.prompts import PromptError, chat_text, encode_chat, encode_text, switches_of, templated
+from entmin.engine.prompts import CLOCK, HELD, PromptError, chat_text, encode_chat, held, switches_of, templated
 from entmin.errors import UsageError
 
 USER = [{"role": "user", "content": 'Why is 2 < 3?\n  Say it "plainly".'}]
@@ -116,21 +120,57 @@ def loaded(tiny_llama):
 def test_what_a_tokenizer_puts_after_a_text_is_left_out(loaded, template, before):
     plain = list(loaded.tokenizer("one a two", add_special_tokens=False)["input_ids"])
     loaded.tokenizer = around(tiny.tokenizer(), template)
-    assert encode_text(loaded, "one a two") == [0] * before + plain
-    assert encode_text(loaded, "one a two<eos>") == [0] * before + plain + [1]
+    assert encode_text(loaded.tokenizer, "one a two") == [0] * before + plain
+    assert encode_text(loaded.tokenizer, "one a two<eos>") == [0] * before + plain + [1]
     loaded.tokenizer.chat_template = None
     assert encode_chat(loaded, USER)[-1] == loaded.tokenizer("\n", add_special_tokens=False)["input_ids"][0]
 
 
 def test_a_text_that_begins_with_bos_gets_no_second_one(loaded):
     loaded.tokenizer = around(tiny.tokenizer(), "<pad> $A")
-    assert encode_text(loaded, "<pad>one")[:2] == [0, 0]
+    assert encode_text(loaded.tokenizer, "<pad>one")[:2] == [0, 0]
     loaded.tokenizer.bos_token = "<pad>"
-    assert encode_text(loaded, "<pad>one") == encode_text(loaded, "one")
-    assert encode_text(loaded, "<pad><pad>one")[:3] == [0, 0, encode_text(loaded, "one")[1]]
+    assert encode_text(loaded.tokenizer, "<pad>one") == encode_text(loaded.tokenizer, "one")
+    assert encode_text(loaded.tokenizer, "<pad><pad>one")[:3] == [0, 0, encode_text(loaded.tokenizer, "one")[1]]
     loaded.tokenizer = around(tiny.tokenizer(), "$A")
     loaded.tokenizer.bos_token = "<pad>"
-    assert encode_text(loaded, "<pad><pad>one")[:2] == [0, 0]
+    assert encode_text(loaded.tokenizer, "<pad><pad>one")[:2] == [0, 0]
+
+
+@pytest.mark.parametrize("template", [templates.LLAMA3, templates.BEGINS_TWICE])
+@pytest.mark.parametrize("adds", ["<pad> $A", "<pad> $A <eos>", "$A"])
+def test_a_chat_begins_once_whoever_writes_the_beginning(loaded, template, adds):
+    loaded.tokenizer = around(with_template(template), adds)
+    loaded.tokenizer.bos_token = "<pad>"
+    ids = encode_chat(loaded, USER)
+    assert (ids[:1], ids.count(0), 1 in ids) == ([0], 1, False)
+
+
+def test_a_tokenizer_that_adds_the_beginning_against_orders_adds_none_to_a_templates():
+    class Stubborn(PreTrainedTokenizerFast):
+        def __call__(self, text, add_special_tokens=True):
+            found = super().__call__(text=text, add_special_tokens=False)
+            return {"input_ids": [self.bos_token_id, *found["input_ids"]]}
+
+    tokenizer = Stubborn(tokenizer_object=tiny.tokenizer().backend_tokenizer, bos_token="<pad>", eos_token="<eos>")
+    tokenizer.chat_template = templates.LLAMA3
+    ids = encode_chat_text(tokenizer, templated(tokenizer, USER))
+    assert (ids[0], ids.count(0)) == (0, 1)
+
+
+def test_a_clock_can_be_held_and_runs_hold_it():
+    tokenizer = with_template(templates.DATED)
+    today = time.strftime("%d %b %Y")
+    assert templated(tokenizer, USER).startswith(f"Today Date: {today}")
+    assert templated(tokenizer, USER, {CLOCK: "2025-02-01"}).startswith("Today Date: 01 Feb 2025\n")
+    assert held(tokenizer, {}) == {CLOCK: HELD}
+    assert templated(tokenizer, USER, held(tokenizer, {})).startswith("Today Date: 26 Jul 2024\n")
+    assert held(tokenizer, {CLOCK: "2025-02-01", "a": 1}) == {CLOCK: "2025-02-01", "a": 1}
+    assert held(with_template(CHATML), {"a": 1}) == {"a": 1} and held(with_template(None), {}) == {}
+    with pytest.raises(PromptError, match="must be a date such as"):
+        templated(tokenizer, USER, {CLOCK: "yesterday"})
+    with pytest.raises(PromptError, match="reads no 'strftime_now'"):
+        templated(with_template(CHATML), USER, {CLOCK: HELD})
 
 
 def test_special_tokens_that_a_user_writes_stay_in_the_prompt(loaded):

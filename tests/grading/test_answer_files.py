@@ -271,3 +271,12 @@ def test_two_at_once_judge_each_answer_once(tmp_path):
     assert sorted(one["graded_now"] for one in found) == [0, 300] and {one["n"] for one in found} == {300}
     assert len(out.read_text().splitlines()) == 300
     assert any("another entmin process works in" in error for _, error in told)
+
+
+def test_what_rows_were_taken_for_and_columns_that_nothing_is_read_from_are_said(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1, "text": "5", "gold": "5", "model": "m", "more": {"x": 1}}\n')
+    summary, _ = grade(path, "--field", "prediction=text", task="math500")
+    said = CliRunner().invoke(command, ["math500", str(path), "--field", "prediction=text"]).stderr
+    assert "read: 1 rows of id, text, gold; columns that are not read: model, more" in said
+    assert summary["forms"] == {"rows of id, text, gold": 1} and summary["columns_not_read"] == ["model", "more"]

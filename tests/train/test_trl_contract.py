@@ -19,6 +19,7 @@ from tests.train.runs import config, trainer_for  # noqa: E402
 
 HOOKS = {
     "_generate": ["self", "prompts"],
+    "_tokenize_prompts": ["self", "prompts"],
     "_generate_single_turn": ["self", "prompt_ids", "images", "multimodal_fields"],
     "_generate_and_score_completions": ["self", "inputs"],
     "_calculate_rewards": ["self", "inputs", "prompts", "completions", "completion_ids_list"],

@@ -72,10 +72,12 @@ def compare(
     if options.get("limit") is None and task == "arithmetic":
         options["limit"] = 128
     settings, spec, (results, quiet) = drawing(options), spec_of(model, Mode(), options), results_of(options)
-    arms = of_models(models, parse_arms(_matched(text, settings, spec, infos, results), settings))
     from entmin.report.compare import compare as compared
     from entmin.report.diversity import corrected_together, diversity
+    from entmin.report.drawing import require_drawing
 
+    require_drawing()
+    arms = of_models(models, parse_arms(_matched(text, settings, spec, infos, results), settings))
     specs = {label: replace(spec, model=name, mode=mode) for label, (name, mode) in arms.items()}
     runs = _run(infos, specs, results, quiet=quiet)
     found = [row for info in infos for row in compared(info.name, runs[info.name])]
@@ -133,7 +135,8 @@ def _run(infos: list[Named], specs: dict[str, RunSpec], results: Path, *, quiet:
             close_engines()
         loaded = spec.model
         for info in infos:
-            run = run_task(spec, info, results, task=tasks[info.name], quiet=quiet, arm=label)
+            told = any(specs[other].model == spec.model for other, _ in runs[info.name])
+            run = run_task(spec, info, results, task=tasks[info.name], quiet=quiet, arm=label, told=told)
             runs[info.name].append((label, run))
     return runs
 

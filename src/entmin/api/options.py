@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, TypeVar, get_args, get_type_hints
 
+from entmin.durable import require_place
 from entmin.errors import UsageError, closest
 from entmin.extras import require
 from entmin.hub import require_model
@@ -203,8 +204,14 @@ def spec_of(model: str, mode: Mode, options: RunOptions) -> RunSpec:
 
 
 def results_of(options: RunOptions) -> tuple[Path, bool]:
-    """The folder of results, and whether to be quiet."""
-    return Path(options.get("results", "results")), options.get("quiet", False)
+    """The folder of results, and whether to be quiet.
+
+    Raises:
+        EntminError: nothing can be written there.
+    """
+    folder = Path(options.get("results", "results"))
+    require_place(folder, "--results")
+    return folder, options.get("quiet", False)
 
 
 def choice_of(options: Mapping[str, Any]) -> EngineChoice:

@@ -20,6 +20,7 @@ from entmin.api.options import (
     spec_of,
     tasks_named,
 )  # fmt: skip
+from entmin.durable import require_page
 from entmin.errors import UsageError
 from entmin.mode import Mode
 from entmin.report.outlets import named, tell
@@ -81,12 +82,15 @@ def settle(
         voting=voting,
         controls=not no_controls,
     )
+    results, quiet = results_of(options)
+    require_page(Path(output) if output else None, "--output")
+    from entmin.report.drawing import require_drawing
     from entmin.report.page import write
     from entmin.settle.page import settled_page
     from entmin.settle.settling import settle_question
 
     spec = replace(spec_of(model, Mode(), options), limit=None, epochs=1)
-    results, quiet = results_of(options)
+    require_drawing()
     done = settle_question(question, spec, info, results, partial(say, err=True), quiet=quiet)
     target = Path(output or done.folder / "report.html")
     write([settled_page(done)], target)

@@ -140,10 +140,13 @@ def main(args: list[str] | None = None) -> None:
         kept = "; finished samples are kept, and the same command goes on from them" if goes_on else ""
         code = _report(f"interrupted{kept}", 130, debug)
     except (OSError, sqlite3.OperationalError) as error:
-        code = _report(f"{error}{_DISK_FULL if _is_disk_full(error) else ''}", 1, debug)
+        code = _report(f"{_told(error)}{_DISK_FULL if _is_disk_full(error) else ''}", 1, debug)
         _end_quietly(debug)
     except Exception as error:
-        code = _report(f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)", 1, debug)
+        from entmin.blame import blamed
+
+        ours = f"{type(error).__name__}: {error} (a defect of entmin; --debug shows where)"
+        code = _report(blamed(error) or ours, 1, debug)
     if code == Interrupted.exit_code:
         _end_without_threads(code)
     sys.exit(code)
@@ -170,6 +173,12 @@ def _end_without_threads(code: int) -> None:
     last.daemon = True
     last.start()
     atexit.register(last.cancel)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename} is not there (any more): bring it back, and run the same command again"
+    return str(error)
 
 
 def _is_disk_full(error: Exception) -> bool:

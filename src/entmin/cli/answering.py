@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from entmin.api.options import engine_settings
 from entmin.errors import UsageError
 from entmin.jsonl import or_null
-from entmin.terminal import printable
+from entmin.terminal import printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,10 @@ def open_engine(model: str, options: dict[str, Any]) -> closing[Engine]:
 
     loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
-    return closing(Engine(load(model, **loading), **sizes))
+    engine = Engine(load(model, **loading), **sizes)
+    for notice in engine.notices:
+        say(f"note: {notice}", err=True)
+    return closing(engine)
 
 
 def stream(

@@ -120,6 +120,17 @@ def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     say(f"{summary['graded_now']} graded now, {summary['rows_per_second']} rows/s", err=to_error)
 
 
+def _tell(answers: AnswerFile, *, as_json: bool) -> dict[str, Any]:
+    """Say what was read and what not; the same for the summary, which alone is printed as JSON."""
+    unread = list(answers.unread)
+    told = "; ".join(f"{count} {form}" for form, count in answers.forms.items()) or "nothing"
+    if not as_json:
+        say(f"read: {told}" + (f"; columns that are not read: {', '.join(unread)}" if unread else ""), err=True)
+    for what, count in answers.notices.items():
+        say(f"note: {count} {what}", err=True)
+    return {"forms": dict(answers.forms), "columns_not_read": unread}
+
+
 @click.command("grade")
 @click.argument("task")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -177,11 +188,11 @@ def command(
     except KeyboardInterrupt:
         kept = f"kept in {output}, and the same command goes on" if output else "kept nowhere: name a file by -o"
         raise Interrupted(f"interrupted; {sum(tally.reasons.values())} verdicts are {kept}") from None
-    for what, count in answers.notices.items():
-        say(f"note: {count} {what}", err=True)
+    facts = _tell(answers, as_json=as_json)
     # Rows on standard output stay clean: the summary goes beside them. With --json only the summary is printed.
     if tally.reasons:
-        _show(tally.summary(task, time.monotonic() - started), as_json=as_json, to_error=output is None and not as_json)
+        summary = tally.summary(task, time.monotonic() - started) | facts
+        _show(summary, as_json=as_json, to_error=output is None and not as_json)
     if tally.refused:
         for said in tally.refused[:_SHOWN]:
             say(f"error: {said}", err=True)

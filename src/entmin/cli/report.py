@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from entmin.cli.finished import by_kind, compared, evaluated
+from entmin.durable import require_page
 from entmin.terminal import say
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def command(runs: tuple[str, ...], output: str) -> None:
     Each RUN is a folder that eval, compare, settle or train has written. Runs of eval that asked the same questions are
     compared with the first of them, problem by problem; training runs are drawn over one another. Nothing is decoded.
     """
+    require_page(Path(output), "--output")
     found = by_kind(runs)
     from entmin.report.page import write
 

@@ -12,6 +12,7 @@ import click
 from entmin.api.options import RunOptions, spec_of
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
+from entmin.durable import require_page, require_place
 from entmin.errors import UsageError, closest
 from entmin.mode import Mode
 from entmin.terminal import say
@@ -56,6 +57,8 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     checkpoints = shared.pairs(options.pop("checkpoints"), "--checkpoint")
     model, output = options.pop("model") or reference, options.pop("output")
     seed = options.pop("seed")
+    require_place(Path(options["results"]), "--results")
+    require_page(Path(output) if output else None, "--output")
     spec = spec_of(model, Mode(seed=seed), cast("RunOptions", shared.read(options)))
     cells = reproduce(
         known, rows, spec, Path(options["results"]), checkpoints,

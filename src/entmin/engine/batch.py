@@ -199,8 +199,11 @@ class Batch:
 
     def _judge(self, row: BatchRow) -> None:
         """Decide whether the row goes on."""
-        if row.before[-1] != row.before[-1] or row.after[-1] != row.after[-1]:
+        if row.before[-1] != row.before[-1]:
             row.failure = EntminError("the model gave NaN or infinite logits; try --dtype float32")
+        elif row.after[-1] != row.after[-1]:
+            method = row.request.method
+            row.failure = EntminError(f"{method.describe()} left no distribution to draw from: choose other settings")
         elif row.tokens[-1] in self.loaded.eos or (
             row.request.stop and decoder(self.loaded.tokenizer).ends(row.tokens, row.request.stop)
         ):

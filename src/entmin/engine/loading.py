@@ -48,13 +48,14 @@ def load(
     root = root_of(base) if adapted else path
     if adapted:
         revision = revision or adapter_revision(path)
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     logging.disable_progress_bar()
     local = Path(root).exists() and Path(path).exists()
     try:
         with contextlib.nullcontext() if local else reachable_or_offline():
-            config = AutoConfig.from_pretrained(root, revision=revision)
+            config = AutoConfig.from_pretrained(root, **options)
             has_tokenizer = not adapted or (Path(path) / "tokenizer_config.json").exists()
-            tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, revision=revision)
+            tokenizer = AutoTokenizer.from_pretrained(path if has_tokenizer else root, **options)
             if not weights:
                 model = empty_model(config, kind).eval()
                 with contextlib.suppress(OSError):  # a model without a generation config
@@ -62,7 +63,7 @@ def load(
             elif adapted:
                 model = load_merged(path, base, revision).to(kind).to(where).eval()
             else:
-                model = AutoModelForCausalLM.from_pretrained(path, revision=revision, dtype=kind).to(where).eval()
+                model = AutoModelForCausalLM.from_pretrained(path, dtype=kind, **options).to(where).eval()
         if getattr(model, "_hf_peft_config_loaded", False):
             raise EntminError(
                 f"{name!r} is an adapter on the Hub: `hf download {name} --local-dir FOLDER`, give FOLDER"
@@ -160,6 +161,8 @@ def _eos(model: Any, tokenizer: Any) -> frozenset[int]:
 def _why(path: str, error: Exception) -> str:
     """What went wrong and what to do about it."""
     said = first_line(error).rstrip(".")
+    if "trust_remote_code" in str(error):
+        return "it needs code of its own (auto_map), which is never run: use a model that transformers knows"
     if Path(path).is_dir():
         missing = [name for name in ("config.json",) if not (Path(path) / name).exists()]
         if missing:

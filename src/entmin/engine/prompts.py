@@ -1,4 +1,4 @@
-"""From messages and texts to token ids.
+"""From messages to the texts that a model reads.
 
 A chat template is a program of the model's and can do anything: read a turn's content as a text or as a list of parts,
 refuse a role, leave a turn out, fail. One thing is checked of every prompt that one writes: it holds what was said,
@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from entmin.engine.encoding import encode_chat_text
 from entmin.errors import EntminError, UsageError, closest, first_line
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ Switches = Mapping[str, Any]
 """Variables of a chat template beside the messages, such as ``{"enable_thinking": False}``."""
 EFFORT = "reasoning_effort"
 """The switch that the OpenAI API has a field for."""
+CLOCK = "strftime_now"
+"""What templates read the date from; as a switch, an ISO date at which that clock stands."""
+HELD = "2024-07-26"
+"""The date of runs, so that their prompts are the same on every day: what Llama's templates write without a clock."""
 _RESERVED = frozenset(
     {
         "conversation", "messages", "tools", "documents", "chat_template", "add_generation_prompt", "tokenize",
@@ -53,7 +59,7 @@ def encode_chat(loaded: LoadedModel, turns: Turns, switches: Switches | None = N
     Raises:
         PromptError: see `templated`.
     """
-    return encode_chat_text(loaded, chat_text(loaded, turns, switches))
+    return encode_chat_text(loaded.tokenizer, chat_text(loaded, turns, switches))
 
 
 def chat_text(loaded: LoadedModel, turns: Turns, switches: Switches | None = None) -> str:
@@ -66,30 +72,6 @@ def chat_text(loaded: LoadedModel, turns: Turns, switches: Switches | None = Non
         return templated(loaded.tokenizer, turns, switches)
     _require_read(None, switches or {})
     return "\n\n".join(turn["content"] for turn in turns) + "\n"
-
-
-def encode_chat_text(loaded: LoadedModel, text: str) -> list[int]:
-    """Token ids of what `chat_text` wrote: a template's text holds its own special tokens and gets no others."""
-    bare = bool(loaded.tokenizer.chat_template)
-    return encode_text(loaded, text, special_tokens=not bare)
-
-
-def encode_text(loaded: LoadedModel, text: str, *, special_tokens: bool = True) -> list[int]:
-    """Token ids of a text to continue, with the special tokens that the tokenizer itself puts before a text.
-
-    Those that it puts after a text, such as an end of sequence, are left out: nothing follows them. A text that begins
-    with the beginning of sequence gets no second one.
-    """
-    tokenizer = loaded.tokenizer
-    ids = list(tokenizer(text, add_special_tokens=special_tokens)["input_ids"])
-    if not special_tokens:
-        return ids
-    around, alone = (list(tokenizer("a", add_special_tokens=added)["input_ids"]) for added in (True, False))
-    before = next((i for i in range(len(around)) if around[i : i + len(alone)] == alone), None)
-    if before is not None:
-        ids = ids[: len(ids) - (len(around) - len(alone) - before)]
-    begun = before and tokenizer.bos_token and text.startswith(tokenizer.bos_token)
-    return ids[1:] if begun and ids[:2] == [tokenizer.bos_token_id] * 2 else ids
 
 
 def switches_of(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,6 +141,28 @@ def _require_read(template: str | None, switches: Switches) -> None:
             raise SwitchError(
                 f"the model's chat template reads no {name!r}{near}, so it would change nothing; leave it out"
             )
+
+
+def held(tokenizer: Any, switches: Switches) -> dict[str, Any]:
+    """The switches of a run: where the template reads the date and none is said, it is `HELD`.
+
+    Raises:
+        PromptError: the tokenizer has several templates, and none for conversations.
+    """
+    reads = bool(tokenizer.chat_template) and CLOCK in _template(tokenizer)
+    return {**({CLOCK: HELD} if reads else {}), **switches}
+
+
+def _variables(switches: Switches) -> dict[str, Any]:
+    """The switches as a template reads them: a date becomes a clock that stands."""
+    if CLOCK not in switches:
+        return dict(switches)
+    try:
+        return {**switches, CLOCK: datetime.fromisoformat(switches[CLOCK]).strftime}
+    except (TypeError, ValueError):
+        raise SwitchError(
+            f"chat_template_kwargs: {CLOCK} must be a date such as {HELD!r}, not {switches[CLOCK]!r}"
+        ) from None
 
 
 def _as_text(turn: Mapping[str, str]) -> dict[str, Any]:
@@ -256,7 +260,7 @@ def written(tokenizer: Any, messages: list[dict[str, Any]], switches: Switches, 
     try:
         return str(
             tokenizer.apply_chat_template(
-                messages, chat_template=_template(tokenizer), tokenize=False, **given, **switches
+                messages, chat_template=_template(tokenizer), tokenize=False, **given, **_variables(switches)
             )
         )
     except PromptError:

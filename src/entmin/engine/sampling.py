@@ -184,7 +184,7 @@ def _draw_group(
         certain = dict.fromkeys(range(len(adjusted)), Under(0.0)) if request.drawn else {}
         return Draw(adjusted.argmax(-1), before, torch.zeros_like(before), states=following, drawn=certain)
     scores = adjusted if sampling.temperature == 1 else adjusted / sampling.temperature
-    scores = truncate(method.adjust(scores) if later else scores, sampling)
+    scores = truncate(method.adjust_checked(scores) if later else scores, sampling)
     if scores is not adjusted:
         after = entropy(scores)
     taken = gumbel_argmax(scores, keys)

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 
 import torch
 
+from entmin.blame import blamed
 from entmin.engine.batch import Batch
 from entmin.engine.loaded import LoadedModel
 from entmin.engine.requests import ROWS, ROWS_ON_CPU, Completion, EngineStats, PromptTooLongError, Request
@@ -47,6 +48,7 @@ class Scheduler:
         self.loaded = loaded
         self.batch_size = batch_size or (ROWS_ON_CPU if loaded.device.type == "cpu" else ROWS)
         self.stats = EngineStats()
+        self._vocabulary = int(loaded.model.get_input_embeddings().weight.shape[0])
         self.notices: list[str] = [loaded.slow] if loaded.slow else []
         """What a user should be told, such as a smaller batch; appended to as it happens."""
         self.decoding = 0
@@ -74,6 +76,11 @@ class Scheduler:
         if len(request.prompt) >= self.loaded.max_length:
             raise PromptTooLongError(
                 f"the prompt has {len(request.prompt)} tokens; {self.loaded.name} takes {self.loaded.max_length}"
+            )
+        if max(request.prompt) >= self._vocabulary:
+            raise UsageError(
+                f"the prompt holds the token {max(request.prompt)}, and {self.loaded.name} has {self._vocabulary}: its "
+                "tokenizer belongs to another model, or tokens were added that the model did not get"
             )
         row = BatchRow(request, on_token=on_token, on_logits=on_logits)
         with self._changed:
@@ -174,6 +181,8 @@ class Scheduler:
             if self.loaded.device.type == "cuda":
                 torch.cuda.empty_cache()
             return
+        if not short and not isinstance(error, EntminError) and (whose := blamed(error)):
+            error = EntminError(whose)
         if short:
             error = EntminError(f"out of memory with a single row: {error}; use a smaller model or --max-tokens")
         for row in rows:

@@ -5,10 +5,15 @@ Heavy imports happen when an engine is opened.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from entmin.errors import UsageError
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice, RunningEngine
 from entmin.evals.opened import opened
 from entmin.mode import Mode
+
+if TYPE_CHECKING:
+    from entmin.evals.provider import InProcess
 
 
 def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
@@ -18,12 +23,21 @@ def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
         EntminError: the model cannot be loaded, or a server cannot be reached or started.
     """
     if choice.name == "transformers":
-        from entmin.evals.provider import InProcess
-
-        return opened(("in process", model, choice), lambda: InProcess(model, dict(choice.options), choice.said))
+        return opened(("in process", model, choice), lambda: _in_process(model, choice))
     from entmin.evals.servers import open_servers
 
     return opened(("servers", model, choice), lambda: open_servers(model, choice))
+
+
+def _in_process(model: str, choice: EngineChoice) -> InProcess:
+    """The engine in this process; where its chat template reads the date, that stands still for all runs."""
+    from entmin.engine.prompts import held
+    from entmin.evals.provider import InProcess
+
+    made = InProcess(model, dict(choice.options), choice.said)
+    if told := held(made.engine.loaded.tokenizer, made.said.get("chat_template_kwargs") or {}):
+        made.said["chat_template_kwargs"] = told
+    return made
 
 
 def require(engine: RunningEngine, mode: Mode) -> None:

@@ -26,11 +26,12 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from entmin.engine.encoding import encode_chat_text
 from entmin.engine.engine import Engine
 from entmin.engine.loaded import LoadedModel
 from entmin.engine.loading import load
 from entmin.engine.power import power_sample
-from entmin.engine.prompts import EFFORT, chat_text, encode_chat, encode_chat_text, switches_of
+from entmin.engine.prompts import EFFORT, chat_text, encode_chat, switches_of
 from entmin.engine.requests import Completion, EngineStats, Request
 from entmin.engine.revision import state_of
 from entmin.engine.text import decoder
@@ -191,7 +192,7 @@ class EntminAPI(ModelAPI):
         before = (input[-1].metadata or {}).get(BEFORE)
         text = None if before is None else before + self._text(input, config)
         if text is not None:
-            request = replace(request, prompt=encode_chat_text(self.engine.loaded, text))
+            request = replace(request, prompt=encode_chat_text(self.engine.loaded.tokenizer, text))
         if (input[-1].metadata or {}).get(TOKENS):
             request = replace(request, token_entropies=True, confidence=True, alternatives=_ALTERNATIVES)
         strategy = strategy_of(input)

@@ -24,23 +24,25 @@ from inspect_ai import Task, eval_set
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig
 
+from entmin.blame import whose_fault
 from entmin.durable import alone, make_folder, private_files, write_whole
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.evals import kept
 from entmin.evals.choice import EngineChoice, RunningEngine
 from entmin.evals.engines import open_engine, require
+from entmin.evals.opening import Opening, opening
 from entmin.evals.progress import Progress
-from entmin.evals.scores import require_scorer
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
 from entmin.evals.stopping import Stopping
 from entmin.evals.summary import SIZE, note_session, write_summary
-from entmin.evals.trial import require_prompts, require_telling_scorer
+from entmin.evals.trial import require_judges
 from entmin.mode import Mode
 from entmin.strategies import Strategy
 from entmin.tasks.identity import identity
 from entmin.tasks.on_inspect.task import make
 from entmin.tasks.registry import Named
+from entmin.terminal import say
 
 RECORDED = 50
 """Problems of a run whose first answer keeps its tokens with their entropies and alternatives, for the report page."""
@@ -132,8 +134,7 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
     for info in infos:
         try:
             built[info.name] = task = make(info, **specs[0].task_options)
-            require_scorer(task, info.name)
-            require_telling_scorer(task, info.name)
+            require_judges(task, info.name)
             for spec in specs:
                 solver_for(task, spec.seed, strategy=spec.mode.strategy)
         except UsageError:
@@ -146,8 +147,9 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
 
 
 def run_task(
-    spec: RunSpec, info: Named, results: Path, *, task: Task | None = None, quiet: bool = False, arm: str = ""
-) -> RunResult:
+    spec: RunSpec, info: Named, results: Path, *, task: Task | None = None, quiet: bool = False, arm: str = "",
+    told: bool = False,
+) -> RunResult:  # fmt: skip
     """Run (or finish, or just read) one mode on one benchmark.
 
     Args:
@@ -157,6 +159,7 @@ def run_task(
         task: the benchmark's task, where `require_data` has built it already.
         quiet: no progress display.
         arm: what progress and errors call the run; its mode by default.
+        told: what the run reads has been said.
 
     Raises:
         UsageError: a wrong task option, or no samples.
@@ -170,16 +173,18 @@ def run_task(
     request = kept.Extent.of(task, spec.limit, spec.epochs)
     engine = open_engine(spec.model, spec.engine)
     require(engine, spec.mode)
-    require_prompts(engine, task)
     settings = spec.settings(info, task, engine.identity())
-    folder = _folder(spec, info.name, settings, results)
+    found = opening(engine, task, spec.limit, settings["max_tokens"])
+    folder = _folder(spec, info.name, settings, found, results)
     label = f"{arm or spec.mode} on {task.name}"
     with alone(folder), private_files(), _counted(folder, request, label):
         logs = kept.logs_of(folder / "logs", own=True)
         log = kept.whole(logs, request)
         if log is None:
+            if not quiet and not told:
+                say("\n".join(found.lines()), err=True)
             log = _compute(spec, task, request, folder, engine, logs, settings["max_tokens"], label, quiet)
-        return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record()))
+        return RunResult(folder, log, write_summary(folder, settings, task, log, engine.record(), found.to_dict()))
 
 
 @contextlib.contextmanager
@@ -217,13 +222,14 @@ def _compute(
     return log
 
 
-def _folder(spec: RunSpec, task: str, settings: dict[str, Any], results: Path) -> Path:
+def _folder(spec: RunSpec, task: str, settings: dict[str, Any], found: Opening, results: Path) -> Path:
     deciding = {key: value for key, value in settings.items() if key not in SIZE}
     digest = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:10]
     folder = model_folder(results, spec.model) / spec.mode.name / f"{task}-{digest}"
     try:
         make_folder(folder)
         write_whole(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
+        write_whole(folder / "read.json", json.dumps(found.to_dict(), indent=2, default=str) + "\n")
     except OSError as error:
         raise EntminError(f"cannot write results under {folder}: {error}; free space or choose --results") from error
     return folder
@@ -283,7 +289,9 @@ def generate_config(spec: RunSpec, max_tokens: int, engine: RunningEngine) -> Ge
 def _failure(log: EvalLog, request: kept.Extent, label: str) -> EntminError:
     done = len(request.of_log(log))
     if log.status == "error" and log.error is not None:
-        return EntminError(f"{label} failed after {done} samples: {log.error.message}; finished samples are kept")
+        whose = whose_fault(log.error.traceback)
+        said = log.error.message + (f" ({whose})" if whose else "")
+        return EntminError(f"{label} failed after {done} samples: {said}; finished samples are kept")
     return _interrupted(label, done)
 
 

@@ -18,6 +18,7 @@ from entmin.evals.provider import InProcess
 from entmin.evals.run import RunSpec, generate_config
 from entmin.evals.solvers import solver_of
 from entmin.mode import Mode
+from entmin.terminal import say
 
 JUDGE = "math500"
 """The benchmark whose rules say when two answers are the same, for strategies that vote."""
@@ -57,6 +58,8 @@ def answer(
     assert mode.strategy is not None
     try:
         engine = InProcess(model, dict(options), said)
+        for notice in engine.notices:
+            say(f"note: {notice}", err=True)
         if mode.strategy.confidence is not None and mode.strategy.confidence not in engine.measures:
             raise UsageError(f"{mode.strategy.name}: this engine does not measure {mode.strategy.confidence}")
         spec = RunSpec(model, mode)

@@ -70,7 +70,7 @@ def _about(task: Task, log: EvalLog) -> dict[str, Any]:
 
 
 def write_summary(
-    folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, record: dict[str, Any]
+    folder: Path, settings: dict[str, Any], task: Task, log: EvalLog, record: dict[str, Any], read: dict[str, Any]
 ) -> dict[str, Any]:
     """Make summary.json from the log and the sessions.
 
@@ -80,6 +80,7 @@ def write_summary(
         task: what was asked.
         log: the samples that were asked for.
         record: what the engine says of itself.
+        read: what the run read (`entmin.evals.opening`).
     """
     rows = read_rows(folder / "sessions.jsonl")
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
@@ -90,6 +91,7 @@ def write_summary(
         "engines": [engine for i, engine in enumerate(engines) if engine not in engines[:i]],
         "dtype_used": record.get("dtype"),
         "task": _about(task, log),
+        "read": read,
         "results": summarize_log(log),
         "cost_per_answer": dataclasses.asdict(mean_cost(log.samples or [])),
         "generated_tokens": sum(

@@ -1,4 +1,4 @@
-"""What is tried before anything is generated: prompts in the model's chat template, and scorers.
+"""What is tried before anything is generated: who judges, and whether that says anything.
 
 A scorer that is not entmin's is tried on the first problem with made-up answers.
 
@@ -11,49 +11,64 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import anyio
 from inspect_ai import Task
+from inspect_ai._util.registry import is_registry_object, registry_params
 from inspect_ai.dataset import Sample
-from inspect_ai.model import ChatMessageUser, ModelName, ModelOutput
+from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelName, ModelOutput, get_model
 from inspect_ai.scorer import Score, Scorer, Target
 from inspect_ai.solver import TaskState
 from inspect_ai.util import message_limit, registry_info
 
-from entmin.errors import UsageError
-from entmin.evals.scores import unreadable
+from entmin.errors import EntminError, UsageError, first_line
+from entmin.evals.scores import require_scorer, unreadable
 from entmin.loops import beside_a_loop
-
-if TYPE_CHECKING:
-    from entmin.evals.choice import RunningEngine
 
 _MODEL = "none/trial"
 _SECONDS = 20.0
 
 
-def require_prompts(engine: RunningEngine, task: Task) -> None:
-    """Refuse prompts that the chat template of a model in this process does not take.
+def require_judges(task: Task, name: str) -> None:
+    """Refuse a task whose answers nobody would judge: each scorer is tried on one made-up answer.
 
     Args:
-        engine: answers; the template of a server is the server's own.
-        task: the task; what a solver of its own writes is not known yet.
+        task: the task, with a scorer.
+        name: what the user calls it.
 
     Raises:
-        PromptError: the template fails, or writes a prompt wrongly.
+        UsageError: it has no scorer, or one whose values cannot be read as verdicts.
+        EntminError: our grader, or the model that a scorer asks, does not work.
     """
-    from entmin.engine.prompts import chat_text, switches_of
-    from entmin.evals.provider import InProcess, as_turns
-
-    about = task.metadata or {}
-    if not isinstance(engine, InProcess) or "benchmark" not in about or "solver" in about:
+    require_scorer(task, name)
+    _require_telling_scorer(task, name)
+    if not len(task.dataset):
         return
-    for sample in task.dataset:
-        if not isinstance(sample.input, str):
-            chat_text(engine.engine.loaded, as_turns(sample.input), switches_of(engine.said))
+    for scorer in task.scorer or ():
+        try:
+            beside_a_loop(partial(anyio.run, _works, scorer, task.dataset[0]))
+        except EntminError:
+            raise
+        except Exception as error:  # every provider of models has its own errors
+            who = registry_info(scorer).name.removeprefix("entmin/")
+            raise EntminError(
+                f"task {name!r}: {who} cannot judge ({type(error).__name__}: {first_line(error)}), so nothing was "
+                "generated: look at its address, key and name, or leave it out"
+            ) from error
 
 
-def require_telling_scorer(task: Task, name: str) -> None:
+async def _works(scorer: Scorer, sample: Sample) -> None:
+    if not is_registry_object(scorer):
+        return
+    known, target = registry_info(scorer).name, Target(sample.target)
+    if known == "entmin/graded":
+        await scorer(_state(sample, target, target.text), target)
+    elif known == "entmin/ugphysics_judge" and (judge := registry_params(scorer).get("model")):
+        config = GenerateConfig(max_tokens=16, max_retries=0, timeout=int(_SECONDS))
+        await get_model(judge).generate("Answer with one word: SAME", config=config)
+
+
+def _require_telling_scorer(task: Task, name: str) -> None:
     """Refuse a task whose scorer gives values that cannot be read as verdicts.
 
     Args:

@@ -51,7 +51,7 @@ def adjust_row(method: Method, input_ids: NDArray[np.intc], scores: NDArray[np.s
         ``[V]`` adjusted logits, float32, in memory of their own.
     """
     with torch.inference_mode():
-        adjusted = method.adjust(torch.tensor(scores, dtype=torch.float32)[None])[0]
+        adjusted = method.adjust_checked(torch.tensor(scores, dtype=torch.float32)[None])[0]
     return adjusted.numpy()
 
 

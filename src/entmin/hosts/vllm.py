@@ -167,7 +167,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             mine = group == number
             rows = mine.int().topk(logits.shape[0] - others, sorted=False).indices
             picked = logits.index_select(0, rows)
-            adjusted = torch.where(mine[rows, None], method.adjust(picked), picked)
+            adjusted = torch.where(mine[rows, None], method.adjust_checked(picked), picked)
             logits.index_copy_(0, rows, adjusted)
         return logits
 

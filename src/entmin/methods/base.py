@@ -40,6 +40,21 @@ class Method(Hyperparameters):
         """Map logits ``[B, V]`` at the method's stage to adjusted ones; float32 (float64 for float64), -inf stays."""
         raise NotImplementedError
 
+    def adjust_checked(self, logits: Tensor) -> Tensor:
+        """Like `adjust`, of which only the shape is believed.
+
+        Raises:
+            UsageError: the method gave something else than adjusted logits.
+        """
+        adjusted = self.adjust(logits)
+        if getattr(adjusted, "shape", None) != logits.shape:
+            given = list(getattr(adjusted, "shape", ())) or type(adjusted).__name__
+            raise UsageError(
+                f"method {self.name!r} gave {given} for logits of shape {list(logits.shape)}: its adjust must give "
+                "adjusted logits of the same shape"
+            )
+        return adjusted
+
     def adjust_measured(self, logits: Tensor, out: Tensor | None = None) -> Adjusted:
         """Like `adjust`, with each row's entropy before and after; what a method knows already is not computed again.
 
@@ -51,13 +66,13 @@ class Method(Hyperparameters):
         from entmin.core import Adjusted, entropy
 
         source = logits.float() if out is None else out.copy_(logits)
-        adjusted = self.adjust(source)
+        adjusted = self.adjust_checked(source)
         before = entropy(source)
         return Adjusted(adjusted, before, before if adjusted is source else entropy(adjusted))
 
     def adjust_in_place(self, logits: Tensor) -> Tensor:
         """Like `adjust`, into float32 ``[B, V]`` logits themselves, which are returned."""
-        adjusted = self.adjust(logits)
+        adjusted = self.adjust_checked(logits)
         return adjusted if adjusted is logits else logits.copy_(adjusted)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
+
+from entmin.errors import EntminError, first_line
 
 INK, GREY = "#000000", "#8a949e"
 BETTER, WORSE, POINT = "#2a7fc0", "#b5722a", "#2a7fc0"
@@ -45,6 +48,23 @@ class Series:
     ys: Sequence[float]
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
+
+
+def require_drawing() -> None:
+    """Load what draws figures and pages, before hours of work and not after them.
+
+    Raises:
+        EntminError: it cannot be loaded.
+    """
+    try:
+        import_module("matplotlib").use("Agg")
+        import_module("matplotlib.pyplot")
+        import_module("jinja2")
+    except Exception as error:  # a backend of the environment, an unreadable configuration, a broken installation
+        raise EntminError(
+            f"figures cannot be drawn ({type(error).__name__}: {first_line(error)}), so nothing was computed: look at "
+            "the variable MPLBACKEND, at matplotlibrc, and at the installation of matplotlib"
+        ) from error
 
 
 def plain(text: str) -> str:

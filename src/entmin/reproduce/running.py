@@ -59,7 +59,8 @@ def reproduce(
                 except EntminError as error:
                     why_not = missing = str(error)
                 else:
-                    runs[row.name, task] = run_task(chosen, info, results, task=built, quiet=quiet)
+                    told = any(task == other for _, other in runs)
+                    runs[row.name, task] = run_task(chosen, info, results, task=built, quiet=quiet, told=told)
             cells.append(_cell(table, row, rows, task, published, runs, why_not))
     if missing and not runs:
         raise EntminError(missing)

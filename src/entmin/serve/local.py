@@ -15,9 +15,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from entmin.engine.encoding import encode_text
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
-from entmin.engine.prompts import chat_text, encode_text
+from entmin.engine.prompts import chat_text
 from entmin.errors import EntminError
 from entmin.mode import Mode
 from entmin.serve.addressed import is_loopback
@@ -75,7 +76,8 @@ def serve_local(
     def made(local: str | None) -> tuple[Starlette, Service]:
         nonlocal engine
         engine = Engine(load(model, **loading), **decoding)
-        encode_text(engine.loaded, "a")  # the first call changes a tokenizer's settings, later ones only read them
+        # The first call changes a tokenizer's settings, later ones only read them.
+        encode_text(engine.loaded.tokenizer, "a")
         served = Served(engine.loaded, served_name or model, mode, max_tokens, system, switches)
         if system is not None or switches:
             first = [{"role": "system", "content": system}] if system is not None else []

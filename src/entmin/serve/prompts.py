@@ -6,16 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, FailFast, Field
 
+from entmin.engine.encoding import encode_chat_text, encode_text
 from entmin.engine.loaded import LoadedModel
-from entmin.engine.prompts import (
-    EFFORT,
-    PromptError,
-    Switches,
-    chat_text,
-    encode_chat_text,
-    encode_text,
-    switches_of,
-)
+from entmin.engine.prompts import EFFORT, PromptError, Switches, chat_text, switches_of
 from entmin.errors import UsageError
 from entmin.serve.fields import Body, RequestError, Text, is_text, wrong
 from entmin.serve.lengths import fewest_tokens
@@ -110,7 +103,7 @@ def encode_messages(loaded: LoadedModel, messages: list[Message], switches: Swit
     except PromptError as error:
         raise RequestError(str(error), "messages") from None
     refuse_overlong(loaded, text, "messages")
-    return encode_chat_text(loaded, text)
+    return encode_chat_text(loaded.tokenizer, text)
 
 
 def refuse_overlong(loaded: LoadedModel, text: str, name: str) -> None:
@@ -161,7 +154,7 @@ def _encoded(loaded: LoadedModel, prompt: Any, name: str) -> list[int]:
         except ValueError as error:
             raise RequestError(f"{name} {error}", name) from None
         refuse_overlong(loaded, prompt, name)
-        return encode_text(loaded, prompt)
+        return encode_text(loaded.tokenizer, prompt)
     if isinstance(prompt, list) and is_tokens(prompt, loaded):
         return prompt
     raise RequestError(f"{name} must be a text or token ids of this model's vocabulary", "prompt")

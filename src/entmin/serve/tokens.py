@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from entmin.engine.prompts import encode_text
+from entmin.engine.encoding import encode_text
 from entmin.serve.fields import Body, RequestError, Text
 from entmin.serve.prompts import Messages, Templated, encode_messages, is_tokens
 from entmin.serve.protocol import Served
@@ -51,7 +51,7 @@ def tokenize(body: Any, served: Served) -> dict[str, Any]:
     asked: TokenizeText | TokenizeChat
     if isinstance(body, dict) and body.get("prompt") is not None:
         asked = TokenizeText.read(body, served.name)
-        tokens = encode_text(served.loaded, asked.prompt, special_tokens=asked.add_special_tokens)
+        tokens = encode_text(served.loaded.tokenizer, asked.prompt, special_tokens=asked.add_special_tokens)
     else:
         asked = TokenizeChat.read(body, served.name)
         tokens = encode_messages(served.loaded, asked.messages, asked.switches(served.switches), served.system)

@@ -18,6 +18,7 @@ from entmin.durable import alone, append_row, write_whole
 from entmin.errors import EntminError, UsageError
 from entmin.evals.finished import finished_run, read_json
 from entmin.evals.metrics import verdicts
+from entmin.evals.opening import opening
 from entmin.evals.record import versions
 from entmin.evals.run import RunResult, RunSpec, model_folder, run_task
 from entmin.mode import Mode
@@ -103,6 +104,8 @@ def settle_question(
         EntminError: a step failed; what was computed is kept.
     """
     task, engine = one_question_task(spec, info), in_process(spec)
+    for line in opening(engine, task, None, spec.max_tokens or info.max_tokens).lines():
+        notify(line)
     pilot_ids, run_ids = split([str(sample.id) for sample in task.dataset], question)
     home = model_folder(results, spec.model) / "settle" / f"{info.name}-{question.method.method.name}"
     pilot = open_pilot(spec, info, task, engine, pilot_ids, home, notify, seed=question.seed)
@@ -121,7 +124,7 @@ def settle_question(
     for number, arm in enumerate(plan.arms, 1):
         notify(f"arm {number} of {len(plan.arms)}: {arm.name}")
         chosen = replace(spec, mode=_with_seed(arm, question), limit=plan.n, epochs=plan.samples)
-        runs[arm.name] = run_task(chosen, info, results, task=ordered, quiet=quiet)
+        runs[arm.name] = run_task(chosen, info, results, task=ordered, quiet=quiet, told=True)
     verdict = judge(plan, runs)
     done = Settlement(folder, plan, verdict, runs, tuple(earlier_plans(home, folder)), sessions, remedy)
     _note_runs(done, run_ids[: plan.n])

@@ -8,6 +8,7 @@ may hold several predictions; each is a sample of its problem.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,10 @@ class AnswerFile:
         self._rows, self._fields, self._with_gold = Rows(path), fields, with_gold
         self._filter: Any = None
         self.notices = self._rows.notices
+        self.forms: Counter[str] = Counter()
+        """What rows were taken for, and how many."""
+        self.unread: dict[str, None] = {}
+        """Columns of our own rows that nothing was read from, in order."""
 
     def __iter__(self) -> Iterator[Answer | UsageError]:
         for where, row in self._rows:
@@ -120,8 +125,9 @@ class AnswerFile:
     def _taken(self, row: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Id, predictions and gold."""
         if not self._fields:
-            for known, take in _FORMS:
+            for form, (known, take) in _FORMS.items():
                 if known <= row.keys():
+                    self.forms[form] += 1
                     return take(row)
         found = {name: _part(row, self._fields.get(name, name)) for name in FIELDS}
         needed = FIELDS if self._with_gold or "gold" in self._fields else FIELDS[:2]
@@ -129,6 +135,11 @@ class AnswerFile:
         if lacking:
             has = ", ".join(map(str, row)) or "none"
             raise UsageError(f"needs the {self._needs()}; it has {has} (--field {lacking[0]}=NAME says which is meant)")
+        columns = [self._fields.get(name, name) for name in FIELDS]
+        held = [column for column, name in zip(columns, FIELDS, strict=True) if found[name] is not ABSENT]
+        self.forms[f"rows of {', '.join(held)}"] += 1
+        roots = {*columns, *(column.partition(".")[0] for column in columns)}
+        self.unread |= dict.fromkeys(str(one) for one in row if one not in roots)
         return found["id"], found["prediction"], found["gold"]
 
     def _needs(self) -> str:
@@ -225,10 +236,13 @@ def _anthropic(row: dict[str, Any]) -> tuple[Any, Any, Any]:
     return row["custom_id"], result.get("message"), ABSENT
 
 
-_FORMS: tuple[tuple[set[str], Callable[[dict[str, Any]], tuple[Any, Any, Any]]], ...] = (
-    ({"doc_id", "resps"}, _harness),
-    ({"custom_id", "response"}, _batch),
-    ({"custom_id", "result"}, _anthropic),
-    ({"id", "choices"}, lambda row: (row["id"], row["choices"], row.get("gold", ABSENT))),
-    ({"request_id", "outputs"}, lambda row: (row["request_id"], row["outputs"], row.get("gold", ABSENT))),
-)
+_FORMS: dict[str, tuple[set[str], Callable[[dict[str, Any]], tuple[Any, Any, Any]]]] = {
+    "samples of lm-evaluation-harness": ({"doc_id", "resps"}, _harness),
+    "results of a batch": ({"custom_id", "response"}, _batch),
+    "results of a batch of Anthropic's": ({"custom_id", "result"}, _anthropic),
+    "saved completions": ({"id", "choices"}, lambda row: (row["id"], row["choices"], row.get("gold", ABSENT))),
+    "outputs of vLLM": (
+        {"request_id", "outputs"},
+        lambda row: (row["request_id"], row["outputs"], row.get("gold", ABSENT)),
+    ),
+}

@@ -100,6 +100,23 @@ def content_hash(problems: Iterable[Problem]) -> str:
     return digest.hexdigest()
 
 
+class _Noted(dict[str, Any]):
+    """A record that knows which of its columns were looked at and held something."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(record)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if super().get(name) is not None:
+            self.read.add(name)
+        return super().get(name, default)
+
+
 def load(
     name: str, source: Source, convert: Convert, data_dir: str | None, parts: Sequence[str] | None = None
 ) -> Loaded:
@@ -113,9 +130,13 @@ def load(
     copy: Copy = "mirror" if mirror else "hub"
     problems: list[Problem] = []
     by_hash = True
+    columns: dict[str, bool] = {}
     for part in _chosen(name, source, parts):
         records = _mirror_records(name, source, part, Path(mirror)) if mirror else _hub_records(name, source, part)
-        found = [problem_of(name, convert, record, number) for number, record in enumerate(records)]
+        seen = [_Noted(record) for record in records]
+        found = [problem_of(name, convert, record, number) for number, record in enumerate(seen)]
+        for row in seen:
+            columns.update(dict.fromkeys(row, False) | columns | dict.fromkeys(row.read, True))
         by_hash = _check(name, source, part, copy, found) and by_hash
         problems += found
     _check_ids(name, problems)
@@ -128,6 +149,8 @@ def load(
         "sha256": content_hash(problems),
         "verified": "hash" if by_hash else "count",
         "licence": source.licence,
+        "columns": [name for name, read in columns.items() if read],
+        "columns_not_read": [name for name, read in columns.items() if not read],
     }
     return Loaded(tuple(problems), record)
 

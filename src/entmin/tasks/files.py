@@ -63,7 +63,8 @@ def benchmark(path: Path, judge: str | None, taken: Container[str] = ()) -> Benc
     placed = tables.rows(path)
     problems = _problems(path, placed, judge)
     record = {"name": path.name, "origin": "file", "rows": len(problems), "sha256": content_hash(problems)}
-    loaded = Loaded(problems, {**record, "verified": "as given"})
+    columns, unread = _columns(placed, judge)
+    loaded = Loaded(problems, {**record, "verified": "as given", "columns": columns, "columns_not_read": unread})
     return Benchmark(
         name=path.name if path.name not in taken else f"{path.resolve().parent.name}__{path.name}",
         summary=f"problems of {path}",
@@ -73,14 +74,15 @@ def benchmark(path: Path, judge: str | None, taken: Container[str] = ()) -> Benc
         gold=READERS.get(judge),
         rules=judge,
         refuse=_refuse,
-        notices=_notices(path, placed, judge),
+        notices=(f"{path}: columns that are not read: {', '.join(unread)}",) if unread else (),
     )
 
 
-def _notices(path: Path, placed: list[tables.Placed], judge: str) -> tuple[str, ...]:
-    read = {*_READ, *(("function",) if judge == "program" else ())}
-    others = sorted({name for _, row in placed for name in row} - read)
-    return (f"{path}: columns that are not read: {', '.join(others)}",) if others else ()
+def _columns(placed: list[tables.Placed], judge: str) -> tuple[list[str], list[str]]:
+    """The columns that are read, and those that are not."""
+    known = (*_READ, *(("function",) if judge == "program" else ()))
+    there = {name for _, row in placed for name in row}
+    return [name for name in known if name in there], sorted(there - {*known})
 
 
 def _problems(path: Path, placed: list[tables.Placed], judge: str) -> tuple[Problem, ...]:

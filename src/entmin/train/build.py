@@ -16,7 +16,7 @@ from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place, Twin, reference_of
 from entmin.train.processes import is_sharded
-from entmin.train.prompts import Prompts, answered, in_order
+from entmin.train.prompts import Prompts, in_order, with_solution
 from entmin.train.rewards import reward_function
 from entmin.train.rollouts import Rollouts
 
@@ -107,22 +107,18 @@ def _supervised(config: TrainConfig, place: Place, steps: int, common: dict[str,
         train_sampling_strategy="sequential",
         dataset_num_proc=None,
     )
-    rows = common["train_dataset"]
-    return SupervisedTrainer(
-        args=arguments, **common | {"train_dataset": _with_completions(rows, config.chat_template_kwargs)}
-    )
+    rows = _with_solutions(common["train_dataset"], common["processing_class"], config.chat_template_kwargs)
+    return SupervisedTrainer(args=arguments, **common | {"train_dataset": rows})
 
 
-def _with_completions(rows: Dataset, switches: dict[str, Any]) -> Dataset:
-    """Columns prompt and completion: the worked solution where there is one, else the answer."""
+def _with_solutions(rows: Dataset, tokenizer: Any, switches: dict[str, Any]) -> Dataset:
+    """Token ids of prompt and worked solution, or answer where there is none, with 1 in the mask for the latter."""
 
     def completed(row: dict[str, Any]) -> dict[str, Any]:
-        text = row.get("solution") or row["answer"]
-        told = {"chat_template_kwargs": switches} if switches else {}
-        return {"completion": text if isinstance(row["prompt"], str) else answered(row["prompt"], text), **told}
+        ids, begun = with_solution(row["prompt"], row.get("solution") or row["answer"], tokenizer, switches)
+        return {"input_ids": ids, "completion_mask": [0] * begun + [1] * (len(ids) - begun)}
 
-    kept = ["prompt", "completion", *(["chat_template_kwargs"] if switches else [])]
-    return rows.map(completed, keep_in_memory=True).select_columns(kept)
+    return rows.map(completed, keep_in_memory=True, remove_columns=rows.column_names)
 
 
 def _em_ft(config: TrainConfig, place: Place, steps: int, common: dict[str, Any]) -> Any:

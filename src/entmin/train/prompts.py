@@ -16,7 +16,8 @@ from typing import Any
 
 from datasets import Dataset
 
-from entmin.engine.prompts import PromptError, SwitchError, Switches, messages_as_read, templated, written
+from entmin.engine.encoding import encode_chat_text, encode_text
+from entmin.engine.prompts import PromptError, SwitchError, Switches, held, messages_as_read, templated, written
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
@@ -163,7 +164,8 @@ def training_prompts(config: TrainConfig, labelled: Dataset, tokenizer: Any, con
     if config.method == "sft":
         texts = [solution or answer for solution, answer in _texts(labelled)]
         totals = [
-            _whole_length(*pair, tokenizer, config.chat_template_kwargs) for pair in zip(formatted, texts, strict=True)
+            len(with_solution(*pair, tokenizer, config.chat_template_kwargs)[0])
+            for pair in zip(formatted, texts, strict=True)
         ]
     else:
         totals = [length + config.max_tokens for length in lengths]
@@ -193,24 +195,29 @@ def _texts(rows: Dataset) -> list[tuple[str | None, str]]:
     return list(zip(solutions, rows["answer"], strict=True))
 
 
-def _whole_length(prompt: Any, text: str, tokenizer: Any, switches: Switches) -> int:
-    """Tokens of a prompt and its solution together, as sft trains on them.
+def with_solution(prompt: Any, text: str, tokenizer: Any, switches: Switches) -> tuple[list[int], int]:
+    """Token ids of a prompt with its solution, as sft trains on them, and how many of them are the prompt's.
 
     Raises:
         UsageError: the chat template drops a part of the solution, or begins it otherwise than a generated answer.
     """
     if isinstance(prompt, str):
-        return len(tokenizer(text=prompt + text)["input_ids"]) + 1
-    with _blamed():
-        begun = written(tokenizer, prompt, switches)
-        whole = written(tokenizer, [*prompt, *answered(prompt, text)], switches, add_generation_prompt=False)
-    if "".join(text.split()) not in "".join(whole.split()) or not whole.startswith(begun):
-        raise UsageError(
-            "the model's chat template does not keep solutions as they are (templates of reasoning models drop what "
-            f"stands in <think>, or write it themselves): of {text[:80]!r} it makes {whole[-80:]!r}; use "
-            "prompt_format=plain, or a tokenizer with another chat_template"
-        )
-    return len(tokenizer(text=whole, add_special_tokens=False)["input_ids"]) + 1
+        end = "" if text.endswith(tokenizer.eos_token) else tokenizer.eos_token
+        before, ids = encode_text(tokenizer, prompt), encode_text(tokenizer, prompt + text + end)
+    else:
+        with _blamed():
+            switches = held(tokenizer, switches)
+            begun = written(tokenizer, prompt, switches)
+            whole = written(tokenizer, [*prompt, *answered(prompt, text)], switches, add_generation_prompt=False)
+        if "".join(text.split()) not in "".join(whole.split()) or not whole.startswith(begun):
+            raise UsageError(
+                "the model's chat template does not keep solutions as they are (templates of reasoning models drop "
+                f"what stands in <think>, or write it themselves): of {text[:80]!r} it makes {whole[-80:]!r}; use "
+                "prompt_format=plain, or a tokenizer with another chat_template"
+            )
+        before, ids = encode_chat_text(tokenizer, begun), encode_chat_text(tokenizer, whole)
+    pairs = zip(before, ids, strict=False)
+    return ids, next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(before), len(ids)))
 
 
 def answered(prompt: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
@@ -238,24 +245,16 @@ def formatted_prompt(prompt: Any, tokenizer: Any, config: TrainConfig) -> Any:
 
 
 def token_ids(prompt: Any, tokenizer: Any, switches: Switches) -> list[int]:
-    """Token ids of a formatted prompt, as the trainer tokenizes it.
+    """Token ids of a formatted prompt.
 
     Raises:
-        UsageError: the chat template refuses it or writes something else, or the tokenizer ends it.
+        UsageError: the chat template refuses it or writes something else.
     """
     if isinstance(prompt, str):
-        ids = list(tokenizer(text=prompt)["input_ids"])
-        if ids and ids[-1] == tokenizer.eos_token_id:
-            raise UsageError(
-                "the tokenizer ends every text with its end-of-sequence token, after which no answer follows: set "
-                "add_eos_token to false in its tokenizer_config.json"
-            )
-        return ids
+        return encode_text(tokenizer, prompt)
+    turns = [{"role": turn["role"], "content": _text(turn["content"])} for turn in prompt]
     with _blamed():
-        text = templated(
-            tokenizer, [{"role": turn["role"], "content": _text(turn["content"])} for turn in prompt], switches
-        )
-    return list(tokenizer(text=text, add_special_tokens=False)["input_ids"])
+        return encode_chat_text(tokenizer, templated(tokenizer, turns, held(tokenizer, switches)))
 
 
 def _text(content: Any) -> str:

@@ -27,6 +27,7 @@ from transformers.utils import logging
 
 from entmin.durable import alone, private_files
 from entmin.errors import EntminError, Interrupted, UsageError
+from entmin.report.drawing import require_drawing
 from entmin.report.outlets import require_packages
 from entmin.report.page import write
 from entmin.report.page.training import training_page
@@ -70,6 +71,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
 
 def _train_whole(config: TrainConfig, resume: bool) -> Path:
     require_packages(config.report)
+    require_drawing()
     folder = Path(config.output)
     check_folder(folder, config, resume)
     logging.set_verbosity_error()

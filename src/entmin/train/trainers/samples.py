@@ -26,6 +26,7 @@ from trl.trainer.base_trainer import _BaseTrainer
 
 from entmin.core.diversity import agreement, distinct, repetition
 from entmin.train.processes import from_first, reads_weights
+from entmin.train.prompts import token_ids
 from entmin.train.trainers.forward import Scored, Way, choose, score
 from entmin.train.trainers.widths import by_length, stack
 
@@ -108,6 +109,10 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._note_kinds(inputs)
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         return batch
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        switches = self.args.chat_template_kwargs or {}
+        return [token_ids(prompt, self._tokenizer, switches) for prompt in prompts], None, {}
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         self._prompt_ids = prompt_ids

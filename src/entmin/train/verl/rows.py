@@ -60,8 +60,8 @@ def read_rows(config: TrainConfig) -> Rows:
     labelled = rows_to_train_on(config, report)
     path = model_path(config)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        text = AutoConfig.from_pretrained(path).get_text_config(decoder=True)
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+        text = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config(decoder=True)
     except Exception as error:  # transformers raises every kind for a bad folder
         raise EntminError(f"could not read the tokenizer of {config.model!r}: {first_line(error)}") from error
     if not tokenizer.chat_template:
