@@ -21,11 +21,14 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder", "in_order", "loops", "hub", "blame",
+    "cache_folder", "in_order", "loops", "hub", "blame", "counters",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
-    **{name: set() for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal", "loops")},
+    **{
+        name: set()
+        for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal", "loops", "counters")
+    },
     **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients", "hub")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
     "entmin": {"extras"},
@@ -233,13 +236,23 @@ def test_modes_and_what_they_rest_on_need_no_library():
 
 @pytest.mark.parametrize("path", under("hosts"), ids=lambda path: path.name)
 def test_a_host_imports_methods_and_one_host_library(path):
-    assert layers(imports(path)) <= {"core", "methods", "mode", "wire", "errors", "durable", "hosts"}
+    assert layers(imports(path)) <= {"core", "methods", "mode", "wire", "errors", "durable", "hosts", "counters"}
     assert len(reaches(imports(path), HOST_LIBRARIES)) == (0 if path.name in ("__init__.py", "generate.py") else 1)
 
 
 @pytest.mark.parametrize("path", under("serve"), ids=lambda path: path.name)
 def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path):
-    assert layers(imports(path)) <= {"engine", "hosts", "methods", "mode", "wire", "errors", "serve", "terminal"}
+    assert layers(imports(path)) <= {
+        "engine",
+        "hosts",
+        "methods",
+        "mode",
+        "wire",
+        "errors",
+        "serve",
+        "terminal",
+        "counters",
+    }
     assert not reaches(imports(path), HOST_LIBRARIES)
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from entmin.errors import UsageError, closest
-from entmin.methods import METHODS, Method
+from entmin.methods import METHODS, Method, method_names
 from entmin.methods.base import METHOD_KEY, PREFIX
 from entmin.mode import Mode, flat_names
 
@@ -130,3 +130,9 @@ def default_mode() -> Mode | None:
     """
     text = os.environ.get(DEFAULT_VARIABLE)
     return _default(text) if text else None
+
+
+def offered(default: Mode | None) -> dict[str, Any]:
+    """What a server says it has: the mode of requests that name none, and its methods with their options' defaults."""
+    methods = {name: {"memory": METHODS[name].memory, "options": METHODS[name].defaults()} for name in method_names()}
+    return {"default": None if default is None else str(default), "methods": methods}

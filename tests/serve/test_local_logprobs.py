@@ -14,6 +14,7 @@ from tests.serve.local import HELLO, LONG, chat, xargs
 from entmin.engine.prompts import chat_text, encode_chat
 from entmin.engine.requests import Request, Sampling
 from entmin.methods import EmInf
+from entmin.mode import Mode
 
 METHOD = EmInf(threshold=0.1, learning_rate=0.8)
 ASKED = {"temperature": 0.7, "seed": 11, "max_tokens": 30, "extra_body": {"top_k": 60, **xargs(METHOD)}}
@@ -125,6 +126,9 @@ def test_tokens_of_texts_and_chats_and_texts_of_tokens(server, engine):
     assert found["token_strs"] == tokenizer.convert_ids_to_tokens(found["tokens"])
     assert post(server, "detokenize", tokens=found["tokens"]).json() == {"prompt": chat_text(engine.loaded, HELLO)}
     assert httpx.get(f"{server.url}/version").json() == {"version": version("entmin")}
+    told = httpx.get(f"{server.url}/entmin").json()
+    assert told["methods"]["em_inf"] == {"memory": False, "options": EmInf().defaults()}
+    assert told["methods"]["sls"]["memory"] and Mode.parse(told["default"])
 
 
 @pytest.mark.parametrize(

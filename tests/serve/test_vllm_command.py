@@ -47,7 +47,7 @@ def test_the_default_method_reaches_every_worker_and_the_key_stays_off_the_comma
     assert Mode.parse(told["ENTMIN_DEFAULT_METHOD"]) == Mode(EmInf(threshold=0.1))
     assert told["VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"] == "THEIRS_,ENTMIN_"
     assert told["VLLM_API_KEY"] == "secret"
-    assert set(environment(None, None)) == {"VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"}
+    assert set(environment(None, None)) == {"VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY", "ENTMIN_COUNTERS"}
 
 
 def test_sampling_of_the_default_mode_goes_to_vllm_in_its_own_option():

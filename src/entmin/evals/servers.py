@@ -70,13 +70,14 @@ class Servers:
         self._busy, self._since = 0, 0.0
 
     notices: list[str]
-    stop: Callable[[], None] | None = None
+    stop: Callable[[], None] = staticmethod(lambda: None)
     """Ends the server where it was started here."""
+    ended: Callable[[], EntminError | None] = staticmethod(lambda: None)
+    """Why a server that was started here is gone."""
 
     def close(self) -> None:
         """Stop the server if it was started here; others stay."""
-        if self.stop is not None:
-            self.stop()
+        self.stop()
 
     def _check_kinds(self) -> None:
         first = self.servers[0]
@@ -123,7 +124,7 @@ class Servers:
             try:
                 return await ask(*args, **options)
             except Exception as error:
-                if (told := _given_up(error)) is None:
+                if (told := self.ended() or _given_up(error)) is None:
                     raise
                 raise told from error
 
@@ -220,11 +221,11 @@ def open_servers(model: str, choice: EngineChoice) -> Servers:
     """
     if choice.base_urls:
         return Servers(model, choice, choice.base_urls, choice.api_key)
-    from entmin.serve.child import start_vllm, stop
+    from entmin.serve.child import ended, start_vllm, stop
 
     started = start_vllm(model, _vllm_options(choice))
     servers = Servers(model, choice, (started.url,), started.key)
-    servers.stop = partial(stop, started.process)
+    servers.stop, servers.ended = partial(stop, started.process), partial(ended, started)
     return servers
 
 

@@ -16,15 +16,17 @@ Not registered as an entry point on purpose: see docs/serving.md.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import torch
 import vllm
 from torch import Tensor
 
+from entmin.counters import Counters
 from entmin.errors import UsageError
 from entmin.hosts import VLLM_VERSIONS
-from entmin.methods import Method, Normal
+from entmin.methods import Method, Normal, method_class, method_names
 from entmin.methods.ahead import ahead_of_temperature
 from entmin.mode import Mode
 from entmin.wire import DEFAULT_VARIABLE, default_mode, refuse_costly, requested
@@ -92,6 +94,8 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         self._slots = 0 if v1 else states.max_num_reqs  # type: ignore[union-attr]
         self._group: tuple[bytes, Tensor] | None = None
         """V2: number of the method in each slot, and the batch that it was made for."""
+        self._counters = Counters()
+        _warm(self._device, vllm_config.model_config.get_vocab_size())
 
     @classmethod
     def validate_params(cls, sampling_params: SamplingParams) -> None:
@@ -141,6 +145,10 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
         if not self._plan:
             return logits
+        with self._counters.counting(sum(method is not None for method in self._rows)):
+            return self._adjusted(logits, ctx)
+
+    def _adjusted(self, logits: Tensor, ctx: LogitsContext | None) -> Tensor:
         if self._plan[0][1] is None:
             return self._plan[0][0].adjust_in_place(logits)
         if logits.shape[0] == len(self._rows):  # every request owns at least one row, so here exactly one
@@ -204,6 +212,15 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         """Integers on the device, without waiting for it."""
         pinned = self._device.type == "cuda"
         return torch.tensor(numbers, dtype=torch.long, pin_memory=pinned).to(self._device, non_blocking=True)
+
+
+def _warm(device: torch.device, vocabulary: int) -> None:
+    """Run every method once, so that no request waits for kernels to be compiled; a broken one fails when asked for."""
+    for name in method_names():
+        kind = method_class(name)
+        if not kind.memory:
+            with contextlib.suppress(Exception), torch.inference_mode():
+                ahead_of_temperature(kind(), 0.7).adjust_in_place(torch.randn(2, vocabulary, device=device))
 
 
 def _default() -> Mode | None:

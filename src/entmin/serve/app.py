@@ -33,6 +33,7 @@ from entmin.serve.http import (
 from entmin.serve.logprobs import TokenTexts
 from entmin.serve.protocol import Ask, Served, read_chat, read_completion
 from entmin.serve.tokens import detokenize, tokenize
+from entmin.wire import offered
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,6 +78,7 @@ class Service:
         routes = [
             Route("/health", self.health),
             Route("/version", self.version),
+            Route("/entmin", self.offered),
             Route("/tokenize", partial(self.convert, tokenize), methods=["POST"]),
             Route("/detokenize", partial(self.convert, detokenize), methods=["POST"]),
             Route("/v1/models", self.models),
@@ -96,6 +98,10 @@ class Service:
     async def version(self, request: HTTPRequest) -> Response:
         """Of entmin; open to everybody."""
         return JSONResponse({"version": version("entmin")})
+
+    async def offered(self, request: HTTPRequest) -> Response:
+        """Methods and the default mode; open to everybody."""
+        return JSONResponse(offered(self.served.mode))
 
     async def convert(self, do: Callable[[Any, Served], dict[str, Any]], request: HTTPRequest) -> Response:
         """Tokens of a text, or the text of tokens."""

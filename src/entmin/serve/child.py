@@ -24,6 +24,7 @@ from entmin.serve.vllm import command
 START_SECONDS = 900.0
 """Longest wait for a server: large models take minutes to load and compile."""
 _STOP_SECONDS = 30.0
+_ENDING_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -63,6 +64,18 @@ def start_vllm(model: str, options: list[str], *, seconds: float = START_SECONDS
     atexit.register(_finish, process, log)
     _wait(process, f"http://127.0.0.1:{port}", log, seconds)
     return Started(f"http://127.0.0.1:{port}/v1", key, process, log)
+
+
+def ended(started: Started) -> EntminError | None:
+    """Why a server is gone, in its own words; None while it runs. One that is about to end is given a moment."""
+    try:
+        code = started.process.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    return EntminError(
+        f"the vLLM server started here ended (exit {code}): {_tail(started.log)}; its log is {started.log}; the same "
+        "command goes on"
+    )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import sys
+import tempfile
 from importlib import metadata
 from typing import NoReturn
 
+from entmin.counters import VARIABLE
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.errors import UsageError
 from entmin.hosts import VLLM_VERSIONS
@@ -17,6 +19,7 @@ from entmin.mode import Mode
 from entmin.wire import DEFAULT_VARIABLE
 
 PROCESSOR = "entmin.hosts.vllm:EntropyMinimizer"
+ROUTES = "entmin.serve.vllm_routes.routes"
 _SAMPLING_OPTION = "--override-generation-config"
 _COPIED_BY_RAY = "VLLM_RAY_EXTRA_ENV_VAR_PREFIXES_TO_COPY"
 
@@ -95,6 +98,7 @@ def environment(mode: Mode | None, api_key: str | None) -> dict[str, str]:
         told["VLLM_API_KEY"] = api_key
     # Workers under Ray get only the variables that vLLM copies.
     copied = os.environ.get(_COPIED_BY_RAY, "").split(",")
+    told[VARIABLE] = tempfile.mkdtemp(prefix="entmin-counters-")  # removed by the server (`entmin.serve.vllm_routes`)
     told[_COPIED_BY_RAY] = ",".join(dict.fromkeys(filter(None, [*copied, "ENTMIN_"])))
     return told
 
@@ -110,17 +114,20 @@ def command(model: str, *, host: str, port: int, served_name: str | None, option
                 f"entmin serve loads one logits processor; for several, run `vllm serve MODEL {name} {PROCESSOR} ...` "
                 f"yourself, with the method in {DEFAULT_VARIABLE}"
             )
-    start = _server()
+    start, cpu = _server()
+    if cpu and not any("enable-chunked-prefill" in option.replace("_", "-") for option in options):
+        # A seeded prompt read in pieces asks a generator on the CPU for its offset, which it has not: the engine dies.
+        options = [*options, "--no-enable-chunked-prefill"]
     if model in ALIASES:
         served_name = served_name or model
         model = str(fetch(model))
     names = ["--served-model-name", served_name] if served_name else []
     where = ["--host", host, "--port", str(port)]
-    return [*start, model, *where, *names, "--logits-processors", PROCESSOR, *options]
+    return [*start, model, *where, *names, "--logits-processors", PROCESSOR, "--middleware", ROUTES, *options]
 
 
-def _server() -> list[str]:
-    """What starts vLLM's server, up to the model.
+def _server() -> tuple[list[str], bool]:
+    """What starts vLLM's server, up to the model, and whether it is the CPU build.
 
     The CPU build is a distribution of another name, which breaks ``vllm serve``: it asks for its version under "vllm".
     """
@@ -137,4 +144,4 @@ def _server() -> list[str]:
     if not oldest <= numbers <= newest:
         low, high = (".".join(map(str, limit)) for limit in VLLM_VERSIONS)
         raise UsageError(f"entmin works with vLLM {low} to {high}, and {version} is installed: {_HOW_TO_GET_IT}")
-    return [sys.executable, "-m", *start]
+    return [sys.executable, "-m", *start], "--model" in start
