@@ -225,6 +225,24 @@ def test_the_key_is_wanted_and_not_shown_in_the_process_list(server):
     assert not any(KEY.encode() in line for line in lines)
 
 
+def test_it_names_its_methods_and_counts_the_rows_that_they_adjusted(server):
+    told = httpx.get(f"{server.url}/entmin", timeout=30).json()
+    assert told["methods"]["em_inf"]["options"]["threshold"] == 0.3
+    assert "default" in told
+
+    def counted():
+        lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+        found = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
+        assert any(name.startswith("vllm:") for name in found), "vLLM's own are there too"
+        return found["entmin_rows_adjusted_total"], found["entmin_apply_seconds_total"]
+
+    rows, seconds = counted()
+    server.rows(prompts_of(3), {"entmin_method": "em_inf", "entmin_threshold": 0.0})
+    assert counted()[0] == rows + 3 and counted()[1] > seconds
+    server.rows(prompts_of(3), {"entmin_method": "normal"})
+    assert counted()[0] == rows + 3
+
+
 def test_a_stopped_server_ends_and_can_be_started_again(server):
     """Last in this file: the module's other tests use the first process."""
     before = server.rows(prompts_of(4), None)
@@ -250,21 +268,3 @@ def test_sampling_of_the_servers_mode_is_for_requests_that_leave_it_open(folder,
             texts(extra_body={"vllm_xargs": {"entmin_mode": "normal@2"}})
     finally:
         server.stop()
-
-
-def test_it_names_its_methods_and_counts_the_rows_that_they_adjusted(server):
-    told = httpx.get(f"{server.url}/entmin", timeout=30).json()
-    assert told["methods"]["em_inf"]["options"]["threshold"] == 0.3
-    assert "default" in told
-
-    def counted():
-        lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
-        found = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
-        assert any(name.startswith("vllm:") for name in found), "vLLM's own are there too"
-        return found["entmin_rows_adjusted_total"], found["entmin_apply_seconds_total"]
-
-    rows, seconds = counted()
-    server.rows(prompts_of(3), {"entmin_method": "em_inf", "entmin_threshold": 0.0})
-    assert counted()[0] == rows + 3 and counted()[1] > seconds
-    server.rows(prompts_of(3), {"entmin_method": "normal"})
-    assert counted()[0] == rows + 3
