@@ -1,4 +1,4 @@
-"""The real `entmin` command, in a subprocess or in this process."""
+"""The real `entmin` command: in a new interpreter, in a process forked from a warm one, or in this process."""
 
 from __future__ import annotations
 
@@ -9,49 +9,56 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MAIN = [sys.executable, "-c", "from entmin.cli import main; main()"]
+from tests.forked import COMMAND
+
+MAIN = [sys.executable, "-c", COMMAND]
+
+
+def fresh(arguments: Sequence[str | Path], *, before: str = "", **options) -> subprocess.Popen:
+    """The command in a new interpreter; `before` is Python that it runs first."""
+    # A shell starts its background jobs, and so perhaps this test run, deaf to Ctrl-C.
+    line = [sys.executable, "-c", f"{before}\n{COMMAND}", *map(str, arguments)]
+    return subprocess.Popen(line, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 @dataclass
 class Runner:
     folder: Path
     environment: dict[str, str]
+    begin: Callable[..., subprocess.Popen] = fresh
 
-    def __call__(self, *args: str | Path, code: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*MAIN, *map(str, args)],
-            cwd=self.folder,
-            env=self.environment | env,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+    def __call__(
+        self, *args: str | Path, code: int | None = 0, said: str | bytes = "", before: str = "", **env: str
+    ) -> subprocess.CompletedProcess:
+        """Run it to its end; `said` is what stands on standard input."""
+        with self.start(*args, before=before, stdin=subprocess.PIPE, text=isinstance(said, str), **env) as process:
+            try:
+                out, err = process.communicate(said, timeout=240)
+            except BaseException:
+                process.kill()
+                raise
         if code is not None:
-            assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
+            assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
 
-    def start(self, *args: str | Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*MAIN, *map(str, args)],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A shell starts its background jobs, and so perhaps this test run, deaf to Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+    def start(
+        self, *args: str | Path, before: str = "", stdin: int = subprocess.DEVNULL, text: bool = True, **env: str
+    ) -> subprocess.Popen:
+        return self.begin(
+            args, before=before, cwd=self.folder, env=self.environment | env, text=text,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
     def on_terminal(self, stream: str, *args: str | Path) -> str:
         """What the command writes to ``stdout`` or ``stderr`` where that is a terminal."""
         main, side = pty.openpty()
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: side}
         environment = {**self.environment, "TERM": "xterm-256color"}
-        process = subprocess.Popen([*MAIN, *map(str, args)], cwd=self.folder, env=environment, **streams)
+        process = self.begin(args, cwd=self.folder, env=environment, **streams)
         os.close(side)
         written = b""
         with contextlib.suppress(OSError):  # how the end of a terminal reads

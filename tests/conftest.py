@@ -50,6 +50,15 @@ def entmin(tmp_path):
 
 
 @pytest.fixture
+def entmin_forked(tmp_path):
+    """The same without the seconds that an interpreter spends on imports, for tests that are not about them."""
+    from tests.command import Runner
+    from tests.forked import Forked
+
+    return Runner(tmp_path, {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}, Forked)
+
+
+@pytest.fixture
 def entmin_here(tmp_path):
     """Run the real command line in this process, in an empty folder."""
     from tests.command import InProcess

@@ -9,15 +9,15 @@ import threading
 
 import httpx
 
-from tests.command import MAIN
+from tests.forked import Forked
 
 
 class ServerProcess:
-    def __init__(self, *arguments: object, key: str | None = None, **popen) -> None:
+    def __init__(self, *arguments: object, key: str | None = None, before: str = "") -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **({"ENTMIN_API_KEY": key} if key else {})}
-        self.process = subprocess.Popen(
-            [*MAIN, *map(str, arguments)],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment, **popen,
+        self.process = Forked(
+            arguments, before=before, env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
         self.log: list[str] = []
         self._ready = threading.Event()

@@ -153,13 +153,13 @@ def test_prepare_can_be_called_again_and_say_writes_where_it_is_told(capsys):
         warnings.formatwarning = form
 
 
-def test_what_a_model_says_drives_no_terminal(entmin, entmin_here, tiny_llama):
+def test_what_a_model_says_drives_no_terminal(entmin_forked, entmin_here, tiny_llama):
     """A random model over bytes says every control character; on a terminal, rich's own codes are let pass."""
     asked = ("ask", tiny_llama, "x", "--max-tokens", "200", "--temp", "3", "--seed", "1")
     done = entmin_here(*asked)
     assert "\\u001b" in done.stdout or "\\u00" in done.stdout
     assert not DRIVES.search(done.stdout)
-    on_screen = entmin.on_terminal("stdout", *asked, "--compare").replace("\r\n", "\n")
+    on_screen = entmin_forked.on_terminal("stdout", *asked, "--compare").replace("\r\n", "\n")
     assert "\\u00" in on_screen
     # The codes by which rich colours, and draws a growing answer again.
     assert not DRIVES.search(re.sub("\x1b\\[([0-9;]*m|\\?25[lh]|1A|2K)|\r(?=\x1b\\[2K)", "", on_screen))

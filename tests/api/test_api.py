@@ -12,6 +12,7 @@ import pytest
 
 import entmin
 from entmin.errors import UsageError
+from tests.forked import Forked
 
 SMALL = {"limit": 3, "max_tokens": 8, "quiet": True}
 
@@ -130,15 +131,11 @@ def test_ctrl_c_beside_a_loop_keeps_what_is_finished(tiny_llama, tmp_path):
 
     The next evaluation in the process runs: it used to wait for ever, since what had stopped the first was still there.
     """
-    told = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, tiny_llama, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "finished samples are kept, and the same command goes on True" in told.stdout
-    assert "(n = 3 problems)" in told.stdout
+    with Forked([tiny_llama, tmp_path], code=INTERRUPTED, stdout=subprocess.PIPE, text=True) as process:
+        told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "finished samples are kept, and the same command goes on True" in told
+    assert "(n = 3 problems)" in told
 
 
 def test_training_by_a_function(tiny_llama, tmp_path):

@@ -8,12 +8,9 @@ import pty
 import re
 import select
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from tests.command import MAIN
 
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
@@ -49,14 +46,12 @@ def test_standard_output_has_the_answer_alone(entmin_here, tiny_llama, engine):
     assert re.search(r"em_inf\(.*12 tokens, entropy \d\.\d\d → \d\.\d\d nats, ended by max_tokens", done.stderr)
 
 
-def test_a_hyphen_reads_the_question(entmin, tiny_llama, engine):
-    command = [*MAIN, "ask", str(tiny_llama), "-", "--max-tokens", "12", *FAST]
-    piped = subprocess.run(command, input="hi\n", capture_output=True, text=True, env=entmin.environment, timeout=120)
-    assert piped.returncode == 0 and piped.stdout == ask(entmin, tiny_llama).stdout
+def test_a_hyphen_reads_the_question(entmin_forked, tiny_llama, engine):
+    command = ("ask", tiny_llama, "-", "--max-tokens", "12", *FAST)
+    assert entmin_forked(*command, said="hi\n").stdout == ask(entmin_forked, tiny_llama).stdout
     for broken, words in (("", "the question is empty"), (b"\xff\xfe", "no text")):
-        kind = {"text": isinstance(broken, str)}
-        failed = subprocess.run(command, input=broken, capture_output=True, env=entmin.environment, timeout=120, **kind)
-        assert failed.returncode == 2 and words in str(failed.stderr) and not failed.stdout
+        failed = entmin_forked(*command, said=broken, code=2)
+        assert words in str(failed.stderr) and not failed.stdout
 
 
 def test_json_has_every_token(entmin_here, tiny_llama, engine):
@@ -82,11 +77,11 @@ def test_greedy_has_null_for_what_cannot_be_drawn(entmin_here, tiny_llama):
         assert {other["log_probability_after"] for other in one["alternatives"]} == {0, None}
 
 
-def test_marks_are_what_the_output_can_show(entmin, entmin_here, tiny_llama, engine):
+def test_marks_are_what_the_output_can_show(entmin_forked, entmin_here, tiny_llama, engine):
     asked = ("ask", tiny_llama, "hi", "--max-tokens", "12", *FAST)
-    assert "\x1b[48;" in entmin.on_terminal("stdout", *asked)
-    entmin.environment["NO_COLOR"] = "1"
-    plain = entmin.on_terminal("stdout", *asked)
+    assert "\x1b[48;" in entmin_forked.on_terminal("stdout", *asked)
+    entmin_forked.environment["NO_COLOR"] = "1"
+    plain = entmin_forked.on_terminal("stdout", *asked)
     assert "\x1b[4m" in plain and "\x1b[48;" not in plain
     unsure = [entropy for entropy in said(engine).before if entropy >= 1]
     numbers = ask(entmin_here, tiny_llama, "--show", "numbers").stdout
@@ -95,23 +90,16 @@ def test_marks_are_what_the_output_can_show(entmin, entmin_here, tiny_llama, eng
     assert "[" not in ask(entmin_here, tiny_llama, "--show", "plain", "--temp", "0.01").stdout
 
 
-def test_the_answer_streams(entmin, tiny_llama):
+def slow(seconds):
+    """Every token takes so long."""
+    step = f"Batch.step = lambda self: time.sleep({seconds}) or step(self)"
+    return f"import time; from entmin.engine.batch import Batch; step = Batch.step; {step}"
+
+
+def test_the_answer_streams(entmin_forked, tiny_llama):
     """The first piece is there while the answer is still being made."""
-    code = MAIN[2].replace("main()", "SLOW; main()")
-    slow = "import time; from entmin.engine.batch import Batch; step = Batch.step; "
-    slow += "Batch.step = lambda self: time.sleep(0.1) or step(self)"
-    command = [
-        sys.executable,
-        "-c",
-        code.replace("SLOW", slow),
-        "ask",
-        str(tiny_llama),
-        "hi",
-        "--max-tokens",
-        "60",
-        *FAST,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=entmin.environment)
+    asked = ("ask", tiny_llama, "hi", "--max-tokens", "60", *FAST)
+    process = entmin_forked.start(*asked, before=slow(0.1), text=False)
     assert process.stdout.read(1)
     assert process.poll() is None and not select.select([process.stderr], [], [], 0)[0]
     process.send_signal(signal.SIGINT)
@@ -160,37 +148,30 @@ def test_best_of_n_is_the_surest_of_its_answers(entmin_here, tiny_llama, engine)
     assert done.stdout == printable(best.text) + "\n"
 
 
-def talk(run, model, *lines, code=0, options=(), **env):
-    command = [*MAIN, "chat", str(model), "--max-tokens", "8", *FAST, *map(str, options)]
-    done = subprocess.run(
-        command, input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, cwd=run.folder,
-        env=run.environment | env, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    return done
+def talk(run, model, *lines, options=(), **more):
+    return run("chat", model, "--max-tokens", "8", *FAST, *options, said="".join(f"{line}\n" for line in lines), **more)
 
 
-def test_a_conversation_goes_on_and_is_kept(entmin, tiny_llama, engine, tmp_path):
+def test_a_conversation_goes_on_and_is_kept(entmin_forked, tiny_llama, engine, tmp_path):
     path = tmp_path / "talk.json"
-    talk(entmin, tiny_llama, "hi", options=("--file", path, "--system", "Be brief."))
+    talk(entmin_forked, tiny_llama, "hi", options=("--file", path, "--system", "Be brief."))
     turns = json.loads(path.read_text())["messages"]
     first = [{"role": "system", "content": "Be brief."}, *HI]
     assert turns == [*first, {"role": "assistant", "content": said(engine, first, n=8).text}]
-    resumed = talk(entmin, tiny_llama, "and?", options=("--file", path))
+    resumed = talk(entmin_forked, tiny_llama, "and?", options=("--file", path))
     assert "user: hi" in resumed.stderr
     second = [*turns, {"role": "user", "content": "and?"}]
     assert json.loads(path.read_text())["messages"][:4] == second
     assert json.loads(path.read_text())["messages"][4]["content"] == said(engine, second, n=8).text
 
 
-def test_commands_of_a_conversation(entmin, tiny_llama, tmp_path):
+def test_commands_of_a_conversation(entmin_forked, tiny_llama, tmp_path):
     lines = ["/save a.json", "one", "two", "/undo", "/mode greedy", "/system Be kind.", "/save b.json", "/clear"]
-    done = talk(
-        entmin, tiny_llama, *lines, "/nothing", "/mode nonsense", "/load a.json", "/load none.json", "/help", "/quit"
-    )
-    first = json.loads((entmin.folder / "a.json").read_text())
+    lines += ["/nothing", "/mode nonsense", "/load a.json", "/load none.json", "/help", "/quit"]
+    done = talk(entmin_forked, tiny_llama, *lines)
+    first = json.loads((entmin_forked.folder / "a.json").read_text())
     assert [turn["role"] for turn in first["messages"]] == ["system", "user", "assistant"]
-    last = json.loads((entmin.folder / "b.json").read_text())
+    last = json.loads((entmin_forked.folder / "b.json").read_text())
     assert last["mode"] == "greedy" and last["messages"] == [{"role": "system", "content": "Be kind."}]
     for words in ("no command /nothing", "unknown method 'nonsense'", "none.json is no conversation", "/undo"):
         assert words in done.stderr
@@ -198,26 +179,22 @@ def test_commands_of_a_conversation(entmin, tiny_llama, tmp_path):
     assert kept == ["one"]
 
 
-def test_what_goes_wrong_in_a_conversation_is_told_and_it_goes_on(entmin, tiny_llama, tmp_path):
+def test_what_goes_wrong_in_a_conversation_is_told_and_it_goes_on(entmin_forked, tiny_llama, tmp_path):
     (tmp_path / "bad.json").write_text('{"messages": [{"role": "robot", "content": "x"}]}')
-    assert "no conversation" in talk(entmin, tiny_llama, code=2, options=("--file", tmp_path / "bad.json")).stderr
-    done = talk(entmin, tiny_llama, "x" * 2000, "hi", "/save /nowhere/talk.json", "hi")
+    failed = talk(entmin_forked, tiny_llama, code=2, options=("--file", tmp_path / "bad.json"))
+    assert "no conversation" in failed.stderr
+    done = talk(entmin_forked, tiny_llama, "x" * 2000, "hi", "/save /nowhere/talk.json", "hi")
     assert "takes 512" in done.stderr and "cannot be saved to /nowhere/talk.json" in done.stderr
     assert len(done.stdout.splitlines()) >= 2
-    assert "`entmin ask` takes strategies" in talk(entmin, tiny_llama, code=2, options=("--mode", "best_of_n")).stderr
+    failed = talk(entmin_forked, tiny_llama, code=2, options=("--mode", "best_of_n"))
+    assert "`entmin ask` takes strategies" in failed.stderr
 
 
-def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(entmin, tiny_llama, tmp_path):
+def test_ctrl_c_stops_an_answer_and_the_conversation_goes_on(entmin_forked, tiny_llama, tmp_path):
     main, side = pty.openpty()
     path = tmp_path / "talk.json"
-    code = MAIN[2].replace("main()", "SLOW; main()").replace(
-        "SLOW", "import time; from entmin.engine.batch import Batch; step = Batch.step; "
-        "Batch.step = lambda self: time.sleep(0.05) or step(self)",
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "chat", str(tiny_llama), "--max-tokens", "400", "--file", str(path), *FAST],
-        stdin=side, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=entmin.environment,
-    )  # fmt: skip
+    asked = ("chat", tiny_llama, "--max-tokens", "400", "--file", path, *FAST)
+    process = entmin_forked.start(*asked, before=slow(0.05), stdin=side, text=False)
     os.close(side)
     os.write(main, b"hi\n")
     assert process.stdout.read(8)

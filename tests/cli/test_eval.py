@@ -55,12 +55,12 @@ def test_eval_writes_logs_and_a_complete_summary(entmin_here, tiny_llama):
     assert len({s.output.completion for s in log.samples if s.id == first.id}) == 2, "epochs have their own seeds"
 
 
-def test_the_same_command_reads_instead_of_computing_and_json_is_clean(entmin, entmin_here, tiny_llama):
-    first = json.loads(entmin("eval", tiny_llama, *SMALL, "--json").stdout)
+def test_the_same_command_reads_instead_of_computing_and_json_is_clean(entmin_forked, entmin_here, tiny_llama):
+    first = json.loads(entmin_forked("eval", tiny_llama, *SMALL, "--json").stdout)
     again = json.loads(entmin_here("eval", tiny_llama, *SMALL, "--json").stdout)
     assert first[0]["results"] == again[0]["results"]
     assert first[0]["log"] == again[0]["log"]
-    folder, _ = summary(entmin.folder, "normal")
+    folder, _ = summary(entmin_forked.folder, "normal")
     assert len((folder / "sessions.jsonl").read_text().splitlines()) == 1
 
 
@@ -73,13 +73,13 @@ def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama):
     assert len(a) == 8
 
 
-def _interrupt(entmin, command, how):
+def _interrupt(entmin_forked, command, how):
     """Start, stop with a signal once two samples are done; (log folder, exit code, errors)."""
-    process = entmin.start(*command)
+    process = entmin_forked.start(*command)
     log_folder = None
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (log_folder and _finished(log_folder) >= 2):
-        log_folder = next((entmin.folder / "results").glob("*/*/*/logs"), None)
+        log_folder = next((entmin_forked.folder / "results").glob("*/*/*/logs"), None)
         time.sleep(0.1)
         assert process.poll() in (None, 0), process.communicate()
         if process.poll() == 0:
@@ -90,27 +90,27 @@ def _interrupt(entmin, command, how):
 
 
 @pytest.mark.parametrize("how", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
-def test_an_interrupted_run_continues_where_it_stopped(entmin, entmin_here, tiny_llama, how):
+def test_an_interrupted_run_continues_where_it_stopped(entmin_forked, entmin_here, tiny_llama, how):
     for size in (30, 90, 270, 540):  # a busy machine may look at the log only when a short run is over
         command = ("eval", tiny_llama, "--limit", str(size), "--max-tokens", "100", "--dtype", "float32")
         command += ("--threads", "1", "--batch-size", "2", "--quiet")
-        log_folder, code, errors = _interrupt(entmin, command, how)
+        log_folder, code, errors = _interrupt(entmin_forked, command, how)
         if code != 0:
             break
-        shutil.rmtree(entmin.folder / "results")
+        shutil.rmtree(entmin_forked.folder / "results")
     assert code == (130 if how == signal.SIGINT else -signal.SIGKILL)
     if how == signal.SIGINT:
         assert "Traceback" not in errors
         assert "the same command goes on" in errors
     kept = _finished(log_folder)
     entmin_here(*command)
-    folder, found = summary(entmin.folder, "normal")
+    folder, found = summary(entmin_forked.folder, "normal")
     assert found["results"]["samples"] == size
     sessions = [json.loads(line) for line in (folder / "sessions.jsonl").read_text().splitlines()]
     assert kept >= 2
     assert sessions[-1]["completed"] <= size - kept
     entmin_here(*command, "--results", "fresh/results")
-    assert answers(folder) == answers(summary(entmin.folder / "fresh", "normal")[0])
+    assert answers(folder) == answers(summary(entmin_forked.folder / "fresh", "normal")[0])
 
 
 def _finished(logs: Path) -> int:
@@ -121,24 +121,18 @@ def _finished(logs: Path) -> int:
         return 0
 
 
-def test_a_full_disk_is_one_message_and_loses_nothing(entmin, entmin_here, tiny_llama):
+def test_a_full_disk_is_one_message_and_loses_nothing(entmin_forked, entmin_here, tiny_llama):
     """RLIMIT_FSIZE makes every file stop growing at 4 kB, as a full disk would."""
-    code = (
+    small = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)); from entmin.cli import main; main()"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))"
     )
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-c", code, "eval", str(tiny_llama), *SMALL],
-        cwd=entmin.folder, env=entmin.environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
+    done = entmin_forked("eval", tiny_llama, *SMALL, before=small, code=1)
     assert "Traceback" not in done.stderr
     assert "error:" in done.stderr
     assert "free" in done.stderr
     entmin_here("eval", tiny_llama, *SMALL)
-    assert summary(entmin.folder, "normal")[1]["results"]["samples"] == 8
+    assert summary(entmin_forked.folder, "normal")[1]["results"]["samples"] == 8
 
 
 @pytest.mark.parametrize(

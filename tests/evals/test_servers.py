@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
 from tests import templates, tiny
-from tests.command import MAIN
+from tests.forked import Forked
 
 SMALL = ("--limit", "4", "--max-tokens", "8", "--quiet")
 
@@ -25,14 +26,14 @@ def free_port() -> int:
 class Process:
     """A server in a process of its own, on a port that stays its own over restarts."""
 
-    def __init__(self, *line: str | Path) -> None:
-        self.port = free_port()
+    def __init__(self, begin: Callable[..., subprocess.Popen], *line: str | Path) -> None:
+        self.begin, self.port = begin, free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self.line = [str(part).replace("PORT", str(self.port)) for part in line]
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = self.begin(self.line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while True:
             with socket.socket() as probe:
@@ -49,7 +50,7 @@ class Process:
 
 def served(model: Path) -> Process:
     return Process(
-        *MAIN, "serve", model, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
+        Forked, "serve", model, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
         "--mode", "em_inf", "--threads", "1", "--dtype", "float32", "--device", "cpu", "--batch-size", "4",
     )  # fmt: skip
 
@@ -63,7 +64,9 @@ def entmin_server(tiny_llama):
 
 @pytest.fixture(scope="module", params=["lenient", "strict"])
 def foreign(request):
-    server = Process(sys.executable, Path(__file__).parent / "foreign_server.py", "PORT", request.param)
+    server = Process(
+        subprocess.Popen, sys.executable, Path(__file__).parent / "foreign_server.py", "PORT", request.param
+    )
     yield server
     server.kill()
 
@@ -172,18 +175,18 @@ def test_a_run_on_servers_notes_its_engine_but_no_addresses_in_its_settings(entm
 
 
 @pytest.mark.slow
-def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_on(entmin, tiny_llama):
+def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_on(entmin_forked, tiny_llama):
     server = Process(
-        *MAIN, "serve", tiny_llama, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
+        Forked, "serve", tiny_llama, "--engine", "transformers", "--served-model-name", "tiny", "--port", "PORT",
         "--threads", "1", "--dtype", "float32", "--device", "cpu", "--batch-size", "2",
     )  # fmt: skip
     command = ("eval", "tiny", "--limit", "20", "--max-tokens", "60", "--quiet",
                "--mode", "em_inf+self_consistency:n=2", "--engine", "openai",
                "--base-url", server.url, "--batch-size", "4")  # fmt: skip
     try:
-        running = entmin.start(*command)
+        running = entmin_forked.start(*command)
         deadline = time.monotonic() + 120
-        while _finished(entmin.folder) < 3:
+        while _finished(entmin_forked.folder) < 3:
             assert running.poll() is None, running.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -193,12 +196,12 @@ def test_a_server_killed_in_the_middle_is_one_message_and_the_same_command_goes_
         assert f"no server answers at {server.url}" in errors
         assert "start it again" in errors
         assert "Traceback" not in errors
-        kept = _finished(entmin.folder)
+        kept = _finished(entmin_forked.folder)
         server.start()
-        entmin(*command)
+        entmin_forked(*command)
     finally:
         server.kill()
-    (path,) = (entmin.folder / "results").glob("*/*/*/summary.json")
+    (path,) = (entmin_forked.folder / "results").glob("*/*/*/summary.json")
     summary = json.loads(path.read_text())
     assert summary["results"]["samples"] == 20
     assert summary["cost_per_answer"]["calls"] == 2
@@ -253,7 +256,7 @@ def test_strategies_use_what_a_foreign_server_reports_and_refuse_the_rest(entmin
 
 
 def test_wrong_addresses_names_and_keys_are_one_clear_message(entmin_here, entmin_server):
-    rude = Process(sys.executable, Path(__file__).parent / "foreign_server.py", "PORT", "rude")
+    rude = Process(subprocess.Popen, sys.executable, Path(__file__).parent / "foreign_server.py", "PORT", "rude")
     dead = f"http://127.0.0.1:{free_port()}/v1"
     cases = [
         (("tiny", "--base-url", dead), 1, f"no server answers at {dead}"),

@@ -1,50 +1,24 @@
-"""The real command in a process of its own, forked from one that has made the imports: a start costs no seconds.
-
-The process is as real as any: it gets real signals, writes real files, and is gone after SIGKILL.
-"""
+"""A run of the command that a test disturbs; what it wrote stands in a file."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import multiprocessing
 import os
 import signal
-import sys
-import threading
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.faults.warm"])
-
-
-def _main(args: list[str], folder: str, said: str, environment: dict[str, str], before: str) -> None:
-    os.setpgid(0, 0)  # a Ctrl-C goes to all processes of the group, as from a terminal
-    os.chdir(folder)
-    os.environ.update(environment)
-    stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(stream, 1)
-    os.dup2(stream, 2)
-    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    exec(before, {})
-    from entmin.cli import main
-
-    try:
-        main(args)
-    finally:  # what an interpreter does at its end, in the same order
-        threading._shutdown()
-        atexit._run_exitfuncs()
+from tests import forked
 
 
 @dataclass
 class Run:
     """One process of the command."""
 
-    process: multiprocessing.process.BaseProcess
+    process: forked.Forked
     said: Path
     seconds: float = 0.0
     """How long it ran, once it was waited for."""
@@ -58,20 +32,21 @@ class Run:
     @property
     def code(self) -> int | None:
         """Its exit code once it has ended, negative for a signal."""
-        return self.process.exitcode
+        return self.process.poll()
 
     def alive(self) -> bool:
         """Whether it runs."""
-        return self.process.is_alive()
+        return self.process.poll() is None
 
     def wait(self, seconds: float = 120.0) -> int:
         """Its exit code, negative for a signal."""
-        self.process.join(seconds)
-        if self.process.exitcode is None:
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError(f"still running after {seconds} s:\n{self.text}")
+            raise AssertionError(f"still running after {seconds} s:\n{self.text}") from None
         self.seconds = self.seconds or time.monotonic() - self.started
-        return self.process.exitcode
+        return code
 
     def wait_for(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until something is the case, while it runs."""
@@ -108,9 +83,11 @@ class Forked:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.count += 1
         said = (self.said or self.folder.parent) / f"{self.folder.name}-said-{self.count}.txt"
-        values = ([str(arg) for arg in args], str(self.folder), str(said), self.environment | environment, before)
-        process = _context.Process(target=_main, args=values)
-        process.start()
+        known = {**os.environ, "OMP_NUM_THREADS": "1", **self.environment, **environment}
+        with said.open("wb") as stream:
+            process = forked.Forked(
+                args, before=before, cwd=self.folder, env=known, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+            )
         return Run(process, said)
 
     def __call__(self, *args: str | Path, code: int = 0, **options: str) -> Run:

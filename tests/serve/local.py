@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,6 +12,7 @@ from tests.server_process import ServerProcess
 
 LONG = 16_384
 """Context of the model, so that answers can be made to last."""
+LIMIT_DESCRIPTORS = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))"
 BATCH, QUEUE = 8, 100
 HELLO = [{"role": "user", "content": "hello"}]
 
@@ -32,7 +31,7 @@ class Server(ServerProcess):
         super().__init__(
             "serve", model, "--engine", "transformers", "--port", port, "--served-model-name", "tiny",
             "--device", "cpu", "--dtype", "float32", *options, key=key,
-            preexec_fn=None if descriptors is None else partial(limit_descriptors, descriptors),
+            before="" if descriptors is None else LIMIT_DESCRIPTORS.format(descriptors),
         )  # fmt: skip
         self.port = int(self.url.rpartition(":")[2])
         settings = {"base_url": f"{self.url}/v1", "api_key": key or "none", "timeout": 60, "max_retries": 0}
@@ -41,10 +40,6 @@ class Server(ServerProcess):
 
     def post(self, path: str, **sent) -> httpx.Response:
         return httpx.post(f"{self.url}/v1/{path}", timeout=60, **sent)
-
-
-def limit_descriptors(most: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def chat(server: Server, **options):

@@ -94,7 +94,7 @@ def test_the_command_takes_defaults_and_the_client_its_own(tmp_path):
         assert server.stop() == 0, "".join(server.log)
 
 
-def test_a_server_whose_template_does_not_take_its_defaults_does_not_start(entmin, tiny_llama):
+def test_a_server_whose_template_does_not_take_its_defaults_does_not_start(entmin_forked, tiny_llama):
     start = ("serve", tiny_llama, "--engine", "transformers", "--port", "0", "--device", "cpu")
-    done = entmin(*start, "--chat-template-kwargs", '{"enable_thinking": false}', code=2)
+    done = entmin_forked(*start, "--chat-template-kwargs", '{"enable_thinking": false}', code=2)
     assert "reads no 'enable_thinking'" in done.stderr

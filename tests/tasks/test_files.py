@@ -33,20 +33,20 @@ def lines(path, rows):
     return path
 
 
-def test_a_file_runs_is_checked_compared_and_graded(entmin, tiny_llama, tmp_path):
+def test_a_file_runs_is_checked_compared_and_graded(entmin_forked, tiny_llama, tmp_path):
     lines(tmp_path / "problems.jsonl", ROWS)
     asked = ("--task", "problems.jsonl", "--judge", "math", "--max-tokens", "8", "--quiet", "--json")
-    done = entmin("eval", tiny_llama, *asked)
+    done = entmin_forked("eval", tiny_llama, *asked)
     [summary] = json.loads(done.stdout)
     assert "columns that are not read: note" in done.stderr
     assert summary["results"]["problems"] == 2 and set(summary["results"]["by"]["subject"]) == {"sums", "parts"}
     assert summary["task"]["data"]["sha256"] and summary["task"]["judge"] == "math"
-    compared = json.loads(entmin("compare", tiny_llama, *asked, "--methods", "normal,em_inf").stdout)
+    compared = json.loads(entmin_forked("compare", tiny_llama, *asked, "--methods", "normal,em_inf").stdout)
     assert compared["model"] == str(tiny_llama)
-    assert "2 of      2 right" in entmin("check", "problems.jsonl", "--judge", "math").stdout
+    assert "2 of      2 right" in entmin_forked("check", "problems.jsonl", "--judge", "math").stdout
     names = [problem.id for problem in resolve(str(tmp_path / "problems.jsonl"), "math")[0].load().problems]
     lines(tmp_path / "a.jsonl", [{"id": names[1], "prediction": "0.5"}, {"id": [names[0], 1], "prediction": "5"}])
-    graded = json.loads(entmin("grade", "problems.jsonl", "a.jsonl", "--judge", "math", "--json").stdout)
+    graded = json.loads(entmin_forked("grade", "problems.jsonl", "a.jsonl", "--judge", "math", "--json").stdout)
     assert (graded["n"], graded["correct"]) == (2, 1)
 
 

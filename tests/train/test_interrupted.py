@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 pytest.importorskip("trl")
 
-from tests.command import MAIN
 from tests.train.runs import SMALL, curve, settings_of
 
 NAMES = ("loss", "entropy", "reward", "length", "agreement", "grad_norm", "tokens")
@@ -46,9 +45,9 @@ def unbroken(tiny_llama, tmp_path_factory):
     return curve(out, *NAMES)
 
 
-def test_kill_and_resume_give_the_same_curve(entmin, entmin_here, tiny_llama, tmp_path, unbroken):
+def test_kill_and_resume_give_the_same_curve(entmin_forked, entmin_here, tiny_llama, tmp_path, unbroken):
     out = tmp_path / "out"
-    started = entmin.start(*command(tiny_llama, out, 100_000))
+    started = entmin_forked.start(*command(tiny_llama, out, 100_000))
     wait_for(lambda: lines(out) >= 5)
     started.kill()
     started.communicate(timeout=60)
@@ -62,9 +61,9 @@ def test_kill_and_resume_give_the_same_curve(entmin, entmin_here, tiny_llama, tm
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(entmin, tiny_llama, tmp_path):
+def test_ctrl_c_saves_and_says_how_to_go_on(entmin_forked, tiny_llama, tmp_path):
     out = tmp_path / "out"
-    started = entmin.start(*command(tiny_llama, out, 100_000))
+    started = entmin_forked.start(*command(tiny_llama, out, 100_000))
     wait_for(lambda: lines(out) >= 3)
     started.send_signal(signal.SIGINT)
     _, err = started.communicate(timeout=60)
@@ -73,10 +72,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(entmin, tiny_llama, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_second_ctrl_c_ends_it_at_once_and_says_how_to_go_on(entmin, tiny_llama, tmp_path):
+def test_a_second_ctrl_c_ends_it_at_once_and_says_how_to_go_on(entmin_forked, tiny_llama, tmp_path):
     out = tmp_path / "out"
     slow = settings_of(max_tokens=400, batch_size=64, micro_batch=128, max_prompt_tokens=100)
-    started = entmin.start(*command(tiny_llama, out, 100_000), *slow)
+    started = entmin_forked.start(*command(tiny_llama, out, 100_000), *slow)
     wait_for(lambda: lines(out) >= 1)
     started.send_signal(signal.SIGINT)
     time.sleep(0.2)  # in the midst of the second rollout
@@ -86,20 +85,12 @@ def test_a_second_ctrl_c_ends_it_at_once_and_says_how_to_go_on(entmin, tiny_llam
 
 
 @pytest.mark.slow
-def test_a_checkpoint_that_cannot_be_written_loses_nothing(entmin_here, tiny_llama, tmp_path, unbroken):
+def test_a_checkpoint_that_cannot_be_written_loses_nothing(entmin_forked, entmin_here, tiny_llama, tmp_path, unbroken):
     out = tmp_path / "out"
     entmin_here(*command(tiny_llama, out, 2))
-    done = subprocess.run(
-        [*MAIN, *command(tiny_llama, out, 8), "--resume"],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
-    )
-    assert done.returncode == 1 and "checkpoint-2" in done.stderr and "Free some space" in done.stderr, done.stderr
+    small = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"
+    done = entmin_forked(*command(tiny_llama, out, 8), "--resume", before=small, code=1)
+    assert "checkpoint-2" in done.stderr and "Free some space" in done.stderr, done.stderr
     assert not (out / "checkpoint-4").exists()
     entmin_here(*command(tiny_llama, out, 8), "--resume")
     for ours, theirs in zip(curve(out, *NAMES), unbroken, strict=True):
@@ -131,7 +122,7 @@ def test_two_processes_give_the_losses_of_one(tiny_llama, tmp_path, entmin_here,
     launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "entmin"]
     done = subprocess.run(
-        [MAIN[0], "-m", *launch, "train", method, str(tiny_llama), "--output", "two", *settings],
+        [sys.executable, "-m", *launch, "train", method, str(tiny_llama), "--output", "two", *settings],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
@@ -147,8 +138,8 @@ def test_two_processes_give_the_losses_of_one(tiny_llama, tmp_path, entmin_here,
 
 
 @pytest.mark.slow
-def test_on_a_terminal_a_bar_stands_under_the_steps(entmin, tiny_llama, tmp_path):
-    shown = entmin.on_terminal("stderr", *command(tiny_llama, tmp_path / "out", 3))
+def test_on_a_terminal_a_bar_stands_under_the_steps(entmin_forked, tiny_llama, tmp_path):
+    shown = entmin_forked.on_terminal("stderr", *command(tiny_llama, tmp_path / "out", 3))
     assert [step for step in ("step 1/3", "step 2/3", "step 3/3") if step not in shown] == []
     assert "3/3\x1b[0m steps" in shown and "left" in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor is given back"
