@@ -97,7 +97,13 @@ def test_doctor_as_json(entmin_here):
 
 
 @pytest.mark.parametrize(
-    "line", ["eval owner/uncached --limit 1", "check gsm8k", "check gpqa_diamond", "eval {model} --task gsm8k"]
+    "line",
+    [
+        "eval owner/uncached --limit 1",
+        "check gsm8k",
+        "check gpqa_diamond",
+        pytest.param("eval {model} --task gsm8k", marks=pytest.mark.long),
+    ],
 )
 def test_without_a_network_one_message_comes_at_once(entmin, tiny_llama, line, tmp_path):
     """The Hub is a port that nobody listens on; its clients alone would retry for half a minute."""

@@ -2,6 +2,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 
 def test_help_is_instant_and_imports_no_torch(entmin):
     code = (
@@ -34,6 +36,7 @@ def test_help_of_every_verb_imports_no_torch(entmin):
         assert "Usage: entmin " + verb in text
 
 
+@pytest.mark.long
 def test_import_entmin_is_light_and_exports_work():
     code = (
         "import sys, entmin; assert 'torch' not in sys.modules\n"

@@ -26,6 +26,7 @@ assert os.sched_getaffinity(0) == {min(everything)}
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_helpers_do_not_stay_on_the_core_that_the_main_thread_is_pinned_to():
     """As vLLM's CPU build pins it."""

@@ -151,6 +151,7 @@ def test_its_own_solver_writes_the_prompt_and_answers_have_their_own_seeds(entmi
     assert len({sample.output.completion for sample in samples if sample.id == 1}) == 2
 
 
+@pytest.mark.long
 def test_several_tasks_of_a_file_are_listed_and_a_strategy_asks_several_times(entmin_here, tiny_llama, file):
     done = entmin_here("eval", tiny_llama, *SMALL, "--task", str(file), code=2)
     assert "say which" in done.stderr

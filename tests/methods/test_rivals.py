@@ -64,19 +64,22 @@ def cut(row, inside):
 
 def min_p(row, p_base):
     p = probabilities(row)
-    return cut(row, [x >= p_base * max(p) for x in p])
+    least = p_base * max(p)
+    return cut(row, [x >= least for x in p])
 
 
 def top_n_sigma(row, n):
     unmasked = [z for z in row if z > -math.inf]
     mean = math.fsum(unmasked) / len(unmasked)
     sigma = math.sqrt(math.fsum((z - mean) ** 2 for z in unmasked) / len(unmasked))
-    return cut(row, [z >= max(row) - n * sigma for z in row])
+    least = max(row) - n * sigma
+    return cut(row, [z >= least for z in row])
 
 
 def p_less(row):
     p = probabilities(row)
-    return cut(row, [x >= math.fsum(y * y for y in p) for x in p])
+    collision = math.fsum(x * x for x in p)
+    return cut(row, [x >= collision for x in p])
 
 
 def p_less_norm(row):

@@ -120,7 +120,7 @@ def chromium():
         yield running
 
 
-@pytest.fixture(params=[390, 1280])
+@pytest.fixture(params=[pytest.param(390, marks=pytest.mark.long), 1280])
 def opened(chromium, tmp_path, request):
     write([page()], tmp_path / "report.html")
     tab = chromium.new_page(viewport={"width": request.param, "height": 900})

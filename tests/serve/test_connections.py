@@ -145,6 +145,7 @@ def test_an_answer_that_nobody_reads_is_given_up(port):
     assert received < 400 << 18
 
 
+@pytest.mark.long
 def test_a_new_connection_takes_the_place_of_one_that_does_not_ask(port):
     idle = [connect(port, HEAD) for _ in range(5 * MOST)]
     assert httpx.get(f"http://127.0.0.1:{port}/read", timeout=10).text == "0"

@@ -50,6 +50,7 @@ def stub(tiny_llama):
     close_engines()
 
 
+@pytest.mark.long
 def test_a_method_of_known_skill_is_measured_and_its_verdict_given(stub, tmp_path):
     """Every problem that em_inf solves at 0.9, the matched temperature solves at 0.1."""
     done = stub(tmp_path / "good", lambda request, _: 0.9 if request.method.name == "em_inf" else 0.1)
