@@ -1,7 +1,7 @@
 """The real command in a process of its own, forked from one that has made the imports: a start costs no seconds.
 
 The process is as real as any: it has its own streams, folder and environment, gets real signals, writes real files, and
-is gone after SIGKILL. What is read from the environment at an import, and what an import costs, it cannot show.
+is gone after SIGKILL. What an import costs, or reads (the environment, limits of the process), it cannot show.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from tests.forked import Forked
 
 
 class ServerProcess:
-    def __init__(self, *arguments: object, key: str | None = None, before: str = "") -> None:
+    def __init__(self, *arguments: object, key: str | None = None, begin=Forked, before: str = "") -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **({"ENTMIN_API_KEY": key} if key else {})}
-        self.process = Forked(
+        self.process = begin(
             arguments, before=before, env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import openai
 from tests import tiny
+from tests.command import fresh
 from tests.server_process import ServerProcess
 
 LONG = 16_384
@@ -31,7 +32,8 @@ class Server(ServerProcess):
         super().__init__(
             "serve", model, "--engine", "transformers", "--port", port, "--served-model-name", "tiny",
             "--device", "cpu", "--dtype", "float32", *options, key=key,
-            before="" if descriptors is None else LIMIT_DESCRIPTORS.format(descriptors),
+            # The server reads at an import how many descriptors it may have.
+            **({} if descriptors is None else {"begin": fresh, "before": LIMIT_DESCRIPTORS.format(descriptors)}),
         )  # fmt: skip
         self.port = int(self.url.rpartition(":")[2])
         settings = {"base_url": f"{self.url}/v1", "api_key": key or "none", "timeout": 60, "max_retries": 0}
