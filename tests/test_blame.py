@@ -256,3 +256,15 @@ def test_a_models_own_code_is_called_so():
     library = __import__("transformers.models.llama.modeling_llama", fromlist=["x"]).__file__
     trace = f'  File "{ours}", line 1, in step\n  File "{library}", line 9, in forward\n'
     assert "modeling_llama.py, line 9, the model's own code" in whose_fault(trace)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("os:getcwd", "makes a str, and no Inspect task"), ("json:loads", "cannot be made: TypeError"),
+     ("three.py@three", "cannot be made")],
+)  # fmt: skip
+def test_what_makes_no_task_is_told_so(entmin_here, tiny_llama, name, words):
+    (entmin_here.folder / "three.py").write_text("from inspect_ai import task\n\n@task\ndef three():\n    return 3\n")
+    done = entmin_here("eval", tiny_llama, *SMALL, "--task", name, code=None)
+    assert done.returncode in (1, 2)
+    told(done, words)

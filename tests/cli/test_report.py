@@ -127,3 +127,31 @@ def test_what_is_no_run_is_one_message(entmin_here, what, words):
     (unfinished / "settings.json").write_text("{}")
     done, _ = page_of(entmin_here, entmin_here.folder / what, code=2)
     assert words in done.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("summary.json", "{}", "it has no settings"),
+        ("summary.json", '{"settings": 3}', "it has no settings"),
+        ("comparison.json", '{"rows": [{"task": "x"}]}', "damaged or of another version"),
+        ("run.json", "[]", "it is no JSON object"),
+    ],
+)
+def test_a_damaged_record_is_named_and_is_no_defect(entmin_here, tiny_llama, name, content, words):
+    if name == "summary.json":
+        entmin_here("eval", tiny_llama, *SMALL)
+        [path] = entmin_here.folder.glob("results/*/normal/*/summary.json")
+    else:
+        path = entmin_here.folder / "a/b/c/d" / name
+        path.parent.mkdir(parents=True)
+    path.write_text(content)
+    done = entmin_here("report", path.parent, code=1)
+    assert words in done.stderr and name in done.stderr and "defect" not in done.stderr
+
+
+def test_sessions_that_cannot_be_read_are_counted(entmin_here, tiny_llama):
+    entmin_here("eval", tiny_llama, *SMALL)
+    [path] = entmin_here.folder.glob("results/*/normal/*/sessions.jsonl")
+    path.write_text(path.read_text() + "{}\n[1]\n")
+    assert "2 sessions cannot be read" in entmin_here("eval", tiny_llama, *SMALL).stderr

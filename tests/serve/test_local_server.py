@@ -439,7 +439,8 @@ NOTHING = {
     "skip_special_tokens": True, "spaces_between_special_tokens": True, "include_stop_str_in_output": False,
     "priority": 0, "stream_options": {}, "min_tokens": 0, "ignore_eos": False, "return_token_ids": False,
     "frequency_penalty": 0.0, "presence_penalty": 0, "repetition_penalty": 1.0, "logit_bias": {}, "stop": [],
-    "echo": False, "vllm_xargs": {}, "request_id": "r", "prompt_logprobs": None, "guided_json": None, "best_of": None,
+    "echo": False, "vllm_xargs": {}, "request_id": "r", "prompt_logprobs": None, "guided_json": None, "best_of": 1,
+    "typical_p": 1, "tfs_z": 1.0, "repeat_penalty": 1.0, "mirostat": 0, "cache_prompt": True, "extra_body": {},
 }  # fmt: skip
 IN_CHATS = {
     "tools": [], "functions": [], "tool_choice": "auto", "parallel_tool_calls": True, "modalities": ["text"],

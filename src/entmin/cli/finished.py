@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from entmin.errors import UsageError
+from entmin.errors import EntminError, UsageError
 
 if TYPE_CHECKING:
     from entmin.evals.run import RunResult
@@ -47,12 +47,15 @@ def compared(folders: Sequence[Path]) -> list[tuple[str, Arms]]:
 
     found: list[tuple[str, Arms]] = []
     for folder in folders:
-        document, results = read_json(folder / "comparison.json"), folder.resolve().parents[2]
+        path, results = folder / "comparison.json", folder.resolve().parents[2]
         tasks: dict[str, Arms] = {}
-        for row in document["rows"]:
-            run = results.joinpath(*Path(row["log"]).parts[-3:])
-            each = row["samples"] // row["problems"]
-            tasks.setdefault(row["task"], []).append((row["label"], finished_run(run, row["problems"], each)))
+        for row in read_json(path, "rows")["rows"]:
+            try:
+                task, label, problems = row["task"], row["label"], row["problems"]
+                run, each = results.joinpath(*Path(row["log"]).parts[-3:]), row["samples"] // problems
+            except (KeyError, TypeError, ZeroDivisionError) as error:
+                raise EntminError(f"{path} is damaged or of another version; run its command again") from error
+            tasks.setdefault(task, []).append((label, finished_run(run, problems, each)))
         found += tasks.items()
     return found
 

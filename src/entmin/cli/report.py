@@ -58,7 +58,11 @@ def _comparisons(found: Sequence[tuple[str, Arms]]) -> list[Page]:
 
 def _trained(folders: Sequence[Path]) -> list[Page]:
     from entmin.evals.arms import short_names
+    from entmin.evals.finished import read_json
     from entmin.report.page.training import training_page
+
+    for folder in folders:
+        read_json(folder / "run.json")
 
     if not folders:
         return []

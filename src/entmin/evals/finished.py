@@ -25,7 +25,7 @@ def finished_run(folder: Path, problems: int | Sequence[str] | None = None, epoc
         UsageError: the folder holds no run.
         EntminError: the run is not finished, or its files cannot be read.
     """
-    summary, logs = read_json(folder / "summary.json"), kept.logs_of(folder / "logs")
+    summary, logs = read_json(folder / "summary.json", "settings", "results", "task"), kept.logs_of(folder / "logs")
     for log in logs:
         held = {str(sample.id) for sample in log.samples or []}
         ids = [one for one in map(str, log.eval.dataset.sample_ids or []) if one in held]
@@ -38,8 +38,8 @@ def finished_run(folder: Path, problems: int | Sequence[str] | None = None, epoc
     raise EntminError(f"{folder} holds no finished log of the samples asked for; run the same command again to go on")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object that a finished command left.
+def read_json(path: Path, *parts: str) -> dict[str, Any]:
+    """A JSON object that a finished command left, with these parts in it, each an object or a list.
 
     Raises:
         UsageError: there is none.
@@ -53,6 +53,8 @@ def read_json(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text())
         if not isinstance(found, dict):
             raise ValueError("it is no JSON object")
+        if damaged := [name for name in parts if not isinstance(found.get(name), dict | list)]:
+            raise ValueError(f"it has no {damaged[0]}, so it is damaged or of another version; run its command again")
     except (OSError, ValueError) as error:
         raise EntminError(f"{path} cannot be read: {error}") from error
     return found

@@ -82,7 +82,11 @@ def write_summary(
         record: what the engine says of itself.
         read: what the run read (`entmin.evals.opening`).
     """
-    rows = read_rows(folder / "sessions.jsonl")
+    written = read_rows(folder / "sessions.jsonl")
+    rows = [
+        row for row in written if isinstance(row, dict) and row.keys() >= {"seconds", "generated_tokens", "notices"}
+    ]
+    lost = len(written) - len(rows)
     seconds, tokens = sum(r["seconds"] for r in rows), sum(r["generated_tokens"] for r in rows)
     told = [row["engine"] for row in rows if "engine" in row] or [record]
     engines = [{key: value for key, value in engine.items() if key != "requests"} for engine in told]
@@ -99,7 +103,9 @@ def write_summary(
         ),
         "decoding_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
-        "notices": of_other_tasks(folder, settings) + [notice for row in rows for notice in row["notices"]],
+        "notices": ([f"{lost} sessions cannot be read; times and speeds are of the others"] if lost else [])
+        + of_other_tasks(folder, settings)
+        + [notice for row in rows for notice in row["notices"]],
         "versions": versions(),
         "hardware": hardware(),
         "git_revision": git_revision(),

@@ -47,6 +47,9 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "service_tier": ("auto", "default"),
     "verbosity": ("medium",),
 }
+_UNSUPPORTED |= dict.fromkeys(("best_of", "typical_p", "tfs_z", "repeat_penalty"), (1,))  # of llama.cpp's clients
+_UNSUPPORTED |= dict.fromkeys(("mirostat", "top_a", "xtc_probability", "dry_multiplier"), (0,))
+_UNSUPPORTED |= {"cache_prompt": (True, False), "extra_body": ({},)}
 _LABELS = frozenset({"metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "request_id"})
 """Fields that say who asks or what for, and change no answer; they may have any value."""
 
@@ -240,7 +243,7 @@ class CompletionBody(RequestBody):
     """The body of ``/v1/completions``."""
 
     neutral: ClassVar[dict[str, tuple[Any, ...]]] = _UNSUPPORTED | {
-        "echo": (False,), "suffix": ("",), "best_of": (1,), "add_special_tokens": (True,)
+        "echo": (False,), "suffix": ("",), "add_special_tokens": (True,)
     }  # fmt: skip
 
     prompt: Any = None

@@ -15,7 +15,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, cast
 
-from entmin.errors import UsageError
+from entmin.blame import blamed
+from entmin.errors import EntminError, UsageError, first_line
 from entmin.tasks.benchmark import Options, parameters
 
 if TYPE_CHECKING:
@@ -46,8 +47,24 @@ class InspectTask:
         return parameters(load(self.factory))
 
     def task(self, **options: Any) -> Task:
-        """The Inspect task."""
-        return load(self.factory)(**options)
+        """The Inspect task.
+
+        Raises:
+            EntminError: its function fails, or makes something else.
+        """
+        from inspect_ai import Task
+
+        make = load(self.factory)
+        try:
+            made = make(**options)
+        except EntminError:
+            raise
+        except Exception as error:  # the function of somebody else
+            said = blamed(error) or f"{type(error).__name__}: {first_line(error)}"
+            raise EntminError(f"task {self.name!r} cannot be made: {said}") from error
+        if not isinstance(made, Task):
+            raise UsageError(f"task {self.name!r}: {self.factory} makes a {type(made).__name__}, and no Inspect task")
+        return made
 
 
 def is_foreign(name: str) -> bool:
