@@ -11,11 +11,12 @@ WHEEL_VENV ?= .venv-wheel
 OLDEST_VENV ?= .venv-oldest
 DOCS_VENV ?= .venv-docs
 LM_EVAL_VENV ?= .venv-lm-eval
+LIGHTEVAL_VENV ?= .venv-lighteval
 VLLM_VENV ?= .venv-vllm
 VERL_VENV ?= .venv-verl
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test vllm-test verl-test clean
+.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test lighteval-test vllm-test verl-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -63,6 +64,10 @@ oldest-test: $(OLDEST_VENV)/.ready
 lm-eval-test: $(LM_EVAL_VENV)/.ready
 	$(LM_EVAL_VENV)/bin/python -m pytest -m slow tests/hosts/test_lm_eval.py
 
+# Hugging Face's lighteval with entmin as its model.
+lighteval-test: $(LIGHTEVAL_VENV)/.ready
+	$(LIGHTEVAL_VENV)/bin/python -m pytest -m slow tests/hosts/test_lighteval.py
+
 vllm-test: $(VLLM_READY)
 	$(VLLM_VENV)/bin/python -m pytest -m vllm
 
@@ -92,6 +97,11 @@ $(LM_EVAL_VENV)/.ready: pyproject.toml constraints.txt
 	$(LM_EVAL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable . lm_eval==0.4.13 accelerate datasets pytest pytest-timeout
 	@touch $@
 
+$(LIGHTEVAL_VENV)/.ready: pyproject.toml .ci/lighteval.txt
+	$(PYTHON) -m venv $(LIGHTEVAL_VENV)
+	$(LIGHTEVAL_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/lighteval.txt --editable . lighteval pytest pytest-timeout
+	@touch $@
+
 $(VERL_VENV)/.ready: pyproject.toml .ci/verl.txt
 	$(PYTHON) -m venv $(VERL_VENV)
 	$(VERL_VENV)/bin/python $(PIP_INSTALL) --constraint .ci/verl.txt --editable '.[verl]' pytest pytest-timeout
@@ -105,4 +115,4 @@ $(VLLM_READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(VLLM_VENV) $(VERL_VENV) $(DOCS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WHEEL_VENV) $(OLDEST_VENV) $(LM_EVAL_VENV) $(LIGHTEVAL_VENV) $(VLLM_VENV) $(VERL_VENV) $(DOCS_VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,6 +26,7 @@ NOT_DECLARED = {
     "triton": "comes with torch's CUDA builds",
     "hydra-core": "comes with veRL",
     "omegaconf": "comes with veRL",
+    "lighteval": "the tool of people who already have it; `make lighteval-test` proves it",
     "lm-eval": "the harness of people who already have it; `make lm-eval-test` proves it",
     "sglang": "the server of people who already have it; it brings its own torch and CUDA packages",
     "llama-cpp-python": "the library of people who already have it; it is built from source for their machine",
@@ -50,6 +51,7 @@ BASE_FILES = {
     "clients.py": {"openai"},  # what clients of servers share: evaluation and training, whose extras bring it
     "hosts/vllm.py": {"vllm"},
     "hosts/llama_cpp.py": {"llama-cpp-python"},
+    "hosts/lighteval.py": {"lighteval"},
     "hosts/lm_eval.py": {"lm-eval"},
     "hosts/sglang.py": {"sglang"},
     "hosts/verl.py": {"verl"},

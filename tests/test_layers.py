@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "entmin"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HOST_LIBRARIES = {
     "transformers", "vllm", "trl", "verl", "llama_cpp", "sglang", "peft", "accelerate", "inspect_ai", "lm_eval",
+    "lighteval",
 }  # fmt: skip
 TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"inspect_ai"}
 
@@ -95,6 +96,7 @@ LIBRARIES = {
     "datasets": ["tasks/", "train/"],
     "inspect_ai": ["evals/", "tasks/", "report/", "settle/", "sandbox/provider.py"],
     "llama_cpp": ["hosts/llama_cpp.py"],
+    "lighteval": ["hosts/lighteval.py"],
     "lm_eval": ["hosts/lm_eval.py"],
     "math_verify": ["grading/"],
     "hydra": ["train/verl/"],
