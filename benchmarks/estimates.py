@@ -15,13 +15,13 @@ import math
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from entmin.estimates.decoding import Engine, Work
 from entmin.estimates.hardware import GPUS
 from entmin.estimates.known import sizes_of
-from entmin.estimates.ranges import Range, between
+from entmin.estimates.ranges import Range, between, total
 from entmin.train.config import TrainConfig
 from entmin.train.duration import duration
 from performance_page import DOCS, replace_section
@@ -39,7 +39,7 @@ SOURCES = {
     "Yobitel": "yobitelcomm.github.io/bench, concurrency sweep: vLLM 0.21, H100, median time per output token",
     LAMBDA: "LambdaLabsML/vllm-benchmark, benchmark_v0.md: vLLM 0.6.0 with ten scheduler steps, H100, ShareGPT prompts "
     "(means 230 in, 224 out), 256 in flight",
-    "NeMo RL": "NVIDIA NeMo RL 0.4, docs/about/performance-summary.md: GRPO on OpenMathInstruct-2, 16 H100, on policy",
+    "NeMo RL": "NVIDIA NeMo RL 0.4, docs/about/performance-summary.md: GRPO on OpenMathInstruct-2, H100, on policy",
 }
 
 
@@ -122,14 +122,28 @@ def inside(found: float, span: Range) -> str:
     return "yes" if span.low <= found <= span.high else "no"
 
 
+STEPS = [("meta-llama/Llama-3.1-8B-Instruct", 16, 1, 1060, 97.7), ("Qwen/Qwen3-32B", 32, 4, 3206, 393.0),
+         ("Qwen/Qwen3-30B-A3B", 32, 4, 3154, 225.0)]  # fmt: skip
+"""Of NeMo RL: model, GPUs, tensor-parallel size of sampling, mean tokens of a sample, seconds for 2,048 samples."""
+
+
 def training_rows() -> list[list[str]]:
-    """Seconds of one rollout of 2,048 samples and its four updates."""
-    config = TrainConfig(
-        method="grpo", model="meta-llama/Llama-3.1-8B-Instruct", batch_size=16, n=32, updates_per_rollout=4,
-        max_prompt_tokens=1024, max_tokens=3072, micro_batch=8, rollouts="vllm", vllm_url=",".join(["x"] * 16),
-    )  # fmt: skip
-    step = replace(duration(config, 16, GPUS["h100"], Range(900, 900)), price=None).each.scaled(4)
-    return [["NeMo RL", "Llama-3.1-8B, 2,048 samples of 1,060 tokens", "16 x h100", "97.7", *beside(97.7, step)]]
+    """Seconds of one rollout of 2,048 samples and its four updates; there the GPUs that train also draw the samples."""
+    rows = []
+    for model, gpus, width, tokens, published in STEPS:
+        config = TrainConfig(
+            method="grpo", model=model, batch_size=64, n=8, updates_per_rollout=4, max_prompt_tokens=1024,
+            max_tokens=3936, micro_batch=8, rollouts="vllm",
+        )  # fmt: skip
+        prompts, answers = Range(160, 160), Range(tokens - 160, tokens - 160)
+        replicas = gpus // width
+        engine = Engine(sizes_of(model), GPUS["h100"], "vllm", width, replicas, 256 * replicas)
+        work = Work(2048, prompts, answers, config.max_tokens)
+        step = duration(config, gpus, GPUS["h100"], answers).step | {"rollouts": Range(0, 0)}
+        whole = total(list(step.values())).scaled(4).plus(engine.read(work)).plus(engine.decode(work))
+        name = f"{model.split('/')[1]}, 2,048 samples of {tokens:,} tokens"
+        rows.append(["NeMo RL", name, f"{gpus} x h100", f"{published:g}", *beside(published, whole)])
+    return rows
 
 
 def run(*args: str) -> dict:

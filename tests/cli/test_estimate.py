@@ -92,6 +92,12 @@ def test_training_has_the_memory_of_the_dry_run_and_a_time(entmin_here):
     assert "all 272 steps: " in said and "at 4 per GPU hour" in said
 
 
+def test_a_vllm_server_of_training_is_as_wide_as_the_model_needs(entmin_here):
+    line = ["estimate", "Qwen/Qwen2.5-72B", "--train", "em-rl", "--set", "rollouts=vllm", "--set", "batch_size=64"]
+    said = entmin_here(*line, "--gpus", "32", "--set", "gradient_checkpointing=true").stdout
+    assert "34 x NVIDIA H100 SXM 80 GB, 2 of them for vLLM servers" in said
+
+
 def test_training_that_does_not_fit_says_on_how_many_gpus_it_does(entmin_here):
     line = ["estimate", "Qwen/Qwen2.5-Math-7B", "--train", "em-ft", "--set", "batch_size=64", "--set", "micro_batch=2"]
     done = entmin_here(*line, code=1)

@@ -14,6 +14,7 @@ from transformers import (
     GPT2Config,
     GraniteMoeConfig,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
     MixtralConfig,
     Qwen2Config,
@@ -133,6 +134,13 @@ def test_a_step_of_a_mixture_reads_the_experts_that_its_rows_take():
     assert sizes.read(1) == pytest.approx(sizes.active)
     assert sizes.active < sizes.read(8) < sizes.read(64) < sizes.parameters - sizes.looked_up
     assert sizes.read(1000) == pytest.approx(sizes.parameters - sizes.looked_up)
+
+
+def test_a_state_space_model_has_weights_and_no_cache_that_grows(tmp_path):
+    config = MambaConfig(vocab_size=258, hidden_size=32, num_hidden_layers=2, state_size=8)
+    config.save_pretrained(tmp_path)
+    sizes = sizes_of(str(tmp_path))
+    assert sizes.parameters == sum(p.numel() for p in built(config).parameters()) and sizes.cache(1000) == 0
 
 
 def test_what_transformers_does_not_know_is_said(tmp_path):

@@ -51,7 +51,7 @@ def counted(config: Any) -> Sizes:
     experts, linear = _first(text, _EXPERTS), [m for m in model.modules() if isinstance(m, torch.nn.Linear)]
     tables = [m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)]
     blocks = max((m for m in model.modules() if isinstance(m, torch.nn.ModuleList)), key=_weights)
-    heads = text.num_attention_heads
+    heads = getattr(text, "num_attention_heads", None) or 1  # none in a state-space model
     return Sizes(
         parameters=total,
         looked_up=sum(t.numel() for t in tables if not (tied and t is embeddings)),
@@ -107,6 +107,8 @@ def _head(config: Any, heads: int) -> int:
 
 def _attention(config: Any) -> tuple[tuple[int, int], ...]:
     """Windows and numbers of layers, from the kinds of layers where the configuration lists them."""
+    if not getattr(config, "num_attention_heads", None):
+        return ()
     window = int(getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None) or 0)
     kinds = getattr(config, "layer_types", None)
     if kinds is None:

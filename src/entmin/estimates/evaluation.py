@@ -85,7 +85,7 @@ def evaluation(
     largest = max(
         (_work(one, Mode(), 1, said) for one in tasks), key=lambda work: work.prompt_tokens.high + work.longest
     )
-    width = _smallest(engine, largest)
+    width = smallest_width(engine, largest)
     fits = width <= gpus
     engine = replace(engine, width=width, replicas=max(1, gpus // width))
     work = {label: [_work(one, mode, epochs, said) for one in tasks] for label, mode in arms.items()}
@@ -102,7 +102,7 @@ def evaluation(
     return Evaluation(model, sizes, gpus, engine, tuple(tasks), said, memory, rows, fits, times if fits else {}, price)
 
 
-def _smallest(engine: Engine, work: Work) -> int:
+def smallest_width(engine: Engine, work: Work) -> int:
     """The fewest GPUs that hold the model and one answer."""
     tried = list(widths(engine.sizes)) if engine.kind == "vllm" else [1]
     for width in tried:

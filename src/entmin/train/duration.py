@@ -19,7 +19,7 @@ from typing import Any
 
 from entmin.errors import UsageError
 from entmin.estimates.decoding import EFFICIENCIES, SAMPLING, Engine, Work
-from entmin.estimates.evaluation import ANSWER, GIB
+from entmin.estimates.evaluation import ANSWER, GIB, smallest_width
 from entmin.estimates.hardware import Hardware
 from entmin.estimates.known import sizes_of
 from entmin.estimates.ranges import Range, between, count, figures, seconds, total
@@ -53,6 +53,8 @@ class Duration:
     """The fewest GPUs on which it fits; None where 1024 are too few, or the batch cannot be divided further."""
     step: dict[str, Range]
     """The parts of one optimiser step."""
+    serving: int
+    """GPUs of vLLM servers, each server as wide as the model needs."""
     price: float | None
 
     @property
@@ -63,7 +65,7 @@ class Duration:
     @property
     def gpus(self) -> int:
         """Of trainer and vLLM servers together."""
-        return self.plan.gpus + (len(self.config.vllm_url.split(",")) if self.config.rollouts == "vllm" else 0)
+        return self.plan.gpus + self.serving
 
     @property
     def each(self) -> Range:
@@ -99,9 +101,13 @@ def duration(
     found = plan(config, gpus)
     answers = Range(*(min(end, config.max_tokens) for end in answer_tokens or ANSWER))
     prompts = Range(*(min(end, config.max_prompt_tokens) for end in _PROMPT))
-    step = _step(config, found, hardware, prompts, answers)
+    engine, work = _sampler(config, gpus, hardware, prompts, answers)
+    step = (_rollout(config, engine, work) if config.method != "sft" else {}) | _update(
+        config, found, hardware, prompts, answers
+    )
+    serving = engine.width * engine.replicas if config.method != "sft" and config.rollouts == "vllm" else 0
     smallest = gpus if _fits(found, hardware) else _smallest(config, hardware)
-    return Duration(config, hardware, found, answers, prompts, smallest, step, price)
+    return Duration(config, hardware, found, answers, prompts, smallest, step, serving, price)
 
 
 def _fits(found: Estimate, hardware: Hardware) -> bool:
@@ -118,9 +124,10 @@ def _smallest(config: TrainConfig, hardware: Hardware) -> int | None:
     return None
 
 
-def _step(config: TrainConfig, found: Estimate, hardware: Hardware, prompts: Range, answers: Range) -> dict[str, Range]:
+def _update(
+    config: TrainConfig, found: Estimate, hardware: Hardware, prompts: Range, answers: Range
+) -> dict[str, Range]:
     sizes, gpus = sizes_of(config.model), found.gpus
-    parts = _rollout(config, hardware, gpus, prompts, answers) if config.method != "sft" else {}
     forward = bool(config.kl) + (config.method not in SINGLE) + config.gradient_checkpointing
     link = hardware.link if gpus <= _MACHINE else min(hardware.link, _NETWORK)
     share = EFFICIENCIES["vllm"].memory
@@ -131,25 +138,37 @@ def _step(config: TrainConfig, found: Estimate, hardware: Hardware, prompts: Ran
         flops = (6 + 2 * forward) * (sizes.computed + sizes.attention_flops(tokens / 2) / 2)
         products.append(config.batch_size * config.n * tokens * flops / (gpus * hardware.flops * MFU[end]))
         exchange.append(exchanged / (link * share[end]) if gpus > 1 else 0.0)
-    parts["passes"] = Range(max(products[0], exchange[0]), products[1] + exchange[1])
     moved = 28 * found.trained / gpus / hardware.bandwidth
-    return parts | {"optimiser": Range(moved / share.low, moved / share.high)}
+    return {
+        "passes": Range(max(products[0], exchange[0]), products[1] + exchange[1]),
+        "optimiser": Range(moved / share.low, moved / share.high),
+    }
 
 
-def _rollout(config: TrainConfig, hardware: Hardware, gpus: int, prompts: Range, answers: Range) -> dict[str, Range]:
-    """A step's share of decoding and of handing over the weights."""
-    sizes, updates = sizes_of(config.model), config.updates_per_rollout
-    work = Work(config.batch_size * config.n * updates, prompts, answers, config.max_tokens, SAMPLING)
-    engine = Engine(sizes, hardware, "transformers", replicas=gpus, in_flight=gpus * config.rollout_batch)
-    parts = {}
+def _sampler(config: TrainConfig, gpus: int, hardware: Hardware, prompts: Range, answers: Range) -> tuple[Engine, Work]:
+    """What draws the completions of one rollout, and all of them.
+
+    Raises:
+        UsageError: no server is wide enough for the model.
+    """
+    samples = config.batch_size * config.n * config.updates_per_rollout
+    sizes, work = sizes_of(config.model), Work(samples, prompts, answers, config.max_tokens, SAMPLING)
     if config.rollouts == "vllm":
         servers = len(config.vllm_url.split(","))
-        engine = replace(engine, kind="vllm", replicas=servers, in_flight=servers * _AT_ONCE)
-        moved = 2 * sizes.parameters / updates
+        engine = Engine(sizes, hardware, "vllm", replicas=servers, in_flight=servers * _AT_ONCE)
+        return replace(engine, width=smallest_width(engine, work)), work
+    kind = "measured" if hardware.own else "transformers"
+    return Engine(sizes, hardware, kind, replicas=gpus, in_flight=gpus * config.rollout_batch), work
+
+
+def _rollout(config: TrainConfig, engine: Engine, work: Work) -> dict[str, Range]:
+    """A step's share of decoding and of handing over the weights."""
+    share = 1 / config.updates_per_rollout
+    parts = {"rollouts": engine.read(work).plus(engine.decode(work)).scaled(share)}
+    if config.rollouts == "vllm":
+        moved = 2 * engine.sizes.parameters * share
         parts["weights"] = Range(moved / _LOADED.low, moved / _LOADED.high)
-    elif hardware.own:
-        engine = replace(engine, kind="measured")
-    return {"rollouts": engine.read(work).plus(engine.decode(work)).scaled(1 / updates)} | parts
+    return parts
 
 
 def as_json(found: Duration) -> dict[str, Any]:
@@ -176,7 +195,7 @@ def described(found: Duration) -> Iterator[str]:
     """The estimate as lines for a person."""
     config, planned, hardware = found.config, found.plan, found.hardware
     yield f"{config.model}: {planned.parameters / 1e9:.2f} billion parameters, {config.method}"
-    servers = f", {found.gpus - planned.gpus} of them with a vLLM server" if found.gpus > planned.gpus else ""
+    servers = f", {found.serving} of them for vLLM servers" if found.serving else ""
     yield f"{found.gpus} x {hardware.name}{servers}"
     yield (
         f"memory of one that trains: {(planned.total + _EXTRA) / GIB:.1f} of {hardware.memory / GIB:.1f} GiB, every "
