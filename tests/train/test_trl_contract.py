@@ -34,6 +34,7 @@ HOOKS = {
     "log": ["self", "logs", "start_time"],
     "_clip_grad_norm": ["self", "model"],
     "create_accelerator_and_postprocess": ["self"],
+    "_save": ["self", "output_dir", "state_dict"],
 }  # fmt: skip
 
 

@@ -51,6 +51,13 @@ class ShardedTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             correct_plugin(self.accelerator.state.fsdp_plugin)
             self.accelerator._prepare_fsdp2 = partial(_buffers_apart, self.accelerator._prepare_fsdp2)
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """Write a matrix that is both embeddings once, as whole models do; collected from pieces, it is there twice."""
+        tied = getattr(self.model, "all_tied_weights_keys", {}) if is_sharded() and state_dict else {}
+        if state_dict and tied:
+            state_dict = {name: weight for name, weight in state_dict.items() if name not in tied}
+        super()._save(output_dir, state_dict=state_dict)
+
 
 def in_pieces(accelerator: Accelerator, model: nn.Module) -> nn.Module:
     """A frozen model whose weights the first process has, sharded layer by layer."""
