@@ -25,7 +25,7 @@ atexit.register(lambda: print("peak", resource.getrusage(resource.RUSAGE_SELF).r
 from entmin.cli import main
 main()
 """
-SIZES = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_key_value_heads": 4}
+SIZES = {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "num_key_value_heads": 4}
 
 
 def model(folder, layers, **sizes):
@@ -38,10 +38,10 @@ def model(folder, layers, **sizes):
 @pytest.mark.parametrize(
     ("method", "changes"),
     [
-        ("em-ft", {"micro_batch": 16}),
-        ("em-rl", {"micro_batch": 16, "advantage": "published", "kl": 0.01}),
-        ("em-ft", {"micro_batch": 16, "gradient_checkpointing": True}),
-        ("em-ft", {"micro_batch": 16, "lora": True}),
+        ("em-ft", {"micro_batch": 8}),
+        ("em-rl", {"micro_batch": 8, "advantage": "published", "kl": 0.01}),
+        ("em-ft", {"micro_batch": 8, "gradient_checkpointing": True}),
+        ("em-ft", {"micro_batch": 8, "lora": True}),
     ],
 )
 def test_the_memory_of_a_run_is_about_what_was_estimated(tmp_path, method, changes):
@@ -49,7 +49,7 @@ def test_the_memory_of_a_run_is_about_what_was_estimated(tmp_path, method, chang
     data = tmp_path / "data.jsonl"
     data.write_text("".join(json.dumps({"prompt": f"{i:02} ".ljust(110, "x")}) + "\n" for i in range(32)))
     settings = {
-        "data": str(data), "decontaminate": [], "max_prompt_tokens": 128, "max_tokens": 128, "batch_size": 16, "n": 2,
+        "data": str(data), "decontaminate": [], "max_prompt_tokens": 128, "max_tokens": 32, "batch_size": 4, "n": 2,
         "max_steps": 1, "precision": "fp32", "device": "cpu", "report": [], "watch": "off", **changes,
     }  # fmt: skip
     peaks, estimates = [], []
