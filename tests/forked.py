@@ -45,6 +45,7 @@ def _main(code: str, arguments: list[str], streams: list[int], folder: str, envi
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = [one for one in environment.get("PYTHONPATH", "").split(os.pathsep) if one]
     sys.argv = ["-c", *arguments]
     sys.stdin = open(0, closefd=False)
     sys.stdout, sys.stderr = (

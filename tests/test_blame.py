@@ -114,14 +114,14 @@ def told(done, *words):
 
 
 @pytest.mark.parametrize("verb", ["eval", "settle", "ask"])
-def test_a_method_that_fails_is_its_plugins_fault(entmin, plugin, tiny_llama, verb):
+def test_a_method_that_fails_is_its_plugins_fault(entmin_forked, plugin, tiny_llama, verb):
     env = plugin("theirs", METHOD.format(body=RAISE))
     mode = ("--methods" if verb == "settle" else "--mode", "broken")
     rest = {"eval": ("--limit", "2", "--quiet"), "settle": ("--pilot", "10", "--limit", "12", "--quiet"), "ask": ()}[
         verb
     ]
     question = ("hi",) if verb == "ask" else ()
-    done = entmin(verb, tiny_llama, *question, *SMALL[:-1], *mode, *rest, code=1, **env)
+    done = entmin_forked(verb, tiny_llama, *question, *SMALL[:-1], *mode, *rest, code=1, **env)
     told(done, "their own bug", "theirs_module.py, line", "plugin 'theirs'", "ask its author")
 
 
@@ -135,40 +135,40 @@ def test_a_method_that_fails_is_its_plugins_fault(entmin, plugin, tiny_llama, ve
         ("import no_such_package_at_all", "pip install no_such_package_at_all"),
     ],
 )
-def test_a_method_that_gives_something_else_is_told_so(entmin, plugin, tiny_llama, body, words):
-    done = entmin("ask", tiny_llama, "hi", "--mode", "broken", *SMALL[:-1], code=None,
+def test_a_method_that_gives_something_else_is_told_so(entmin_forked, plugin, tiny_llama, body, words):
+    done = entmin_forked("ask", tiny_llama, "hi", "--mode", "broken", *SMALL[:-1], code=None,
                   **plugin("theirs", METHOD.format(body=body)))  # fmt: skip
     assert done.returncode in (1, 2)
     told(done, words)
 
 
 @pytest.mark.parametrize(("verb", "part"), [("eval", "load"), ("grade", "gold"), ("check", "load")])
-def test_a_benchmark_that_fails_is_its_plugins_fault(entmin, plugin, tiny_llama, part, verb):
+def test_a_benchmark_that_fails_is_its_plugins_fault(entmin_forked, plugin, tiny_llama, part, verb):
     env = plugin("theirs", TASK.format(**{"load": "", "gold": "", part: RAISE}))
-    answers = entmin.folder / "answers.jsonl"
+    answers = entmin_forked.folder / "answers.jsonl"
     answers.write_text('{"id": "1", "prediction": "2"}\n')
     command = {"eval": ("eval", tiny_llama, *SMALL, "--task", "theirs"), "grade": ("grade", "theirs", answers),
                "check": ("check", "theirs")}[verb]  # fmt: skip
-    told(entmin(*command, code=1, **env), "their own bug", "theirs_module.py, line")
+    told(entmin_forked(*command, code=1, **env), "their own bug", "theirs_module.py, line")
 
 
-def test_a_model_whose_code_fails_is_blamed_by_file_and_line(entmin, plugin, tiny_llama):
+def test_a_model_whose_code_fails_is_blamed_by_file_and_line(entmin_forked, plugin, tiny_llama):
     env = plugin("theirs", MODEL.format(after=7))
     for command in (("eval", tiny_llama, *SMALL, "--limit", "2"), ("ask", tiny_llama, "hi", *SMALL[2:-1])):
-        told(entmin(*command, code=1, **env), "their kernel failed", "theirs_module.py, line")
+        told(entmin_forked(*command, code=1, **env), "their kernel failed", "theirs_module.py, line")
 
 
-def test_a_model_whose_code_fails_is_blamed_in_training(entmin, plugin, tiny_llama):
+def test_a_model_whose_code_fails_is_blamed_in_training(entmin_forked, plugin, tiny_llama):
     env = plugin("theirs", MODEL.format(after=40))
-    done = entmin("train", "em-ft", tiny_llama, "--max-steps", "30", "--batch-size", "2", "--max-tokens", "6",
+    done = entmin_forked("train", "em-ft", tiny_llama, "--max-steps", "30", "--batch-size", "2", "--max-tokens", "6",
                   "--output", "out", "--set", "device=cpu", "--report", "none", code=1, **env)  # fmt: skip
     told(done, "their kernel failed", "theirs_module.py, line")
 
 
-def test_a_reward_that_fails_is_named(entmin, plugin, tiny_llama):
+def test_a_reward_that_fails_is_named(entmin_forked, plugin, tiny_llama):
     env = plugin("theirs", REWARD.format(body=RAISE))
-    done = entmin("train", "em-rl", tiny_llama, "--reward", "broken", "--max-steps", "1", "--batch-size", "2", "--n",
-                  "2", "--max-tokens", "6", "--output", "out", "--set", "device=cpu", code=1, **env)  # fmt: skip
+    small = ("--max-steps", "1", "--batch-size", "2", "--n", "2", "--max-tokens", "6", "--set", "device=cpu")
+    done = entmin_forked("train", "em-rl", tiny_llama, "--reward", "broken", *small, "--output", "out", code=1, **env)
     told(done, "the reward 'broken' failed", "their own bug")
 
 

@@ -60,9 +60,9 @@ def test_listing_the_names_imports_nothing_heavy():
     assert done.stdout.endswith("\n0\n")
 
 
-def test_a_plugin_brings_its_method(entmin, plugin):
+def test_a_plugin_brings_its_method(entmin_forked, plugin):
     env = plugin("good", THEIRS)
-    listed = json.loads(entmin("list", "methods", "--json", **env).stdout)
+    listed = json.loads(entmin_forked("list", "methods", "--json", **env).stdout)
     assert "halve" in {row["name"] for row in listed}
 
 
@@ -75,19 +75,19 @@ def test_a_plugin_brings_its_method(entmin, plugin):
         ("1 +", "SyntaxError: invalid syntax"),
     ],
 )
-def test_a_broken_plugin_is_called_by_its_name_and_the_rest_works(entmin, plugin, source, cause):
+def test_a_broken_plugin_is_called_by_its_name_and_the_rest_works(entmin_forked, plugin, source, cause):
     env = plugin("broken", source)
-    done = entmin("list", "methods", "--json", **env)
+    done = entmin_forked("list", "methods", "--json", **env)
     assert {"em_inf", "normal"} <= {row["name"] for row in json.loads(done.stdout)}
     assert "plugin 'broken' of entmin-broken 3.1 (broken_module) could not be loaded and is left out" in done.stderr
     assert cause in done.stderr
     assert "defect of entmin" not in done.stderr
 
 
-def test_asking_for_what_a_broken_plugin_would_bring_fails_and_names_it(entmin, plugin, tiny_llama):
+def test_asking_for_what_a_broken_plugin_would_bring_fails_and_names_it(entmin_forked, plugin, tiny_llama):
     env = plugin("broken", f"{THEIRS}\nraise RuntimeError('their bug')")
     env = plugin("absent", "import their_library") | env
-    done = entmin("ask", tiny_llama, "2 + 2?", "--mode", "their_method", code=2, **env)
+    done = entmin_forked("ask", tiny_llama, "2 + 2?", "--mode", "their_method", code=2, **env)
     assert "plugin 'absent' of entmin-absent 3.1" in done.stderr
     assert "plugin 'broken' of entmin-broken 3.1 (broken_module) could not be loaded" in done.stderr
     assert "RuntimeError: their bug" in done.stderr

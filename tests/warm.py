@@ -24,8 +24,6 @@ import entmin.cli.evaluate
 import entmin.cli.grade
 import entmin.cli.serve
 import entmin.cli.settle
-import entmin.cli.train
-import entmin.evals.inspect_registry
 import entmin.evals.provider
 import entmin.evals.run
 import entmin.evals.server_api
@@ -42,6 +40,7 @@ import entmin.train.session
 import entmin.train.trainers.em_ft
 import entmin.train.trainers.intrinsic
 import entmin.train.trainers.samples
+from entmin.plugins import load_plugins
 
 __all__ = [
     "AutoModelForCausalLM", "LlamaForCausalLM", "PreTrainedTokenizerFast", "_transcript", "acp", "entmin", "fastapi",
@@ -49,3 +48,5 @@ __all__ = [
 ]  # fmt: skip
 
 torch.set_num_threads(1)
+# `cli.train` and `evals.inspect_registry` list plugins when they are imported, and a run may have some of its own.
+assert not load_plugins.cache_info().currsize

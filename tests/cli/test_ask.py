@@ -118,10 +118,10 @@ def test_compared_answers_stream_in_turn_and_are_those_of_single_calls(entmin_he
     assert re.match(pattern, done.stdout)
 
 
-def test_compared_answers_grow_side_by_side_on_a_terminal(entmin, tiny_llama, engine):
+def test_compared_answers_grow_side_by_side_on_a_terminal(entmin_forked, tiny_llama, engine):
     """Every drawing begins with the panels' upper edges; the last has captions."""
-    entmin.environment["COLUMNS"] = "120"
-    on_screen = entmin.on_terminal("stdout", "ask", tiny_llama, "hi", "--compare", "--max-tokens", "60", *FAST)
+    entmin_forked.environment["COLUMNS"] = "120"
+    on_screen = entmin_forked.on_terminal("stdout", "ask", tiny_llama, "hi", "--compare", "--max-tokens", "60", *FAST)
     plain = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", on_screen)
     drawings = re.findall(r"╭─ normal\(.*╭─ em_inf\(", plain)
     assert len(drawings) >= 2, "it was drawn while it grew"

@@ -209,6 +209,7 @@ def test_a_link_asks_the_same_elsewhere(page, chromium):
     assert other.complaints == []
 
 
+@pytest.mark.long
 def test_a_link_with_something_unknown_says_so(chromium, play):
     hostile = "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
     watched = opened(
@@ -222,6 +223,7 @@ def test_a_link_with_something_unknown_says_so(chromium, play):
     assert watched.complaints == []
 
 
+@pytest.mark.long
 def test_a_conversation_goes_on_for_each_mode(page):
     tab = page.page
     run(tab, 4)
@@ -275,6 +277,7 @@ def test_two_tabs_do_not_disturb_each_other(chromium, play):
         assert watched.complaints == []
 
 
+@pytest.mark.long
 def test_modes_are_added_and_taken_away(page):
     tab = page.page
     tab.click("#add")

@@ -177,6 +177,7 @@ def test_a_table_is_downloaded(opened):
         assert next(csv.reader(file)) == ["arm", "accuracy"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_letters_of_figures_have_the_colour_of_the_page(opened, scheme):
     tab = opened.page
@@ -193,6 +194,7 @@ def test_it_prints(opened, tmp_path):
     assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_accessibility_fault(opened, scheme):
     from axe_playwright_python.sync_playwright import Axe

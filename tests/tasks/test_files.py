@@ -50,21 +50,21 @@ def test_a_file_runs_is_checked_compared_and_graded(entmin_forked, tiny_llama, t
     assert (graded["n"], graded["correct"]) == (2, 1)
 
 
-@pytest.mark.slow
-def test_a_plugin_adds_a_benchmark_with_one_file(entmin, tiny_llama, tmp_path):
+@pytest.mark.long
+def test_a_plugin_adds_a_benchmark_with_one_file(entmin_forked, tiny_llama, tmp_path):
     (tmp_path / "mine_plugin.py").write_text(PLUGIN)
     information = tmp_path / "mine-1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[entmin.plugins]\nmine = mine_plugin\n")
     env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
-    assert "sums of my own" in entmin("list", "tasks", **env).stdout
+    assert "sums of my own" in entmin_forked("list", "tasks", **env).stdout
     asked = ("--task", "mine", "-T", "size=3", "--max-tokens", "4", "--quiet", "--json")
-    [summary] = json.loads(entmin("eval", tiny_llama, *asked, **env).stdout)
+    [summary] = json.loads(entmin_forked("eval", tiny_llama, *asked, **env).stdout)
     assert summary["results"]["problems"] == 3
-    assert "mine: 2 problems" in entmin("check", "mine", **env).stdout
+    assert "mine: 2 problems" in entmin_forked("check", "mine", **env).stdout
     lines(tmp_path / "a.jsonl", [{"id": 1, "prediction": "so \\boxed{2}", "gold": "2"}])
-    assert json.loads(entmin("grade", "mine", "a.jsonl", "--json", **env).stdout)["correct"] == 1
+    assert json.loads(entmin_forked("grade", "mine", "a.jsonl", "--json", **env).stdout)["correct"] == 1
 
 
 TWICE = b'{"question": "q", "answer": 1}\n{"question": "q ", "answer": 2}\n'
