@@ -19,7 +19,7 @@ VLLM_READY := $(VLLM_VENV)/.ready
 .PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test lighteval-test vllm-test verl-test clean
 
 demo: $(READY)
-	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 64 --methods normal:match=em_inf,em_inf,normal,greedy
+	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 48 --methods normal:match=em_inf,em_inf,normal,greedy
 
 # Two processes, each with one thread; WORKERS=8 make test on a larger machine. `make slow` runs the long tests
 # in the same way, then the slow ones alone, since they time things.

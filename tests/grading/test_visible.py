@@ -24,6 +24,8 @@ THINKING = [
     r"[REASONING]\boxed{3}[/REASONING]5", r"[THOUGHT]\boxed{3}[/THOUGHT]5", r"[BEGIN THOUGHT]\boxed{3}[END THOUGHT]5",
     r"[unused16]\boxed{3}[unused17]5", r"◁think▷\boxed{3}◁/think▷5", r"<seed:think>\boxed{3}</seed:think>5",
     r"<ant:thinking>\boxed{3}</ant:thinking>5", r"<thinking>\boxed{3}</thinking>5",
+    r"<seed:cot>\boxed{3}</seed:cot>5", r"<internal>\boxed{3}</internal>5", r"<COT>\boxed{3}</COT>5",
+    r"<inner_thoughts>\boxed{3}</inner_thoughts>5", r"<deliberation>\boxed{3}</deliberation>5",
     r"<longcat_think>\boxed{3}</longcat_think>5", r"<mm:think>\boxed{3}</mm:think>5",
     r"<think_fast>\boxed{3}</think_fast>5", r"<think >\boxed{3}</think >5", r"< think >\boxed{3}</ think >5",
     "<think/>5", "<think>\n\n</think>\n\n5", "<think></think>5", "<think\n>\\boxed{3}</think>5",
@@ -67,7 +69,7 @@ LEFTOVERS = [
 ]  # fmt: skip
 NOT_SAID = [
     "<Thought>so 5", "[THINK]so it is 5", "<|begin_of_thought|>maybe 5", "◁think▷5", "<reasoning>we get 5",
-    "<seed:think>we get 5", "<|channel|>analysis<|message|>we get 5", "<|START_THINKING|>we get 5",
+    "<seed:think>we get 5", "<seed:cot>we get 5", "<internal>we get 5", "<|channel|>analysis<|message|>we get 5", "<|START_THINKING|>we get 5",
     "<analysis>we get 5", "<scratchpad>5", "<think>The answer is 5", r"<think>\boxed{5} hmm wait",
     "<｜begin▁of▁thinking｜>5", '<details type="reasoning">5', "&lt;think&gt;5", "<think>5</think>\n\n7",
     "<thinking>5</thinking> I do not know", r"<think>\boxed{5}</think>\boxed{7}",

@@ -67,6 +67,10 @@ RIGHT = {
         (r"\left\{x \mid x<1 \text{ or } x>2\right\}", r"(-\infty,1)\cup(2,\infty)"), ("2516 base 8", "2516_8"),
         (r"(0,5)\setminus\{2\}", r"(0,2)\cup(2,5)"), (r"[0,\infty)\setminus\{1\}", r"[0,1)\cup(1,\infty)"),
     ],
+    "lists in other languages": [
+        ("2 und 3", "2, 3"), ("2 et 3", "2, 3"), (r"$2$ und $3$", "2, 3"), (r"2 \text{ und } 3", "2, 3"),
+        ("2 oder 3", "2, 3"), ("1, 2 et 3", "1, 2, 3"), (r"x = 2 \text{ ou } x = 3", "2, 3"),
+    ],
     "systems": [
         ("(5,2),(7,3)", "p=5,q=2;p=7,q=3"), ("p=5,q=2;p=7,q=3", "(7,3),(5,2)"), ("q=3,p=7;q=2,p=5", "p=5,q=2;p=7,q=3"),
         (r"p=5, q=2 \text{ or } p=7, q=3", "p=5,q=2;p=7,q=3"), ("[45 degrees]", "45"), ("(45 cm)", "45"),

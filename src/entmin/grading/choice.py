@@ -17,7 +17,7 @@ from entmin.grading.settled import DENIAL, denied
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "choice", "4"
+NAME, VERSION = "choice", "5"
 
 _MAX_VISIBLE = 50_000
 """Of longer answers the end is read."""

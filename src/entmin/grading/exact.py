@@ -13,7 +13,7 @@ from entmin.grading.extract import extract
 from entmin.grading.gold import Gold
 from entmin.verdict import Verdict
 
-NAME, VERSION = "exact", "2"
+NAME, VERSION = "exact", "3"
 _DRESS = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|boxed)\b|\\[(),;!\[\]]|[{}$*`\"“”„«»]|\\(?= )")
 
 

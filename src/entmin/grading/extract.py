@@ -49,7 +49,7 @@ _PROSE = re.compile(
     r"|[a-z]\.\s+[A-Z][a-z]|(?<![\\{])(?<![^\W\d_])[^\W\d_]{2,}\s+[^\W\d_]{2,}\s+[^\W\d_]|[一-鿿]{5}|[一-鿿]{3}\d[\d.,]*[一-鿿]{3}|[^\x00-\x7f]{2,}\s+[^\x00-\x7f]{2,}"
 )
 _JOINED = re.compile(
-    r"(?:[\s$,;.、\\()\[\]]|\\q?quad)*(?:(?:and|or|和|或|\\text\{\s*(?:and|or)\s*\})(?:[\s$\\()\[\]]|\\q?quad)*)?"
+    r"(?:[\s$,;.、\\()\[\]]|\\q?quad)*(?:(?:and|or|und|oder|et|ou|和|或|\\text\{\s*(?:and|or|und|oder|et|ou)\s*\})(?:[\s$\\()\[\]]|\\q?quad)*)?"
     r"(?:[A-Za-z](?:\w|_\{?\w\}?)?\s*=\s*)?"
 )
 _AFTER_BOX = re.compile(r"[\s$*)\]\\]{0,6}((?:hundred|thousand|million|billion|trillion|percent)\b|\\?%)")
@@ -122,7 +122,7 @@ def last_run(text: str, found: list[tuple[str, int, int]]) -> tuple[tuple[str, .
         between = text[box[2] : run[0][1]]
         if len(between) > 40 or "\n\n" in between or not _JOINED.fullmatch(between):
             break
-        word = re.search(r"[,;、和或]|\b(?:and|or)\b", between)
+        word = re.search(r"[,;、和或]|\b(?:and|or|und|oder|et|ou)\b", between)
         if word and joiner != ", ":
             joiner = " or " if word.group() in ("or", "或") else ", "
         run.insert(0, box)
@@ -182,7 +182,7 @@ def _leading_formulas(tail: str) -> list[str]:
     position = 0
     for start, end, content in formulas(tail):
         between = tail[position:start].strip(" ,;")
-        if between not in ("", "and", "or", "和", "或") or "\n\n" in tail[position:start]:
+        if between not in ("", "and", "or", "und", "oder", "et", "ou", "和", "或") or "\n\n" in tail[position:start]:
             break
         if pieces:
             joiner = " or " if between in ("or", "或") else ", " if re.search(r"[,;\w]", tail[position:start]) else " "

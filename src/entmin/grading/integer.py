@@ -12,7 +12,7 @@ from entmin.grading.gold import Gold
 from entmin.grading.visible import visible
 from entmin.verdict import Verdict
 
-NAME, VERSION = "integer", "4"
+NAME, VERSION = "integer", "5"
 RULES = ("arithmetic", "integer")
 """The rules under which an integer is judged here, and not as mathematics."""
 _MAX_CHARS = 100_000

@@ -22,7 +22,7 @@ from entmin.grading.settled import DENIAL, plain_value
 from entmin.grading.shapes import Shape, elements, is_thousands, parse
 from entmin.verdict import Verdict
 
-NAME, VERSION = "math", "4"
+NAME, VERSION = "math", "5"
 
 _TEXT = r"\\(?:text|textrm|textbf|mbox)\s*\{([^{}]*)\}"
 _OUTER_TEXT = re.compile(rf"^\s*{_TEXT}(?!\s*[\^_])|(?<=[^\s])\s*{_TEXT}\s*(?:\^\s*\{{?[-\d]+\}}?)?\s*$")

@@ -23,7 +23,7 @@ from entmin.grading.shapes import Shape, elements, parse
 from entmin.grading.units import conversion, strip_units
 from entmin.verdict import Verdict
 
-NAME, VERSION = "physics", "3"
+NAME, VERSION = "physics", "4"
 TOLERANCE = 0.01
 """Relative deviation accepted of a number, the benchmark's own."""
 

@@ -24,7 +24,7 @@ _RELATIONS = {
 }  # fmt: skip
 _THOUSANDS = re.compile(r"[-+]?\s?(?!0,)\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _JOINERS = re.compile(
-    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|和|或)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]|[^{}\\]*[A-Za-z]{2}[^{}\\]*\})|[和或及与]"
+    r"\\(?:text|textrm|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|und|oder|et|ou|和|或)\s*\}|(?<![A-Za-z\\])(?:and|or|und|oder|et|ou)(?![A-Za-z]|[^{}\\]*[A-Za-z]{2}[^{}\\]*\})|[和或及与]"
     r"|(?<=\d)or(?=[A-Z])|\\(?:lor|vee|land|wedge)(?![a-z])"
 )
 _MATRIX = re.compile(r"^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}(?:\^\s*\{?\s*(?:T|\\top|\\intercal)\s*\}?)?$", re.DOTALL)

@@ -6,7 +6,7 @@ import re
 
 _NAME = (
     r"(?:[a-z]{1,8}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|plan(?:ning)?"
-    r"|inner_monologue|internal_monologue|chain_of_thought)(?:_[a-z]{1,10})?"
+    r"|inner_monologue|internal(?:_monologue)?|monologue|chain_of_thought|cot|deliberation)(?:_[a-z]{1,10})?"
 )
 _SHORT = r"(?:think(?:ing)?|thoughts?|reasoning)"
 # Each alternative starts with one sign, so that a search skips from sign to sign.
