@@ -69,7 +69,8 @@ LEFTOVERS = [
 ]  # fmt: skip
 NOT_SAID = [
     "<Thought>so 5", "[THINK]so it is 5", "<|begin_of_thought|>maybe 5", "◁think▷5", "<reasoning>we get 5",
-    "<seed:think>we get 5", "<seed:cot>we get 5", "<internal>we get 5", "<|channel|>analysis<|message|>we get 5", "<|START_THINKING|>we get 5",
+    "<seed:think>we get 5", "<seed:cot>we get 5", "<internal>we get 5",
+    "<|channel|>analysis<|message|>we get 5", "<|START_THINKING|>we get 5",
     "<analysis>we get 5", "<scratchpad>5", "<think>The answer is 5", r"<think>\boxed{5} hmm wait",
     "<｜begin▁of▁thinking｜>5", '<details type="reasoning">5', "&lt;think&gt;5", "<think>5</think>\n\n7",
     "<thinking>5</thinking> I do not know", r"<think>\boxed{5}</think>\boxed{7}",
