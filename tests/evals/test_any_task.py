@@ -101,7 +101,9 @@ def file(entmin_here):
     return path
 
 
-@pytest.mark.parametrize("name", ["letters", "entries", "parts", "several"])
+@pytest.mark.parametrize(
+    "name", ["letters", *(pytest.param(name, marks=pytest.mark.long) for name in ("entries", "parts", "several"))]
+)
 def test_a_strangers_scorer_judges(entmin_here, tiny_llama, file, name):
     done = entmin_here(
         "compare", tiny_llama, *SMALL, "--task", f"{file}@{name}", "--methods", "normal,greedy", "--json"

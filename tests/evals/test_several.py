@@ -138,6 +138,7 @@ def test_the_published_refinement_is_prompt_answer_blank_line_and_the_question_a
     assert sum(s.output.metadata["cost"]["input_tokens"] for s in log.samples) == sessions[0]["prompt_tokens"]
 
 
+@pytest.mark.long
 def test_the_clean_refinement_is_a_conversation(entmin_here, tiny_llama):
     log, summary, _ = run(entmin_here, tiny_llama, "self-refinement:style=clean:n=2")
     assert summary["settings"]["strategy"]["instruction"] == REVISE
@@ -148,6 +149,7 @@ def test_the_clean_refinement_is_a_conversation(entmin_here, tiny_llama):
         assert sample.messages[1].text == sample.output.metadata["rounds"][0]["completion"]
 
 
+@pytest.mark.long
 def test_a_refinement_that_fills_the_context_keeps_its_last_answer_and_says_so(entmin_here, tiny_llama):
     log, summary, _ = run(entmin_here, tiny_llama, "self_refinement:n=12", "--max-tokens", "40", "--limit", "2")
     assert summary["results"]["refinements_stopped_early"] == 2
@@ -158,6 +160,7 @@ def test_a_refinement_that_fills_the_context_keeps_its_last_answer_and_says_so(e
         assert sample.output.completion == rounds[-1]["completion"]
 
 
+@pytest.mark.long
 def test_a_comparison_shows_what_every_arm_spent(entmin_here, tiny_llama):
     done = entmin_here(
         "compare", tiny_llama, *SMALL, "--methods", "normal,em_inf+self_consistency:n=2,self_refinement:n=2"
