@@ -11,6 +11,8 @@ from tests.play.served import Playground
 
 DONE = "#status:text-is('Done.')"
 WAIT = 60_000
+LONG = "3"
+"""A seed whose answers have more than a thousand tokens."""
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,7 @@ def test_stop_stops_the_server(page, play):
     tab = page.page
     tab.fill("#question", "hello")
     limit(tab, 4096)
+    tab.fill("#seed", LONG)
     tab.click("#run")
     tokens(tab, 2).nth(5).wait_for(timeout=WAIT)
     assert play.decoding() == 2
@@ -316,6 +319,7 @@ def test_a_server_that_is_gone_is_told_and_what_was_said_stays(chromium, folder)
     tab = watched.page
     tab.fill("#question", "hello")
     limit(tab, 4096)
+    tab.fill("#seed", LONG)
     tab.click("#run")
     tokens(tab, 1).nth(5).wait_for(timeout=WAIT)
     play.process.kill()

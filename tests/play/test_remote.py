@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def test_who_goes_away_stops_the_decoding_there(before, peer):
 def test_a_server_that_knows_no_methods_offers_none_and_one_that_does_not_stream_is_told():
     from tests.evals.test_servers import Process
 
-    foreign = Process(sys.executable, Path(__file__).parents[1] / "evals" / "foreign_server.py", "PORT", "lenient")
+    script = Path(__file__).parents[1] / "evals" / "foreign_server.py"
+    foreign = Process(subprocess.Popen, sys.executable, script, "PORT", "lenient")
     play = Before(foreign.url)
     try:
         told = httpx.get(f"{play.url}play/about").json()
