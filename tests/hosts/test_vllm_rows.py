@@ -23,7 +23,7 @@ pytestmark = pytest.mark.vllm
 
 V = 97
 METHODS = [None, EmInf(), EmInf(learning_rate=1.0, n_grad_steps=5), AdaptiveTemperature()]
-PLAIN = SimpleNamespace(speculative_config=None)
+PLAIN = SimpleNamespace(speculative_config=None, model_config=SimpleNamespace(get_vocab_size=lambda: V))
 
 
 def row_of(number):

@@ -117,7 +117,7 @@ def command(model: str, *, host: str, port: int, served_name: str | None, option
     start, cpu = _server()
     if cpu and not any("enable-chunked-prefill" in option.replace("_", "-") for option in options):
         # A seeded prompt read in pieces asks a generator on the CPU for its offset, which it has not: the engine dies.
-        options = [*options, "--no-enable-chunked-prefill"]
+        options = ["--no-enable-chunked-prefill", *options]
     if model in ALIASES:
         served_name = served_name or model
         model = str(fetch(model))
