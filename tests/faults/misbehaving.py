@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 EVERY = 3
@@ -16,8 +17,12 @@ SLOW = 2.0
 class Proxy:
     """Listens on a port of its own; `manner` says what happens to every third question."""
 
-    def __init__(self, port: int, manner: str = "well", every: int = EVERY, most: int = 1_000_000) -> None:
+    def __init__(
+        self, port: int, manner: str = "well", every: int = EVERY, most: int = 1_000_000, apiece: int = 2
+    ) -> None:
+        """Start it; a request that it spoils `apiece` times is left alone then, as clients ask three times."""
         self.upstream, self.manner, self.every, self.most, self.spoiled = port, manner, every, most, 0
+        self.apiece, self._met = apiece, Counter[bytes]()
         self._asked, self._lock = 0, threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -34,8 +39,9 @@ class Proxy:
             return False
         with self._lock:
             self._asked += 1
-            spoils = self._asked % self.every == 0 and self.spoiled < self.most
+            spoils = self._asked % self.every == 0 and self.spoiled < self.most and self._met[body] < self.apiece
             self.spoiled += spoils
+            self._met[body] += spoils
             return spoils
 
     def _handler(self):

@@ -134,7 +134,7 @@ def test_bad_answers_are_asked_again(manner, served, undisturbed, forked, times)
     "the request is asked again; every sample once, answers as in an undisturbed run",
 )  # fmt: skip
 def test_a_connection_that_closes_again_and_again(served, undisturbed, forked, times):
-    proxy = Proxy(served.port, "reset", every=1, most=6)
+    proxy = Proxy(served.port, "reset", every=1, most=6, apiece=6)
     try:
         run = forked.start(*CLIENT, "--base-url", proxy.url, "--batch-size", "1")
         assert run.wait() == 0, run.text
