@@ -52,7 +52,7 @@ def test_each_task_judges_by_its_rules(task, prediction, gold, right):
 
 def test_verdicts_name_their_grader_and_reason():
     assert grading.grade("math500", r"\boxed{5}", "5").to_dict() == {
-        "correct": True, "answer": "5", "reason": "match", "grader": "math", "grader_version": "4"
+        "correct": True, "answer": "5", "reason": "match", "grader": "math", "grader_version": "5"
     }  # fmt: skip
     assert grading.grade("math500", "", "5").reason == "no-answer"
     assert grading.grade("math500", r"\boxed{5}", "5", grader="paper").grader == "paper"
