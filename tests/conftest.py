@@ -64,3 +64,19 @@ def entmin_here(tmp_path):
     from tests.command import InProcess
 
     return InProcess(tmp_path)
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Install a plugin of one module; gives the variables by which a process finds it."""
+    from tests.plugins import install
+
+    def made(name, source):
+        folder = tmp_path / "plugins"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}_module.py").write_text(source)
+        points = {"entmin.plugins": {name: f"{name}_module"}}
+        install(folder, {"name": f"entmin-{name}", "version": "3.1", "entry-points": points})
+        return {"PYTHONPATH": str(folder)}
+
+    return made

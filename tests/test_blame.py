@@ -90,22 +90,6 @@ def theirs():
 RAISE = "raise ValueError('their own bug')"
 
 
-@pytest.fixture
-def plugin(tmp_path):
-    """Install a plugin under a folder for PYTHONPATH."""
-
-    def install(name, source):
-        folder = tmp_path / "plugins"
-        information = folder / f"entmin_{name}-3.1.dist-info"
-        information.mkdir(parents=True)
-        (folder / f"{name}_module.py").write_text(source)
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: entmin-{name}\nVersion: 3.1\n")
-        (information / "entry_points.txt").write_text(f"[entmin.plugins]\n{name} = {name}_module\n")
-        return {"PYTHONPATH": str(folder)}
-
-    return install
-
-
 def told(done, *words):
     said = done.stderr.replace("\n", " ")
     assert "defect of entmin" not in said and "Traceback" not in said, done.stderr

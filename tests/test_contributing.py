@@ -13,24 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.command import MAIN
+from tests.plugins import install
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 SECTIONS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
 COMMANDS = {"entmin": MAIN, "pytest": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]}
-
-
-def install(folder, project):
-    """What pip would write for a plugin: the name, the version and the entry points of its pyproject.toml."""
-    information = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    lines = []
-    for group, points in project["entry-points"].items():
-        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
-    (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 def write(folder, text):

@@ -29,22 +29,6 @@ class Halve(Method):
 """
 
 
-@pytest.fixture
-def plugin(tmp_path):
-    """Install a plugin under a folder for PYTHONPATH."""
-
-    def install(name, source):
-        folder = tmp_path / "plugins"
-        information = folder / f"entmin_{name}-3.1.dist-info"
-        information.mkdir(parents=True)
-        (folder / f"{name}_module.py").write_text(source)
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: entmin-{name}\nVersion: 3.1\n")
-        (information / "entry_points.txt").write_text(f"[entmin.plugins]\n{name} = {name}_module\n")
-        return {"PYTHONPATH": str(folder)}
-
-    return install
-
-
 def test_the_package_lists_its_names_and_has_each_of_them():
     assert dir(package) == sorted({"__version__", *package.__all__})
     assert set(package._EXPORTS) == set(package.__all__)
