@@ -14,6 +14,7 @@ from entmin.engine.adapters import adapter_base, adapter_revision, base_path, lo
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.engine.loaded import LoadedModel
+from entmin.engine.requests import longest_sequence
 from entmin.engine.revision import revision_of
 from entmin.engine.soundness import checked
 from entmin.errors import EntminError, UsageError, closest, first_line
@@ -76,9 +77,8 @@ def load(
         raise EntminError(f"could not load model {name!r}: {_why(path, error)}") from error
     prepare_for_decoding(model, where)
     version = revision_of(name, path, config) if weights else ""
-    longest = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30
     eos = _eos(model, tokenizer)
-    loaded = LoadedModel(name, model, tokenizer, where, kind, version, eos, int(longest))
+    loaded = LoadedModel(name, model, tokenizer, where, kind, version, eos, longest_sequence(config))
     return checked(loaded) if weights else loaded
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from entmin.errors import UsageError
 from entmin.methods import Method, Normal
@@ -15,10 +15,17 @@ ROWS, ROWS_ON_CPU = 128, 32
 """Most answers that the engine decodes together, where nobody says."""
 IN_FLIGHT = 64
 """Requests to keep in flight at each server, where nobody says."""
+UNBOUNDED = 1 << 30
+"""The longest sequence, in tokens, of a model whose configuration names none."""
 
 
 class PromptTooLongError(UsageError):
     """The prompt leaves no room for an answer in the model's context."""
+
+
+def longest_sequence(config: Any) -> int:
+    """Tokens of the longest sequence that a configuration of transformers allows."""
+    return int(getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or UNBOUNDED)
 
 
 @dataclass(frozen=True)

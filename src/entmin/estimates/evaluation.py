@@ -9,7 +9,7 @@ from typing import Any
 from entmin.errors import UsageError
 from entmin.estimates.decoding import METHOD, REDUCE, SAMPLING, Engine, Work, widths
 from entmin.estimates.lengths import Lengths
-from entmin.estimates.ranges import Range, between, count, figures, seconds, total
+from entmin.estimates.ranges import Range, between, count, ending, seconds, total
 from entmin.estimates.sizes import Sizes
 from entmin.mode import Mode
 from entmin.strategies import PowerSampling, SelfRefinement, Strategy
@@ -175,11 +175,7 @@ def described(found: Evaluation) -> Iterator[str]:
             f"{seconds(arm['answers'])})"
         )
     yield f"all: {seconds(found.time)}"
-    if found.money is not None:
-        yield f"money: {between(found.money)}, at {figures(found.price or 0)} per GPU hour"
-    yield ""
-    yield "assumptions:"
-    yield from (f"  {line}" for line in assumptions(found))
+    yield from ending(found.money, found.price, assumptions(found))
 
 
 def _placed(found: Evaluation) -> Iterator[str]:
@@ -218,10 +214,7 @@ def assumptions(found: Evaluation) -> Iterator[str]:
     """What the estimate takes for granted, best first where there are two."""
     engine, share = found.engine, found.engine.efficiency
     hardware, sizes = engine.hardware, found.sizes
-    yield (
-        f"{hardware.name}: {hardware.flops / 1e12:.3g} T operations/s, {hardware.bandwidth / 1e9:,.4g} GB/s "
-        f"({hardware.source})"
-    )
+    yield hardware.described()
     yield (
         f"of it used: {share.products.low:.0%} to {share.products.high:.0%} of the operations, "
         f"{share.memory.low:.0%} to {share.memory.high:.0%} of the bandwidth, {share.usable:.0%} of the memory"

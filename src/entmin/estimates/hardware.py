@@ -38,6 +38,11 @@ class Hardware:
     number: int = 2
     """Bytes of a number in weights and cache: 2 for bfloat16."""
 
+    def described(self) -> str:
+        """Its rates, and who says so."""
+        rates = f"{self.flops / 1e12:.3g} T operations/s, {self.bandwidth / 1e9:,.4g} GB/s"
+        return f"{self.name}: {rates} ({self.source})"
+
 
 def _gpu(name: str, teraflops: float, gigabytes_a_second: float, gibibytes: float, link: float, by: str) -> Hardware:
     return Hardware(name, teraflops * 1e12, gigabytes_a_second * 1e9, gibibytes * 2**30, link * 1e9, by)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -46,6 +46,15 @@ def _in_unit(value: float) -> tuple[str, str]:
 def figures(value: float) -> str:
     """Two significant figures, and no exponent."""
     return f"{float(f'{value:.2g}'):,.10g}"
+
+
+def ending(money: Range | None, price: float | None, assumptions: Iterable[str]) -> Iterator[str]:
+    """The last lines of an estimate for a person: what it costs where a price is known, and what it assumes."""
+    if money is not None:
+        yield f"money: {between(money)}, at {figures(price or 0)} per GPU hour"
+    yield ""
+    yield "assumptions:"
+    yield from (f"  {line}" for line in assumptions)
 
 
 def count(value: float) -> str:

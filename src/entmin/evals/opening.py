@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from inspect_ai.util import registry_info
 
 from entmin.engine.prompts import CLOCK, encode_chat, switches_of
+from entmin.engine.requests import UNBOUNDED
 from entmin.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ _THINKING = ("enable_thinking", "thinking", "reasoning_effort", "thinking_budget
 """Switches of chat templates that decide whether and how long a model thinks."""
 _DATA = ("name", "origin", "columns", "columns_not_read")
 _SHOWN = 3
-_FREE = 1 << 30
-"""What a model without a longest sequence has for one."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def opening(engine: RunningEngine, task: Task, asked: int | None, max_tokens: in
     about, here = task.metadata or {}, engine if isinstance(engine, InProcess) else None
     known = here is not None and "benchmark" in about and "solver" not in about
     lengths = _lengths(here, samples) if here is not None and known else []
-    context = here.engine.loaded.max_length if here is not None else _FREE
-    if context < _FREE:
+    context = here.engine.loaded.max_length if here is not None else UNBOUNDED
+    if context < UNBOUNDED:
         _require_room(samples, lengths, context)
     questions = Counter(sample.input if isinstance(sample.input, str) else sample.input[-1].text for sample in samples)
     return Opening(
@@ -110,7 +109,7 @@ def opening(engine: RunningEngine, task: Task, asked: int | None, max_tokens: in
         scoring=[_scorer(scorer) for scorer in task.scorer or ()],
         template=_template(here, about, known=known),
         prompt_tokens=(min(lengths), max(lengths)) if lengths else None,
-        context=context if context < _FREE else None,
+        context=context if context < UNBOUNDED else None,
         max_tokens=max_tokens,
         cut=sum(length + max_tokens > context for length in lengths),
     )

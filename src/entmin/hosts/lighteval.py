@@ -17,8 +17,7 @@ from typing import Any
 from lighteval.models.transformers import transformers_model as theirs
 
 from entmin.errors import UsageError
-from entmin.hosts.transformers import EntropyLogitsProcessor
-from entmin.mode import Mode
+from entmin.hosts.transformers import EntropyLogitsProcessor, harness_mode, refuse_scores
 
 
 class EntminConfig(theirs.TransformersModelConfig):  # type: ignore[misc]
@@ -45,11 +44,7 @@ class EntminModel(theirs.TransformersModel):  # type: ignore[misc]
         rest = given if named is None else given.replace(named[0], "").strip(",")
         own = EntminConfig.from_args(rest if "=" in rest else f"model_name={rest}")
         own = own.model_copy(update={"mode": named[1]} if named else {})
-        self.mode = Mode.parse(own.mode)
-        if self.mode.strategy is not None:
-            raise UsageError(f"{self.mode.strategy.name}: lighteval asks once; `entmin eval` runs strategies")
-        if self.mode.seed is not None:
-            raise UsageError("lighteval seeds its own runs: leave seed out of the mode")
+        self.mode = harness_mode(own.mode, "lighteval", "leave seed out of the mode")
         if own.continuous_batching:
             raise UsageError("lighteval's continuous batching takes no logits processor: leave it out")
         super().__init__(own)
@@ -64,11 +59,7 @@ class EntminModel(theirs.TransformersModel):  # type: ignore[misc]
         return super()._generate_padded(*args, **options)
 
     def _loglikelihood_tokens(self, *args: Any, **options: Any) -> Any:
-        if self.mode.method.name != "normal":
-            raise UsageError(
-                f"{self.mode.method.name} changes what is generated, not the log-likelihood of given answers: choose a "
-                "task that generates, such as gsm8k, or mode=normal"
-            )
+        refuse_scores(self.mode.method)
         return super()._loglikelihood_tokens(*args, **options)
 
 

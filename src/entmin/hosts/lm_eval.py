@@ -16,9 +16,7 @@ import torch
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 
-from entmin.errors import UsageError
-from entmin.hosts.transformers import EntropyLogitsProcessor
-from entmin.mode import Mode
+from entmin.hosts.transformers import EntropyLogitsProcessor, harness_mode, refuse_scores
 
 
 @register_model("entmin")
@@ -36,11 +34,7 @@ class EntminLM(HFLM):  # type: ignore[misc]
         Raises:
             UsageError: the mode is malformed, or has a strategy or a seed.
         """
-        self.mode = Mode.parse(mode)
-        if self.mode.strategy is not None:
-            raise UsageError(f"{self.mode.strategy.name}: the harness asks once; `entmin eval` runs strategies")
-        if self.mode.seed is not None:
-            raise UsageError("the harness seeds its own runs: give its --seed, and leave seed out of the mode")
+        self.mode = harness_mode(mode, "the harness", "give its --seed, and leave seed out of the mode")
         super().__init__(pretrained=pretrained, **options)
 
     def _model_generate(
@@ -60,11 +54,7 @@ class EntminLM(HFLM):  # type: ignore[misc]
         return made
 
     def _loglikelihood_tokens(self, *args: Any, **options: Any) -> Any:
-        if self.mode.method.name != "normal":
-            raise UsageError(
-                f"{self.mode.method.name} changes what is generated, not the log-likelihood of given answers: choose a "
-                "task that generates, such as gsm8k, or mode=normal"
-            )
+        refuse_scores(self.mode.method)
         return super()._loglikelihood_tokens(*args, **options)
 
 

@@ -21,7 +21,7 @@ Processors that `generate` builds from the generation config itself, such as a r
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +32,9 @@ from entmin.methods import Method, Normal
 from entmin.methods.ahead import ahead_of_temperature
 from entmin.methods.base import as_method
 from entmin.methods.memory import MethodWithMemory, Sequences, Steps
+
+if TYPE_CHECKING:
+    from entmin.mode import Mode
 
 CUSTOM_GENERATE = str(Path(__file__).with_name("custom_generate"))
 """The folder for ``custom_generate``; its README has the arguments."""
@@ -139,3 +142,37 @@ class EntropyLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         self._entropies: list[tuple[Tensor, Tensor]] = []
         self._steps = Steps("entropies are recorded step by step")
         self._sequences = Sequences(self.method) if isinstance(self.method, MethodWithMemory) else None
+
+
+def harness_mode(text: str, asker: str, instead: str) -> Mode:
+    """The mode that an evaluation harness was given for its transformers model.
+
+    Args:
+        text: the mode.
+        asker: the harness.
+        instead: what to do about a seed.
+
+    Raises:
+        UsageError: it is malformed, or has a strategy or a seed.
+    """
+    from entmin.mode import Mode
+
+    mode = Mode.parse(text)
+    if mode.strategy is not None:
+        raise UsageError(f"{mode.strategy.name}: {asker} asks once; `entmin eval` runs strategies")
+    if mode.seed is not None:
+        raise UsageError(f"{asker} seeds its own runs: {instead}")
+    return mode
+
+
+def refuse_scores(method: Method) -> None:
+    """Refuse to score given answers under a method.
+
+    Raises:
+        UsageError: it is not `normal`.
+    """
+    if method.name != "normal":
+        raise UsageError(
+            f"{method.name} changes what is generated, not the log-likelihood of given answers: choose a task that "
+            "generates, such as gsm8k, or mode=normal"
+        )

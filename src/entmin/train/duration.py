@@ -22,7 +22,7 @@ from entmin.estimates.decoding import EFFICIENCIES, SAMPLING, Engine, Work
 from entmin.estimates.evaluation import ANSWER, GIB, smallest_width
 from entmin.estimates.hardware import Hardware
 from entmin.estimates.known import sizes_of
-from entmin.estimates.ranges import Range, between, count, figures, seconds, total
+from entmin.estimates.ranges import Range, between, count, ending, seconds, total
 from entmin.train.config import SINGLE, TrainConfig
 from entmin.train.plan import Estimate, plan
 
@@ -217,19 +217,11 @@ def described(found: Duration) -> Iterator[str]:
         yield "all steps: not known before the data are read; --set max_steps=N says it"
     else:
         yield f"all {planned.steps:,} steps: {seconds(found.time)}"
-    if found.money is not None:
-        yield f"money: {between(found.money)}, at {figures(found.price or 0)} per GPU hour"
-    yield ""
-    yield "assumptions:"
-    yield from (f"  {line}" for line in _assumptions(found))
+    yield from ending(found.money, found.price, _assumptions(found))
 
 
 def _assumptions(found: Duration) -> Iterator[str]:
-    hardware = found.hardware
-    yield (
-        f"{hardware.name}: {hardware.flops / 1e12:.3g} T operations/s, {hardware.bandwidth / 1e9:,.4g} GB/s "
-        f"({hardware.source})"
-    )
+    yield found.hardware.described()
     yield f"passes of training use {MFU.low:.0%} to {MFU.high:.0%} of the operations"
     prompts, answers = between(found.prompt_tokens, count), between(found.answer_tokens, count)
     yield f"a mean prompt has {prompts} tokens, a mean completion {answers} (--answer-tokens says it)"

@@ -11,12 +11,11 @@ from typing import Any
 
 from datasets import Dataset
 
+from entmin.engine.requests import UNBOUNDED
 from entmin.train.config import TrainConfig
 from entmin.train.data.report import PromptReport
 
 UNANSWERED = "prompts without an answer that can be verified"
-_FREE_CONTEXT = 1 << 30
-"""What a model without a longest sequence has for one."""
 
 
 @dataclass
@@ -97,7 +96,7 @@ def opening(
         left_out={reason: count for reason, count in reasons.items() if count} | left_out,
         ids_made_distinct=report.renamed,
         answers=dict(Counter(rows["kind"])),
-        context=context if context < _FREE_CONTEXT else None,
+        context=context if context < UNBOUNDED else None,
         saves="adapters" if config.lora else "all weights, in float32",
         digest=_digest(rows),
     )

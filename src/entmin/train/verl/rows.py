@@ -15,6 +15,7 @@ from datasets import Dataset
 from transformers import AutoConfig, AutoTokenizer
 
 from entmin.durable import make_folder, private_files
+from entmin.engine.requests import longest_sequence
 from entmin.errors import EntminError, UsageError, first_line
 from entmin.train.config import TrainConfig
 from entmin.train.data.report import PromptReport
@@ -23,7 +24,6 @@ from entmin.train.prompts import in_order, rows_to_train_on, training_prompts
 from entmin.train.verl.flags import ROWS, model_path
 
 SOURCE = "entmin"
-_NO_LONGEST = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,11 @@ def read_rows(config: TrainConfig) -> Rows:
     path = model_path(config)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        text = AutoConfig.from_pretrained(path, trust_remote_code=False).get_text_config(decoder=True)
+        context = longest_sequence(AutoConfig.from_pretrained(path, trust_remote_code=False))
     except Exception as error:  # transformers raises every kind for a bad folder
         raise EntminError(f"could not read the tokenizer of {config.model!r}: {first_line(error)}") from error
     if not tokenizer.chat_template:
         raise UsageError(f"{config.model} has no chat template, and veRL sends prompts through one: give it one")
-    context = int(getattr(text, "max_position_embeddings", None) or _NO_LONGEST)
     prompts = training_prompts(config, labelled, tokenizer, context)
     steps = config.steps(len(prompts.rows))
     facts = opening(config, report, prompts.rows, prompts.left_out, context)
