@@ -25,11 +25,11 @@ def encode_text(tokenizer: Any, text: str, *, special_tokens: bool = True) -> li
     with the beginning of sequence gets no second one.
     """
     ids = list(tokenizer(text=text, add_special_tokens=special_tokens)["input_ids"])
-    either = (special_tokens, False)
-    around, alone = (list(tokenizer(text="a", add_special_tokens=added)["input_ids"]) for added in either)
-    before = next((i for i in range(len(around)) if around[i : i + len(alone)] == alone), None)
-    if before is not None:
-        ids = ids[: len(ids) - (len(around) - len(alone) - before)]
+    if special_tokens:
+        around, alone = (list(tokenizer(text="a", add_special_tokens=added)["input_ids"]) for added in (True, False))
+        before = next((i for i in range(len(around)) if around[i : i + len(alone)] == alone), None)
+        if before is not None:
+            ids = ids[: len(ids) - (len(around) - len(alone) - before)]
     bos, written = tokenizer.bos_token, 0
     while bos and text.startswith(bos * (written + 1)):
         written += 1

@@ -7,6 +7,7 @@ memory as the weights, which stay for all that reads them, so they are made only
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def pack_weights(model: nn.Module) -> bool:
         if type(module) is nn.Linear and module.weight.device.type == "cpu" and not module.weight.is_inference()
     ]
     size = sum(layer.weight.nbytes for layer in layers)
-    if not layers or size > _SHARE * _memory_left() or not all(_can(layer.weight.dtype) for layer in layers):
+    kinds = {layer.weight.dtype for layer in layers}
+    if not layers or size > _SHARE * _memory_left() or not all(map(_can, kinds)):
         return False
     for layer in layers:
         weight = layer.weight.detach()
@@ -95,9 +97,7 @@ def _memory_left() -> int:
         left = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return 0
-    try:
-        most, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        left = min(left, int(most) - int(used)) if most != "max" else left
-    except (OSError, ValueError):
-        pass
+    with contextlib.suppress(OSError, ValueError):  # no control group, or one without a limit ("max")
+        most, used = (int((_CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        left = min(left, most - used)
     return left

@@ -90,6 +90,8 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         self._asked: dict[int, Method] = {}
         """By row on V1, by slot on V2."""
         self._rows: list[Method | None] = []
+        self._adjusting = 0
+        """How many of them have a method."""
         self._plan: Plan = []
         self._slots = 0 if v1 else states.max_num_reqs  # type: ignore[union-attr]
         self._group: tuple[bytes, Tensor] | None = None
@@ -145,7 +147,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
         if not self._plan:
             return logits
-        with self._counters.counting(sum(method is not None for method in self._rows)):
+        with self._counters.counting(self._adjusting):
             return self._adjusted(logits, ctx)
 
     def _adjusted(self, logits: Tensor, ctx: LogitsContext | None) -> Tensor:
@@ -203,6 +205,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             if method is not None:
                 found.setdefault(method, []).append(row)
         self._rows, self._group = rows, None
+        self._adjusting = sum(method is not None for method in rows)
         if any(len(index) == len(rows) for index in found.values()):
             self._plan = [(method, None) for method in found]
         else:

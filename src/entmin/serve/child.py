@@ -68,6 +68,8 @@ def start_vllm(model: str, options: list[str], *, seconds: float = START_SECONDS
 
 def ended(started: Started) -> EntminError | None:
     """Why a server is gone, in its own words; None while it runs. One that is about to end is given a moment."""
+    if _healthy(started.url.removesuffix("/v1")):
+        return None
     try:
         code = started.process.wait(_ENDING_SECONDS)
     except subprocess.TimeoutExpired:

@@ -72,7 +72,7 @@ class Follower:
         self._engine = RuleEngine(config, config.n)
         self._actions = {rule: config.action(rule) for rule in RULES}
         self._rows = read_rows(folder / CURVES)
-        self._read = len(read_rows(folder / METRICS))
+        self._read, self._size = len(read_rows(folder / METRICS)), -1
         self.stopped_by: str | None = None
         for row in self._rows:
             self._engine.update(row["step"], row)
@@ -84,7 +84,11 @@ class Follower:
 
     def look(self) -> None:
         """Take in what is new."""
-        new = read_rows(self._folder / METRICS)[self._read :]
+        path = self._folder / METRICS
+        if not path.exists() or path.stat().st_size == self._size:
+            return
+        self._size = path.stat().st_size
+        new = read_rows(path)[self._read :]
         self._read += len(new)
         for measured in new:
             self._take(measured)
