@@ -1,7 +1,8 @@
 """Compiled for the CPU with Numba: no compiler is needed on the user's machine.
 
 - `em_inf`, `entropy`, `adaptive_temperature`, `gumbel`: the operations, as `entmin.core.impl` calls them.
-- `rows`: tensors as memory, rows shared out over threads, one workspace per thread.
+- `rows`, `shares`, `workspace`: tensors as memory, rows shared out over threads, scratch memory for each thread.
+- `threads`: whose threads those are: torch's own, or a pool.
 - `counting`: a row as distinct values and how often each occurs.
 - `distinct`: the mathematics over distinct values, in float64.
 - `sweeps`: the mathematics over a float32 row that repeats nothing: a float64 head, a float32 tail.

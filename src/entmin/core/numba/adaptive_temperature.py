@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import carray
 from torch import Tensor
 
 from entmin.core.newton import FARTHEST, MODEL_STEPS, NEARLY_ALL
-from entmin.core.numba import counting, sweeps
+from entmin.core.numba import counting, distinct, sweeps
 from entmin.core.numba.compiling import elementwise, reducing
 from entmin.core.numba.exponential import exp32, exp64
-from entmin.core.numba.rows import WORKSPACE, Workspace, bits_of, for_each_share, is_counted
+from entmin.core.numba.rows import bits_of, is_counted
+from entmin.core.numba.shares import ADDED, memory_of, next_share, settings_of, share_out, workspace
 
 
 def solve_temperature(
@@ -34,30 +36,38 @@ def solve_temperature(
     bits, shift = bits_of(logits.float() if logits.dtype == torch.float16 else logits)
     search = np.array([tmax, tmin, tol, target_ratio, threshold, absolute_tol, max_iter], np.float64)
     tau = np.ones(bits.number)
-    counted = is_counted(bits)
-
-    def work(first: int, last: int) -> None:
-        for i in range(first, last):
-            row = bits.memory[i * bits.stride : i * bits.stride + bits.length]
-            tau[i] = _solve(WORKSPACE, row, shift, counted, search)
-
-    for_each_share(bits, work)
+    share_out(_solve_32 if shift else _solve_16, bits, [is_counted(bits)], [search.ctypes.data, tau.ctypes.data])
     return torch.from_numpy(tau)
 
 
-def _solve(w: Workspace, bits: Any, shift: int, counted: bool, search: Any) -> float:
-    """The temperature of one row, over its distinct values, or over head and tail where it has too many."""
-    state = w.state_of(bits.shape[0])
-    c = w.counting
-    if counted and counting.tally(bits, shift, c.tallies):
-        n = counting.collect(c.tallies, c.codes, c.values, c.counts)
-        values, counts, state = c.values[: max(n, 0)], c.counts, state[:0]
-        top = float(values.max()) if n > 0 else math.nan
-    else:
-        top = sweeps.load(bits, shift, state)
-        n = 0 if math.isnan(top) else sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
-        values, counts = w.values[:n], w.ones
-    return math.nan if math.isnan(top) else float(_search(values, counts, top, state, w.scratch, search))
+@elementwise
+def _solve(table: Any, kind: Any, shift: int) -> None:
+    """The temperature of each row, over its distinct values, or over head and tail where it has too many."""
+    bits, w, counted = memory_of(table, kind), workspace(table), settings_of(table)[0] != 0
+    search, tau = carray(table[ADDED], 7, np.float64), carray(table[ADDED + 1], bits.number, np.float64)
+    first, last = next_share(table)
+    while first < last:
+        for i in range(first, last):
+            row = bits.numbers[i * bits.stride : i * bits.stride + bits.length]
+            state = w.state
+            if counted and counting.tally(row, shift, w.tallies):
+                n = counting.collect(w.tallies, w.codes, w.values, w.counts)
+                values, counts, state = w.values[: max(n, 0)], w.counts, state[:0]
+                top = distinct.largest(values) if n > 0 else math.nan
+            else:
+                top = sweeps.load(row, shift, state)
+                n = 0 if math.isnan(top) else sweeps.split(state, top, w.scratch, w.sums, w.where, w.values)
+                values, counts = w.values[:n], w.ones
+            tau[i] = math.nan if math.isnan(top) else _search(values, counts, top, state, w.scratch, search)
+        first, last = next_share(table)
+
+
+def _solve_32(table: Any) -> None:
+    _solve(table, np.zeros(0, np.uint32), 16)
+
+
+def _solve_16(table: Any) -> None:
+    _solve(table, np.zeros(0, np.uint16), 0)
 
 
 @elementwise

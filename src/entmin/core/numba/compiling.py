@@ -6,10 +6,11 @@ otherwise the functions that call it keep the old one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from numba import njit
+from numba import cfunc, njit, types
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -22,6 +23,19 @@ def elementwise(function: _Function) -> _Function:
 def reducing(function: _Function) -> _Function:
     """Compile; sums and maxima may be reordered, or they could not run in vector registers. No NaN may come in."""
     return _compile(function, {"contract", "reassoc", "nsz", "nnan"})
+
+
+@functools.cache
+def entry(function: Callable[[Any], None]) -> Any:
+    """A function of a table of addresses as machine code: `.address`, and `.ctypes` to call it with an address.
+
+    Compiled at its first use. Any thread may call it, also one that Python does not know.
+    """
+    signature = types.void(types.CPointer(types.voidptr))
+    try:
+        return cfunc(signature, error_model="numpy", cache=True)(function)
+    except RuntimeError:  # as below
+        return cfunc(signature, error_model="numpy")(function)
 
 
 def _compile(function: _Function, fastmath: set[str]) -> _Function:

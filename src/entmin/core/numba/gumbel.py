@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import carray
 from torch import Tensor
 
 from entmin.core.gumbel import FIRST, SECOND, hashed_ids
 from entmin.core.numba.compiling import elementwise
-from entmin.core.numba.rows import NOISE as BLOCK
-from entmin.core.numba.rows import WORKSPACE, Rows, for_each_share, rows_of
+from entmin.core.numba.rows import rows_of
+from entmin.core.numba.shares import ADDED, memory_of, next_share, share_out, workspace
+from entmin.core.numba.workspace import NOISE as BLOCK
 
 _FIRST, _SECOND = np.uint32(FIRST), np.uint32(SECOND)
 _S16, _S15, _LOW31 = np.uint32(16), np.uint32(15), np.uint32(0x7FFFFFFF)
@@ -74,16 +76,20 @@ def draw(z: Any, ids: Any, first: np.uint32, second: np.uint32, noise: Any) -> i
 
 def gumbel_argmax(scores: Tensor, keys: Tensor) -> Tensor:
     """Tokens ``[N]`` of ``[N, V]`` scores and ``[N, 2]`` keys."""
+    rows = rows_of(scores.float())
     ids = hashed_ids(scores.shape[1], scores.device).numpy().view(np.uint32)
-    numbers = keys.numpy().astype(np.uint32)
-    found = np.zeros(len(scores), np.int64)
-
-    def work(first: int, last: int) -> None:
-        rows = rows_of(scores[first:last].float())
-        noise = WORKSPACE.noise
-        for i in range(rows.number):
-            row = rows.memory[i * rows.stride : i * rows.stride + rows.length]
-            found[first + i] = draw(row, ids, numbers[first + i, 0], numbers[first + i, 1], noise)
-
-    for_each_share(Rows(found, 0, scores.shape[1], len(scores)), work)
+    numbers, found = keys.numpy().astype(np.uint32), np.zeros(len(scores), np.int64)
+    share_out(_draw_all, rows, [], [ids.ctypes.data, numbers.ctypes.data, found.ctypes.data])
     return torch.from_numpy(found)
+
+
+def _draw_all(table: Any) -> None:
+    rows, w = memory_of(table, np.zeros(0, np.float32)), workspace(table)
+    ids, found = carray(table[ADDED], rows.length, np.uint32), carray(table[ADDED + 2], rows.number, np.int64)
+    keys = carray(table[ADDED + 1], (rows.number, 2), np.uint32)
+    first, last = next_share(table)
+    while first < last:
+        for i in range(first, last):
+            row = rows.numbers[i * rows.stride : i * rows.stride + rows.length]
+            found[i] = draw(row, ids, keys[i, 0], keys[i, 1], w.noise)
+        first, last = next_share(table)
