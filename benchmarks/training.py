@@ -1,11 +1,13 @@
-"""Speed and memory of training: whole steps beside TRL as it comes, and the entropy loss at a large vocabulary.
+"""Speed and memory of whole training steps beside TRL as it comes.
 
     python benchmarks/training.py [--model smollm2-135m] [--prompts 8] [--n 4] [--new-tokens 128] [--micro 8]
-    python benchmarks/training.py --head [--tokens 512] [--hidden 256] [--vocabulary 151936] [--steps 2]
+                                  [--steps 3] [--blocks 3] [--write-docs]
 
-Each way runs in a process of its own, because a peak is only ever raised. "TRL" and "entmin" take the same prompts,
-sizes, precision and reward (minus the number of tokens) through RLOO with a KL term; the first step is not counted.
-Tokens are those of completions. Of the head, times are of forward and backward together.
+"TRL" and "entmin" take the same prompts, sizes, precision and reward (minus the number of tokens) through RLOO with a
+KL term, in turns, each time in a process of its own, because a peak is only ever raised. The first step is not counted.
+Tokens are those of completions; processor time is that of all threads, which other programs on the machine hardly
+change. Positions are rows times width of every pass of every model, padding and finished rows included. A ratio is the
+geometric mean over blocks, one turn of each, with a 95 % interval (Student's t on log ratios).
 """
 
 from __future__ import annotations
@@ -13,83 +15,50 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import resource
+import math
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor
+from scipy.stats import sem
+from scipy.stats import t as student
+from torch import Tensor, nn
 from transformers import TrainerCallback
 
+from performance_page import write_section
 
-def naive(hidden: Tensor, head: Tensor) -> Tensor:
-    """Log-softmax and autograd, as one writes it down."""
-    logs = (hidden @ head.T).log_softmax(-1)
-    return -(logs.exp() * logs).sum(-1).mean()
-
-
-def logits(hidden: Tensor, head: Tensor) -> Tensor:
-    """`entmin.losses.token_entropy_loss` on the logits."""
-    from entmin.losses import token_entropy_loss
-
-    return token_entropy_loss((hidden @ head.T)[None], torch.ones(1, len(hidden)))
-
-
-def fused(hidden: Tensor, head: Tensor) -> Tensor:
-    """What `entmin train em-ft` runs: the logits exist one tile of the vocabulary at a time."""
-    from trl.kernels import ChunkedLogProbFunction
-
-    targets = torch.zeros(len(hidden), dtype=torch.long)
-    outputs = ("log_probs", "entropy")
-    return ChunkedLogProbFunction.apply(hidden, head, None, targets, 1.0, 32768, None, 1.0, outputs)[1].mean()
-
-
-HEADS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"naive": naive, "logits": logits, "fused": fused}
-
-
-def peak() -> float:
-    """MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measure(way: str, given: argparse.Namespace) -> dict[str, float]:
-    """Seconds per step, peak memory above what was there before in MiB, and the loss, of one head."""
-    torch.manual_seed(0)
-    hidden = torch.randn(given.tokens, given.hidden, requires_grad=True)
-    head = (torch.randn(given.vocabulary, given.hidden) / given.hidden**0.5).requires_grad_()
-    HEADS[way](hidden[:2], head).backward()  # imports and first allocations
-    hidden.grad = head.grad = None
-    before, seconds, loss = peak(), [], 0.0
-    for _ in range(given.steps):
-        started = time.perf_counter()
-        result = HEADS[way](hidden, head)
-        result.backward()
-        seconds.append(time.perf_counter() - started)
-        loss = result.item()
-        hidden.grad = head.grad = None
-    return {"seconds": min(seconds), "mib": peak() - before, "loss": loss}
+PASSES = ("decoding", "without gradient", "with gradient")
 
 
 class Clock(TrainerCallback):
-    """Seconds of each step, rollout included."""
+    """Wall and processor seconds of all steps but the first, rollouts included, and positions of their passes."""
 
     def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self._last = 0.0
+        self.positions = Counter[str]()
+        self.wall = self.processor = 0.0
+        looked_up = nn.Embedding.forward
 
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Start."""
-        self._last = time.perf_counter()
+        def counted(module: nn.Embedding, ids: Tensor) -> Tensor:
+            kind = "with gradient" if torch.is_grad_enabled() else "decoding" if ids.shape[-1] == 1 else PASSES[1]
+            self.positions[kind] += ids.numel()
+            return looked_up(module, ids)
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        """One step."""
-        now = time.perf_counter()
-        self.seconds.append(now - self._last)
-        self._last = now
+        nn.Embedding.forward = counted  # type: ignore[method-assign]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin after the first step, end with the last."""
+        sign = {1: -1, state.max_steps: 1}.get(state.global_step, 0)
+        self.wall += sign * time.perf_counter()
+        self.processor += sign * time.process_time()
+        if state.global_step == 1:
+            self.positions.clear()
 
 
 def trl(config: Any, found: Any) -> Any:
@@ -123,11 +92,11 @@ def entmin(config: Any, found: Any) -> Any:
     return build_trainer(config, found.place, found.policy, found.prompts, config.max_steps, card=lambda folder: None)
 
 
-TRAINERS = {"TRL": trl, "entmin": entmin}
+WAYS = {"TRL": trl, "entmin": entmin}
 
 
-def measure_steps(way: str, given: argparse.Namespace) -> dict[str, float]:
-    """Tokens and seconds of all steps but the first, and peak memory in MiB."""
+def measure(way: str, given: argparse.Namespace) -> dict[str, Any]:
+    """What one way takes: tokens, seconds of both kinds, positions by pass, and peak memory in MiB."""
     from entmin.train.config import TrainConfig
     from entmin.train.preparation import prepare
 
@@ -138,57 +107,83 @@ def measure_steps(way: str, given: argparse.Namespace) -> dict[str, float]:
             save_every=1000, watch="off", report=(), limit=200,
         )  # fmt: skip
         clock, found = Clock(), prepare(config, resume=False)
-        trainer = TRAINERS[way](config, found)
+        trainer = WAYS[way](config, found)
         trainer.add_callback(clock)
         trainer.train()
         rows = [row for row in trainer.state.log_history if "grad_norm" in row]
     lengths = [row.get("length", row.get("completions/mean_length")) for row in rows[1:]]
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     return {
         "tokens": given.prompts * given.n * sum(lengths),
-        "seconds": sum(clock.seconds[1:]),
-        "length": sum(lengths) / len(lengths),
-        "mib": peak(),
+        "wall": clock.wall,
+        "processor": clock.processor,
+        "positions": clock.positions,
+        "mib": int(peak[1]) / 1024 if peak else math.nan,
     }
 
 
-def each(ways: Any) -> dict[str, dict[str, float]]:
-    """What every way says, in a process of its own."""
-    found = {}
-    for name in ways:
-        done = subprocess.run(
-            [sys.executable, __file__, *sys.argv[1:], "--way", name], stdout=-1, text=True, check=True
-        )
-        found[name] = json.loads(done.stdout.strip().splitlines()[-1])
+def turn(way: str) -> dict[str, Any]:
+    """What a way takes in a process of its own."""
+    line = [sys.executable, __file__, *sys.argv[1:], "--way", way]
+    said = subprocess.run(line, stdout=-1, text=True, check=True).stdout
+    found: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
     return found
 
 
+def ratio(ours: list[float], theirs: list[float]) -> str:
+    """Ours to theirs, block by block."""
+    logs = [math.log(one / other) for one, other in zip(ours, theirs, strict=True)]
+    center = fmean(logs)
+    if len(logs) < 2:
+        return f"{math.exp(center):.2f}"
+    half = float(sem(logs) * student.ppf(0.975, len(logs) - 1))
+    return f"{math.exp(center):.2f} [{math.exp(center - half):.2f}, {math.exp(center + half):.2f}]"
+
+
+def table(found: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
+    """A row for each thing measured: TRL, entmin, and the ratio."""
+    columns = {
+        "tokens a second": lambda row: row["tokens"] / row["wall"],
+        "tokens a processor second": lambda row: row["tokens"] / row["processor"],
+        "peak memory, MiB": lambda row: row["mib"],
+        **{
+            f"positions a token, {kind}": lambda row, kind=kind: row["positions"].get(kind, 0) / row["tokens"]
+            for kind in PASSES
+        },
+    }
+    lines = []
+    for name, of in columns.items():
+        theirs, ours = ([of(row) for row in found[way]] for way in WAYS)
+        lines.append([name, f"{fmean(theirs):.4g}", f"{fmean(ours):.4g}", ratio(ours, theirs)])
+    return lines
+
+
 def main() -> None:
-    """Run every way and print figures and ratios."""
+    """Run both ways in turns and print figures and ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    numbers = {"--prompts": 8, "--n": 4, "--new-tokens": 128, "--micro": 8, "--steps": 3}
-    numbers |= {"--tokens": 512, "--hidden": 256, "--vocabulary": 151_936}
+    numbers = {"--prompts": 8, "--n": 4, "--new-tokens": 128, "--micro": 8, "--steps": 3, "--blocks": 3}
     for name, default in numbers.items():
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--head", action="store_true")
-    parser.add_argument("--way", choices=[*HEADS, *TRAINERS])
+    parser.add_argument("--write-docs", action="store_true")
+    parser.add_argument("--way", choices=WAYS)
     given = parser.parse_args()
     if given.way:
-        print(json.dumps((measure if given.head else measure_steps)(given.way, given)))
+        print(json.dumps(measure(given.way, given)))
         return
-    found = each(HEADS if given.head else TRAINERS)
-    base = next(iter(found.values()))
-    sizes = f"{given.tokens} tokens, V = {given.vocabulary}, width {given.hidden}"
-    steps = f"{given.model}, {given.steps - 1} steps of {given.prompts} prompts x {given.n}"
-    print(f"{sizes if given.head else steps}, {torch.get_num_threads()} threads")
-    for name, row in found.items():
-        memory = f"{row['mib']:8.0f} MiB ({row['mib'] / base['mib']:.2f})"
-        if given.head:
-            share = row["seconds"] / base["seconds"]
-            print(f"{name:7} {memory}  {row['seconds']:7.2f} s ({share:.2f})  loss {row['loss']:.6f}")
-        else:
-            speed, other = row["tokens"] / row["seconds"], base["tokens"] / base["seconds"]
-            print(f"{name:7} {memory}  {speed:7.1f} tokens/s ({speed / other:.2f})  mean length {row['length']:.0f}")
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    for _ in range(given.blocks):
+        for way in WAYS:
+            found[way].append(turn(way))
+    header, body = ["", "TRL", "entmin", "entmin / TRL"], table(found)
+    sizes = f"{given.prompts} prompts x {given.n} samples of at most {given.new_tokens} tokens a step"
+    title = f"{given.model} on CPU, {torch.get_num_threads()} threads, {sizes}"
+    print(title)
+    for row in [header, *body]:
+        print("  ".join(f"{cell:32}" for cell in row))
+    if given.write_docs:
+        counted = f"{given.blocks} turns of {given.steps - 1} steps each; ratios with 95 % intervals over turns."
+        write_section("training", title, header, body, counted)
 
 
 if __name__ == "__main__":

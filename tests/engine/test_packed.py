@@ -59,6 +59,11 @@ def test_a_weight_that_was_written_to_is_read_anew():
         layer.weight.mul_(2)
         rows = torch.randn(3, 24)
         torch.testing.assert_close(layer(rows), rows @ layer.weight.T + layer.bias)
+    assert layer._version != layer.weight._version
+    pack_weights(nn.Sequential(layer))
+    with torch.inference_mode():
+        assert layer._version == layer.weight._version, "packed once more"
+        torch.testing.assert_close(layer(rows), rows @ layer.weight.T + layer.bias)
 
 
 def test_a_packed_layer_trains_as_a_plain_one():

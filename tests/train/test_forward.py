@@ -27,10 +27,16 @@ def check(kind):
         row[first:end] = 1
     labels = ids.masked_fill(mask == 0, -100)
     labels[:, :PROMPT] = -100
+    widths: list[int] = []
+    note = model.register_forward_pre_hook(
+        lambda _, args, given: widths.append(given["input_ids"].shape[1]), with_kwargs=True
+    )
     with torch.set_grad_enabled(
         kind != "reformer"
     ):  # whose reversible layers want training mode, where it draws hashes
         found = score(model, ids, mask, labels, way, TEMPERATURE)
+    note.remove()
+    assert max(widths) == max(end - first for first, end in ROWS), "no column that is padding in every row"
     if found.log_probs.requires_grad:
         found.log_probs.sum().backward()
     for i, (first, end) in enumerate(ROWS):
@@ -55,9 +61,10 @@ def test_every_architecture_is_scored_as_without_padding(kind):
         ("llama", True, True),
         ("gpt2", True, True),  # learned positions, given
         ("mamba", True, True),
-        ("rwkv", True, False),  # reads padding as text
+        ("rwkv", True, True),  # reads padding as text, but not before it has come
+        ("deepseek_v32", True, False),  # attends to the best positions
         ("inkling_text", False, True),  # scales its logits
-        ("recurrent_gemma", False, False),  # caps its logits, under a name that TRL does not know
+        ("recurrent_gemma", False, True),  # caps its logits, under a name that TRL does not know
     ],
 )
 def test_a_head_or_padding_that_changes_log_probabilities_is_found(kind, fused, padded):
@@ -73,6 +80,6 @@ def test_a_run_says_and_records_how_it_scores_where_that_is_not_usual(tmp_path, 
     model.save_pretrained(tmp_path / "model")
     tiny.tokenizer().save_pretrained(tmp_path / "model")
     train(config(tmp_path / "model", tmp_path / "out", max_steps=1))
-    said = "samples are scored one by one, which is slow; its head does more than TRL's fused one"
-    assert f"scoring: it takes padding for text, so {said}" in capsys.readouterr().err
-    assert said in json.loads((tmp_path / "out" / "run.json").read_text())["read"]["scoring"]
+    said = "its head does more than TRL's fused one, so all logits are held"
+    assert f"scoring: {said}" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["read"]["scoring"] == said

@@ -44,15 +44,44 @@ def test_the_model_sees_no_padding_that_all_rows_of_a_micro_batch_have(tmp_path,
     data.write_text("".join(json.dumps({"prompt": "word " * (1 + 5 * i)}) + "\n" for i in range(6)))
     options = {"data": str(data), "data_options": {}, "decontaminate": (), "kl": 0.1, "n": 2}
     trainer = trainer_for(config(model, tmp_path, method, **options, micro_batch=1))
-    seen: list[tuple[int, int]] = []
+    seen: list[int] = []
 
     def note(_module, _args, given):
         if torch.is_grad_enabled() and "labels" in given:
-            mask = given["attention_mask"]
-            seen.append((mask.shape[1], int(mask.sum(-1).max())))
+            seen.append(given["labels"].shape[1])
 
     trainer.model.register_forward_pre_hook(note, with_kwargs=True)
     trainer.train()
-    assert len(seen) == 2 * 4 * 2 and all(width == longest for width, longest in seen)
-    assert [width for width, _ in seen[:8]] == sorted((width for width, _ in seen[:8]), reverse=True)
-    assert len({width for width, _ in seen}) > 3
+    assert len(seen) == 2 * 4 * 2 and sum(seen) == trainer.state.num_input_tokens_seen
+    assert seen[:8] == sorted(seen[:8], reverse=True) and len(set(seen)) > 3
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "passes"),
+    [
+        ("em-rl", {"kl": 0.1}, 2),  # policy and reference: the KL is part of the reward
+        ("em-rl", {"kl": 0.0}, 1),  # the entropies are the reward
+        ("em-rl", {"kl": 0.0, "reward": "minus-length"}, 0),
+        ("em-rl", {"kl": 0.0, "reward": "minus-length", "updates_per_rollout": 2}, 1),  # a ratio, to the sampler
+        ("em-rl", {"kl": 0.1, "advantage": "published"}, 2),
+        ("rloo", {"kl": 0.0}, 0),
+        ("em-ft", {}, 0),
+        ("em-ft", {"kl": 0.1}, 1),
+    ],
+)
+def test_samples_are_scored_before_the_update_only_where_something_is_made_of_it(
+    tiny_llama, tmp_path, method, settings, passes
+):
+    trainer = trainer_for(config(tiny_llama, tmp_path, method, n=2, micro_batch=8, **settings), steps=2)
+    scored: list[str] = []
+
+    def note(_module, _args, given):
+        if not torch.is_grad_enabled() and "labels" in given:
+            scored.append("once")
+
+    for model in filter(None, (trainer.model, getattr(trainer, "ref_model", None))):
+        model.register_forward_pre_hook(note, with_kwargs=True)
+    trainer.train()
+    rollouts = 2 // settings.get("updates_per_rollout", 1)
+    micro_batches = 8 // trainer.args.per_device_train_batch_size * settings.get("updates_per_rollout", 1)
+    assert len(scored) == passes * rollouts * micro_batches

@@ -48,13 +48,18 @@ class PackedLinear(nn.Linear):
 def pack_weights(model: nn.Module) -> bool:
     """Pack the weights of a model's linear layers on a CPU, where this build of torch can and there is memory for it.
 
+    Once more where they were packed before and have changed since.
+
     Returns:
         Whether it has.
     """
     layers = [
         module
         for module in model.modules()
-        if type(module) is nn.Linear and module.weight.device.type == "cpu" and not module.weight.is_inference()
+        if isinstance(module, nn.Linear)
+        and type(module) in (nn.Linear, PackedLinear)
+        and module.weight.device.type == "cpu"
+        and not module.weight.is_inference()
     ]
     size = sum(layer.weight.nbytes for layer in layers)
     kinds = {layer.weight.dtype for layer in layers}

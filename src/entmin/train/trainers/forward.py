@@ -1,14 +1,14 @@
 """Log-probabilities and entropies of samples of different lengths, as the model gives them without padding.
 
-The usual way is one pass over the padded batch with TRL's fused head, which never holds the ``[B, T, V]`` logits. It is
-wrong for two kinds of models: ones that take padding for text (RWKV, learned positions that cannot be set), and ones
-that do more to the last hidden state than multiply it by the head's weights. `choose` tries, and gives the first way
-that agrees with the model's own logits of single rows.
+The usual way is one pass over rows that all begin at the first column, with TRL's fused head, which never holds the
+``[B, T, V]`` logits. What stands behind a text cannot change it in a causal model, so there is no mask, and attention
+takes its quicker causal path. That is wrong for two kinds of models: ones in which padding changes a row all the same,
+and ones that do more to the last hidden state than multiply it by the head's weights. `choose` tries, and gives the
+first way that agrees with the model's own logits of single rows.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Way(NamedTuple):
     def words(self) -> str:
         """What is not as usual; empty where all is."""
         head = "" if self.fused else "its head does more than TRL's fused one, so all logits are held"
-        rows = "" if self.padded else "it takes padding for text, so samples are scored one by one, which is slow"
+        rows = "" if self.padded else "padding would change its text, so samples are scored one by one, which is slow"
         return "; ".join(filter(None, (rows, head)))
 
 
@@ -54,7 +54,7 @@ def score(model: Any, ids: Tensor, mask: Tensor, labels: Tensor, way: Way, tempe
     Args:
         model: a model with TRL's fused head, perhaps wrapped.
         ids: ``[B, T]``.
-        mask: ``[B, T]``, 1 for text; the text of a row is in one piece.
+        mask: ``[B, T]``, 1 for text; each row has some, in one piece.
         labels: ``[B, T]``, -100 for tokens that are not scored.
         way: from `choose`.
         temperature: that logits are divided by; the fused head knows it.
@@ -62,22 +62,18 @@ def score(model: Any, ids: Tensor, mask: Tensor, labels: Tensor, way: Way, tempe
     """
     if not way.padded:
         return _row_by_row(model, ids, mask, labels, way, temperature, **extra)
-    first, *_, last = mask.any(0).nonzero()[:, 0].tolist()
-    room = (first, ids.shape[1] - 1 - last)  # padding in every row: a rollout's width, not that of these rows
-    ids, mask, labels = (tensor[:, first : last + 1] for tensor in (ids, mask, labels))
-    extra["attention_mask"] = mask
-    if takes_positions(model):  # from a row's first token, not from its padding
-        extra["position_ids"] = (mask.cumsum(-1) - 1).clamp_(min=0)
-    found = _pass(model, ids, labels, way, temperature, **extra)
-    entropy = None if found.entropy is None else pad(found.entropy, room)
-    return Scored(pad(found.log_probs, room), entropy, found.aux_loss)
-
-
-def takes_positions(model: Any) -> bool:
-    """Whether the model, or what is wrapped in it, can be told positions."""
-    plain = getattr(model, "module", model)
-    plain = plain.get_base_model() if hasattr(plain, "peft_config") else plain
-    return "position_ids" in inspect.signature(type(plain).forward).parameters
+    lengths, place = mask.sum(-1, keepdim=True), torch.arange(ids.shape[1], device=ids.device)
+    place = place[: int(lengths.max())]
+    inside = place < lengths
+    place = (place + mask.argmax(-1, keepdim=True)).clamp(max=ids.shape[1] - 1)
+    if extra.get("output_router_logits"):  # a loss over the text, which the experts of padding are not part of
+        extra["attention_mask"] = inside.long()
+    own = labels.gather(1, place).masked_fill(~inside, -100)
+    found = _pass(model, ids.gather(1, place), own, way, temperature, **extra)
+    place = place[:, :-1].clamp(max=ids.shape[1] - 2)
+    empty = found.log_probs.new_zeros(len(ids), ids.shape[1] - 1)
+    back = partial(empty.scatter_add, 1, place)  # behind a text there is nothing to add but 0
+    return Scored(back(found.log_probs), None if found.entropy is None else back(found.entropy), found.aux_loss)
 
 
 def _pass(model: Any, ids: Tensor, labels: Tensor, way: Way, temperature: float, **extra: Any) -> Scored:

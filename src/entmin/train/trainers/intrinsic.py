@@ -142,6 +142,13 @@ class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):  # type: 
 
     sums_over_tokens = True  # a completion's ratio is the product of its tokens' ratios
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Set up the trainer, which scores samples before the update only where something is made of that."""
+        super().__init__(*args, **kwargs)
+        once = self.args.steps_per_generation == self.args.gradient_accumulation_steps
+        self.ratios_are_one = once and not self.beta
+        self.keeps_old_logprobs = not self.ratios_are_one
+
 
 class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: ignore[misc]
     """GRPO: standardised advantages, the KL estimate in the loss, a ratio per token."""

@@ -56,6 +56,8 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     _buffered_inputs: list[dict[str, Any]]
     keeps_old_logprobs = True
     """Whether the trainer itself scores every sample with the current policy before the update."""
+    ratios_are_one = False
+    """Whether the policy that is updated is the one that a sum of log-probabilities is compared with."""
     sums_over_tokens = False
     """Whether the loss of a completion is a sum over its tokens, which makes gradients longer by its length."""
 
@@ -191,20 +193,28 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         **_: Any,  # of images
     ) -> Any:
         learning = torch.is_grad_enabled()
+        if self.ratios_are_one and not learning and not self._awaiting_scores and model is self.model:
+            return torch.zeros(len(input_ids), logits_to_keep, device=input_ids.device), None, None
         scoring = self._awaiting_scores and not learning and model is self.model
-        size = batch_size or len(input_ids)
-        pieces = zip(torch.split(input_ids, size), torch.split(attention_mask, size), strict=True)
-        parts = [self._scored(model, *piece, logits_to_keep, compute_aux_loss) for piece in pieces]
+        order = attention_mask.sum(-1).argsort(descending=True, stable=True)  # pieces of about equally long rows
+        with self.accelerator.autocast():  # once, so that weights are converted once
+            parts = [
+                self._scored(model, input_ids[rows], attention_mask[rows], logits_to_keep, compute_aux_loss)
+                for rows in torch.split(order, batch_size or len(order))
+            ]
+        before = order.argsort()
         entropies = None
         if compute_entropy or scoring:  # the reference model's head gives none
-            entropies = torch.cat([part.entropy[:, -logits_to_keep:] for part in parts])
-        logprobs = torch.cat([part.log_probs[:, -logits_to_keep:] for part in parts])
+            entropies = torch.cat([part.entropy[:, -logits_to_keep:] for part in parts])[before]
+        logprobs = torch.cat([part.log_probs[:, -logits_to_keep:] for part in parts])[before]
         mask = attention_mask[:, -logits_to_keep:]
         if scoring and entropies is not None:
             self._scores, self._awaiting_scores = Scores(logprobs, entropies.detach(), mask), False
         if learning and entropies is not None:
             self._live = (entropies, mask)
             self._add("entropy", (entropies * mask).sum(), mask.sum())
+        if learning and self.ratios_are_one:
+            logprobs = logprobs - logprobs.detach()
         balance = torch.stack([part.aux_loss for part in parts]).mean() if compute_aux_loss else None
         return logprobs, entropies, balance
 
@@ -213,8 +223,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         labels = ids.masked_fill(mask == 0, -100)
         labels[:, :-keep] = -100
         extra: dict[str, Any] = {"output_router_logits": True} if compute_aux_loss else {}
-        with self.accelerator.autocast():
-            return score(model, ids, mask, labels, self.way, self.temperature, **extra)
+        return score(model, ids, mask, labels, self.way, self.temperature, **extra)
 
     def _score(self, prompts: list[list[int]], completions: list[list[int]]) -> Scores:
         """The policy's log-probabilities and entropies of the samples; free where the trainer has just taken them."""
