@@ -58,6 +58,10 @@ def test_booleans_are_flags(entmin_here, tiny_llama):
         ("reproduce tabel2", "table2"),
         ("completion bsh", "bash"),
         ("eval smollm2-135", "smollm2-135m"),
+        ("eval m --device cud", "cuda"),
+        ("train em-rl m --data arithmetik --output o", "arithmetic"),
+        ("train em-rl m --data numnia --output o", "numina"),
+        ('train em-rl m --output o --set data_options={"digts":2}', "digits"),
     ],
 )
 def test_a_misspelt_name_is_told_the_nearest(entmin_here, line, near):

@@ -141,6 +141,19 @@ def test_alternatives_under_the_pointer_and_by_keyboard_and_a_click_holds_them(p
     assert tab.locator("#token").is_hidden()
 
 
+def test_the_panel_of_a_step_covers_no_line_of_its_answer_and_a_modes_head_is_one_line(page):
+    tab = page.page
+    run(tab, 100)
+    box = "document.querySelector('%s').getBoundingClientRect()"
+    caption, panel = box % ".arm:nth-child(2) .caption", box % "#token"
+    for act in ("hover", "click"):
+        getattr(tokens(tab, 2).nth(60), act)()
+        assert tab.evaluate(f"{caption}.bottom <= {panel}.top"), act
+        assert tab.evaluate(f"{panel}.height >= 150 && {panel}.bottom <= innerHeight"), act
+    head = box % ".arm:nth-child(2) .head"
+    assert tab.evaluate(f"{head}.height") < 50, "method, preset and the button to remove it"
+
+
 def test_a_slider_draws_the_chosen_step_again(page):
     tab = page.page
     run(tab)

@@ -82,7 +82,8 @@ def test_the_package_itself_keeps_the_run_without_network(entmin, tiny_llama, pa
     pytest.importorskip(package)
     own = {"WANDB_MODE": "offline", "TRACKIO_DIR": str(entmin.folder / "trackio"), "HF_HUB_OFFLINE": "1"}
     own["MLFLOW_TRACKING_URI"] = f"sqlite:///{entmin.folder}/mlflow.db"
-    entmin("compare", tiny_llama, "--methods", "normal,em_inf", *SMALL, "--report", package, **own)
+    for _ in range(2):  # the second tells again what the first computed
+        entmin("compare", tiny_llama, "--methods", "normal,em_inf", *SMALL, "--report", package, **own)
     runs = sorted((entmin.folder / "results" / "tiny-llama").glob("*/arithmetic-*"))
     assert len(runs) == 2
     if package == "wandb":
@@ -95,3 +96,27 @@ def test_the_package_itself_keeps_the_run_without_network(entmin, tiny_llama, pa
         assert len(found) == 2 and set(found["metrics.samples"]) == {4}
     else:
         assert any(path.suffix == ".db" for path in (entmin.folder / "trackio").iterdir())
+
+
+@pytest.mark.parametrize("package", ["wandb", "trackio", "mlflow"])
+def test_a_training_run_is_in_the_same_project(entmin, tiny_llama, package):
+    """For environments that have it."""
+    from tests.train.runs import SMALL, settings_of
+
+    pytest.importorskip(package)
+    store = entmin.folder / "store"
+    own = {"WANDB_MODE": "offline", "WANDB_DIR": str(store), "TRACKIO_DIR": str(store), "HF_HUB_OFFLINE": "1"}
+    own["MLFLOW_TRACKING_URI"] = f"sqlite:///{entmin.folder}/mlflow.db"
+    store.mkdir()
+    settings = settings_of(**{**SMALL, "report": [package], "max_steps": 1, "n": 2})
+    entmin("train", "em-rl", tiny_llama, "--data", "arithmetic", "--output", "run", *settings, **own)
+    if package == "wandb":
+        assert b"entmin" in next(store.rglob("*.wandb")).read_bytes()
+    elif package == "mlflow":
+        import mlflow
+
+        mlflow.set_tracking_uri(own["MLFLOW_TRACKING_URI"])
+        [found] = mlflow.search_runs(experiment_names=["entmin"], output_format="list")
+        assert found.info.run_name == "em-rl-run" and "reward" in found.data.metrics
+    else:
+        assert [path.name for path in store.glob("*.db")] == ["entmin.db"]

@@ -21,6 +21,7 @@ from entmin.errors import EntminError, UsageError, closest, first_line
 from entmin.hub import reachable_or_offline, why_not_reached
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DEVICES = ("auto", "cpu", "cuda", "cuda:1", "mps")
 
 
 def load(
@@ -122,6 +123,9 @@ def _device(name: str) -> torch.device:
         return default_device()
     try:
         device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"unknown device {name!r}{closest(name, DEVICES)}; such as {', '.join(DEVICES)}") from error
+    try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {name!r} cannot be used: {first_line(error)}; try --device cpu") from error

@@ -1,6 +1,6 @@
 // The playground's page. No text of a model becomes HTML: everything is set as text.
 const $ = (id) => document.getElementById(id);
-const SHADES = 10, FULL_SHADE = 3, MOST_ARMS = 4, REDRAW_MS = 25;
+const SHADES = 10, FULL_SHADE = 3, MOST_ARMS = 4, REDRAW_MS = 25, GAP = 8, LEAST_PANEL = 150;
 const arms = [];
 let about = null, running = null, choice = null, wanted = 0;
 
@@ -358,9 +358,21 @@ function choose(arm, at = 0, pinned = false) {
   if (choice) {
     arm.tokens[at].span.classList.add(pinned ? "chosen" : "here");
     show(arm.tokens[at], arm.tokens[at]);
+    fit(pinned);
     if (pinned && mode(arm) !== arm.ran.mode) redraw();
   }
   mark();
+}
+
+// The panel takes the room below the answer and its caption, so that no line of them is covered. For a step that was chosen the page moves
+// up where that is too little, as far as the token stays in sight; under a pointer it must not move.
+function fit(move) {
+  const panel = $("token"), above = choice.arm.find(".caption"), span = choice.arm.tokens[choice.at].span;
+  const room = () => innerHeight - above.getBoundingClientRect().bottom - 2 * GAP;
+  panel.style.maxHeight = "";
+  const whole = panel.offsetHeight;
+  if (move && room() < whole) scrollBy(0, Math.min(whole - room(), span.getBoundingClientRect().top - GAP));
+  if (room() < whole) panel.style.maxHeight = `${Math.max(room(), LEAST_PANEL)}px`;
 }
 
 const chance = (logp) => (logp === null ? 0 : Math.exp(logp));

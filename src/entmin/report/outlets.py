@@ -1,7 +1,8 @@
 """Packages that show results beside our own pages: TensorBoard, Weights & Biases, trackio, MLflow.
 
-Training hands their names to the trainer, which has adapters of its own. Here they are told of evaluations: each arm of
-each task is one of their runs, with the settings of our run and the numbers of the comparison's row.
+Training hands their names to the trainer, which has adapters of its own, and `projects_for_trainers` tells those where
+runs go. Evaluations are told here: each arm of each task is one of their runs, with the settings of our run and the
+numbers of the comparison's row.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Outlet = Literal["tensorboard", "wandb", "trackio", "mlflow"]
 _PROJECT = "entmin"
+_PROJECT_VARIABLES = {"wandb": "WANDB_PROJECT", "trackio": "TRACKIO_PROJECT", "mlflow": "MLFLOW_EXPERIMENT_NAME"}
 
 
 def named(report: str | Sequence[str] | None) -> list[str]:
@@ -54,6 +56,23 @@ def require_packages(report: Sequence[str]) -> None:
             f"--report {','.join(missing)}: not installed; pip install {' '.join(missing)}, or choose another (none is "
             "one: all results are in the run's folder all the same)"
         )
+
+
+def project(outlet: str) -> str:
+    """The project, or the experiment, of `outlet` that runs go to: its own variable, or ours."""
+    return os.environ.get(_PROJECT_VARIABLES[outlet], _PROJECT)
+
+
+@contextlib.contextmanager
+def projects_for_trainers() -> Iterator[None]:
+    """While it is open, a trainer's adapters find our project in their variables, where the user has set none."""
+    ours = [variable for variable in _PROJECT_VARIABLES.values() if variable not in os.environ]
+    os.environ.update(dict.fromkeys(ours, _PROJECT))
+    try:
+        yield
+    finally:
+        for variable in ours:
+            del os.environ[variable]
 
 
 @dataclass(frozen=True)
@@ -139,7 +158,7 @@ def _tensorboard(told: Told) -> None:
 
 def _wandb(told: Told) -> None:
     run = importlib.import_module("wandb").init(
-        project=os.environ.get("WANDB_PROJECT", _PROJECT), name=told.name, group=told.group, id=told.folder.name,
+        project=project("wandb"), name=told.name, group=told.group, id=told.folder.name,
         resume="allow", config=told.settings, dir=str(told.folder), job_type="evaluation",
     )  # fmt: skip
     run.log(told.numbers)
@@ -149,7 +168,7 @@ def _wandb(told: Told) -> None:
 def _trackio(told: Told) -> None:
     trackio = importlib.import_module("trackio")
     trackio.init(
-        project=os.environ.get("TRACKIO_PROJECT", _PROJECT), name=f"{told.name} {told.folder.name}", group=told.group,
+        project=project("trackio"), name=f"{told.name} {told.folder.name}", group=told.group,
         resume="allow", config=told.settings,
     )  # fmt: skip
     trackio.log(told.numbers)
@@ -157,11 +176,17 @@ def _trackio(told: Told) -> None:
 
 
 def _mlflow(told: Told) -> None:
+    """A run that has these settings already goes on; settings of one that has others could not be changed."""
     mlflow = importlib.import_module("mlflow")
-    mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", _PROJECT))
-    with mlflow.start_run(run_name=told.name):
-        mlflow.set_tags({"group": told.group, "folder": str(told.folder)})
-        mlflow.log_params(told.settings)
+    mlflow.set_experiment(project("mlflow"))
+    tags = {"group": told.group, "folder": str(told.folder), "run": told.folder.name}
+    settings = {name: str(value) for name, value in told.settings.items()}
+    named = f"tags.run = '{told.folder.name}'"
+    found = mlflow.search_runs(experiment_names=[project("mlflow")], filter_string=named, output_format="list")
+    same = (run.info.run_id for run in found if run.data.params == settings and tags.items() <= run.data.tags.items())
+    with mlflow.start_run(run_id=next(same, None), run_name=told.name):
+        mlflow.set_tags(tags)
+        mlflow.log_params(settings)
         mlflow.log_metrics(told.numbers)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from entmin.report.outlets import project
 from entmin.train.config import TrainConfig
 from entmin.train.policy import Place
 from entmin.train.processes import is_sharded
@@ -36,6 +37,7 @@ def common_arguments(config: TrainConfig, place: Place, steps: int) -> dict[str,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would show a loss that is not a number as 0
         "report_to": list(config.report) or "none",
+        "project": project("trackio"),
         "run_name": f"{config.method}-{os.path.basename(config.output)}",
         "disable_tqdm": True,
         "remove_unused_columns": False,

@@ -18,7 +18,7 @@ from datasets import Dataset
 
 from entmin.engine.encoding import encode_chat_text, encode_text
 from entmin.engine.prompts import PromptError, SwitchError, Switches, held, messages_as_read, templated, written
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 from entmin.train.config import TrainConfig
 from entmin.train.data import arithmetic
 from entmin.train.data.named import NAMED
@@ -124,7 +124,10 @@ def _load(
     if name == "arithmetic":
         return arithmetic.load(split=split, limit=limit, seed=config.seed, **options)
     from entmin.train.data import load_prompts
+    from entmin.train.data.tables import is_local
 
+    if "/" not in name and not is_local(name) and (near := closest(name, ["arithmetic"])):
+        raise UsageError(f"unknown data {name!r}{near}")
     same = trained or name == config.data
     return load_prompts(
         name, split=split, prompt_column=config.prompt_column if same else None,
@@ -140,7 +143,8 @@ def _options(config: TrainConfig, name: str, trained: bool) -> dict[str, Any]:
     if trained or name == config.data:
         known = tuple(arithmetic.OPTIONS) if name == "arithmetic" else PROMPT_OPTIONS
         if unknown := sorted(set(given) - set(known)):
-            raise UsageError(f"{name} has no option {unknown[0]!r}; options: {', '.join(known)}")
+            near = closest(unknown[0], known)
+            raise UsageError(f"{name} has no option {unknown[0]!r}{near}; options: {', '.join(known)}")
         return given
     return {} if "arithmetic" in (name, config.data) else {key: given[key] for key in _OF_ANY_PROMPTS if key in given}
 

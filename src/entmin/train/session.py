@@ -28,7 +28,7 @@ from transformers.utils import logging
 from entmin.durable import alone, private_files
 from entmin.errors import EntminError, Interrupted, UsageError
 from entmin.report.drawing import require_drawing
-from entmin.report.outlets import require_packages
+from entmin.report.outlets import projects_for_trainers, require_packages
 from entmin.report.page import write
 from entmin.report.page.training import training_page
 from entmin.report.training_figure import RECORD
@@ -109,7 +109,7 @@ def _train(config: TrainConfig, found: Prepared, trainer: Any, newest: Path | No
         # After the others: it reads the curves they write, and draws them at the end.
         trainer.add_callback(CollapseWatch(config, config.n, config.updates_per_rollout))
     trainer.add_callback(stop)
-    with _resumable(), stop, curves:
+    with _resumable(), stop, curves, projects_for_trainers():
         _run(trainer, newest)
     if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step

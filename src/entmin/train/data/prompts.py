@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from entmin.errors import UsageError
+from entmin.errors import UsageError, closest
 from entmin.train.data.columns import Example, Kind, choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
 from entmin.train.data.named import HELD_OUT_SEED, NAMED, Prompt, named_examples
@@ -163,7 +163,8 @@ def _read(
         name, _, config = source.partition(":")
         table = open_hub(name, split, config or None)
     else:
-        raise UsageError(f"unknown data {source!r}; give one of {', '.join(NAMED)}, a file, or a Hub id (owner/name)")
+        near = closest(source, NAMED)
+        raise UsageError(f"unknown data {source!r}{near}; give {', '.join(NAMED)}, a file, or a Hub id (owner/name)")
     columns = choose(table.column_names, source, prompt, answer, table[0])
     named = {"prompt": columns.prompt, "context": columns.context, "answer": columns.answer}
     report.columns = {use: name for use, name in (named | {"solution": columns.solution}).items() if name}
