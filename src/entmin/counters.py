@@ -1,6 +1,6 @@
 """What a logits processor has done, where another process can read it: a server's `/metrics` has it from there.
 
-vLLM's engine and its HTTP server are processes of their own. Each engine process writes two numbers into a file of its
+vLLM's engine and its HTTP server are processes of their own. Each engine process writes its numbers into a file of its
 own in the folder that ``ENTMIN_COUNTERS`` names; without the variable nothing is written.
 """
 
@@ -22,35 +22,58 @@ class Counted(NamedTuple):
     """Sums over the engine processes of a server."""
 
     rows: int = 0
-    """Rows of logits that a method was applied to."""
+    """Rows of logits that a method was applied to; those of a GPU's step with drafts come with the next step."""
     seconds: float = 0.0
     """Time in it on the host; a GPU works on after that."""
+    batches: int = 0
+    """Steps of the engine in which a method was applied."""
+    planning: float = 0.0
+    """Seconds in which the host followed which row belongs to which request."""
+
+
+_ROWS, _SECONDS, _BATCHES, _PLANNING, _DRAFTED, _SIZE = range(6)
 
 
 class Counters:
     """One process's part."""
 
     def __init__(self) -> None:
-        self._numbers = np.zeros(2)
+        self._numbers = np.zeros(_SIZE)
         folder = os.environ.get(VARIABLE)
         if folder:
             with contextlib.suppress(OSError):  # a server answers without its counters too
                 Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._numbers = np.memmap(Path(folder) / str(os.getpid()), np.float64, "w+", shape=(2,))
+                self._numbers = np.memmap(Path(folder) / str(os.getpid()), np.float64, "w+", shape=(_SIZE,))
 
     @contextlib.contextmanager
-    def counting(self, rows: int) -> Iterator[None]:
-        """Count rows, and the time until the block ends."""
+    def applying(self) -> Iterator[None]:
+        """Count a batch, and the time until the block ends."""
         start = time.perf_counter()
         yield
-        self._numbers[0] += rows
-        self._numbers[1] += time.perf_counter() - start
+        self._numbers[_BATCHES] += 1
+        self._numbers[_SECONDS] += time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def planning(self) -> Iterator[None]:
+        """Count the time until the block ends."""
+        start = time.perf_counter()
+        yield
+        self._numbers[_PLANNING] += time.perf_counter() - start
+
+    def add_rows(self, rows: int) -> None:
+        """Count rows whose number is known."""
+        self._numbers[_ROWS] += rows
+
+    def drafted(self, rows: int) -> None:
+        """Say how many rows there have been, over all, in batches with drafts."""
+        self._numbers[_DRAFTED] = rows
 
 
 def counted(folder: Path) -> Counted:
     """What all engine processes have counted so far; nothing where none has written."""
-    found = np.zeros(2)
+    found = np.zeros(_SIZE)
     for path in folder.glob("*"):
         with contextlib.suppress(OSError, ValueError):
-            found += np.fromfile(path, np.float64, 2)
-    return Counted(int(found[0]), float(found[1]))
+            found += np.fromfile(path, np.float64, _SIZE)
+    rows = int(found[_ROWS] + found[_DRAFTED])
+    return Counted(rows, float(found[_SECONDS]), int(found[_BATCHES]), float(found[_PLANNING]))

@@ -15,6 +15,7 @@ from tests.vllm_settings import PROCESSOR
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdateBuilder, MoveDirectionality
 
+from entmin.counters import counted
 from entmin.errors import UsageError
 from entmin.hosts.vllm import EntropyMinimizer, bases
 from entmin.methods import AdaptiveTemperature, EmInf, MinP, PLess, Sls, TwoLevel
@@ -264,6 +265,35 @@ def test_v2_follows_slots_that_are_reused_and_rows_that_are_reordered(drafts):
         numbers = [(live[s][0] * 31 + k, live[s][1]) for s, n in zip(slots, counts, strict=True) for k in range(n)]
         out = processor.apply(torch.stack([row_of(n) for n, _ in numbers]), context(slots, counts))
         assert torch.equal(out, torch.stack([adjusted(n, m) for n, m in numbers]))
+
+
+@pytest.mark.parametrize("methods", [[EmInf(), None, AdaptiveTemperature()], [EmInf()] * 3], ids=["mixed", "one"])
+def test_v2_counts_rows_and_not_requests_where_requests_have_drafts(methods, monkeypatch, tmp_path):
+    monkeypatch.setenv("ENTMIN_COUNTERS", str(tmp_path))
+    processor = v2()
+    for slot, method in enumerate(methods):
+        processor.add_request(slot, asking(method))
+    rows = 0
+    for counts in ([3, 2, 4], [1, 1, 1], [1, 5, 1]):
+        logits = torch.stack([row_of(n) for n in range(sum(counts))])
+        processor.apply(logits, context([0, 1, 2], counts))
+        rows += sum(n for n, method in zip(counts, methods, strict=True) if method)
+        assert counted(tmp_path).rows == rows
+    assert counted(tmp_path).batches == 3
+    assert counted(tmp_path).seconds > counted(tmp_path).planning > 0
+
+
+def test_v1_counts_the_rows_that_methods_adjust_and_the_time_of_following_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("ENTMIN_COUNTERS", str(tmp_path))
+    processor, batch = v1(), PersistentBatch()
+    for number, method in enumerate(METHODS):
+        batch.add(number, method)
+    processor.update_state(batch.updates.get_and_reset(4))
+    for _ in range(2):
+        processor.apply(torch.stack([row_of(n) for n in range(4)]))
+    found = counted(tmp_path)
+    assert (found.rows, found.batches) == (6, 2)
+    assert found.seconds > 0 and found.planning > 0
 
 
 def test_v2_leaves_a_batch_that_asks_for_nothing_to_itself():

@@ -234,6 +234,8 @@ def test_it_names_its_methods_and_counts_the_rows_that_they_adjusted(server):
         lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
         found = {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line[:1] != "#")}
         assert any(name.startswith("vllm:") for name in found), "vLLM's own are there too"
+        assert found["entmin_batches_adjusted_total"] <= found["entmin_rows_adjusted_total"]
+        assert found["entmin_plan_seconds_total"] > 0
         return found["entmin_rows_adjusted_total"], found["entmin_apply_seconds_total"]
 
     rows, seconds = counted()

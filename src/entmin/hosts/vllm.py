@@ -92,6 +92,8 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         self._rows: list[Method | None] = []
         self._adjusting = 0
         """How many of them have a method."""
+        self._drafted: tuple[Tensor, Tensor] | None = None
+        """V2: rows adjusted in batches with drafts, on the device and, as soon as it gets there, on the host."""
         self._plan: Plan = []
         self._slots = 0 if v1 else states.max_num_reqs  # type: ignore[union-attr]
         self._group: tuple[bytes, Tensor] | None = None
@@ -121,8 +123,11 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
         """V1: follow the rows that were removed, added and moved, in that order."""
-        if batch_update is None:
-            return
+        if batch_update is not None:
+            with self._counters.planning():
+                self._follow(batch_update)
+
+    def _follow(self, batch_update: BatchUpdate) -> None:
         from vllm.v1.sample.logits_processor import MoveDirectionality
 
         for row in batch_update.removed:
@@ -144,16 +149,21 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
     def apply(self, logits: Tensor, ctx: LogitsContext | None = None) -> Tensor:
         """Adjust ``[rows, V]`` float32 logits before temperature and truncation, in place."""
         if ctx is not None:
-            self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
+            with self._counters.planning():
+                self._arrange([self._asked.get(slot) for slot in ctx.idx_mapping_np.tolist()])
+            if self._drafted is not None:
+                self._counters.drafted(int(self._drafted[1]))
         if not self._plan:
             return logits
-        with self._counters.counting(self._adjusting):
+        with self._counters.applying():
             return self._adjusted(logits, ctx)
 
     def _adjusted(self, logits: Tensor, ctx: LogitsContext | None) -> Tensor:
         if self._plan[0][1] is None:
+            self._counters.add_rows(logits.shape[0])
             return self._plan[0][0].adjust_in_place(logits)
         if logits.shape[0] == len(self._rows):  # every request owns at least one row, so here exactly one
+            self._counters.add_rows(self._adjusting)
             for method, index in self._plan:
                 picked = logits.index_select(0, index)  # type: ignore[arg-type]
                 logits.index_copy_(0, index, method.adjust_in_place(picked))  # type: ignore[arg-type]
@@ -172,6 +182,7 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
         if self._group is None or self._group[0] != batch:
             self._group = batch, self._put(self._group_of_slot(ctx.idx_mapping_np.tolist()))
         group = self._group[1][ctx.expanded_idx_mapping.long()]
+        self._count_on_device(group >= 0)
         for number, (method, index) in enumerate(self._plan):
             others = len(self._rows) - index.numel()  # type: ignore[union-attr]
             mine = group == number
@@ -180,6 +191,14 @@ class EntropyMinimizer(*bases(vllm.__version_tuple__)):  # type: ignore[misc]
             adjusted = torch.where(mine[rows, None], method.adjust_checked(picked), picked)
             logits.index_copy_(0, rows, adjusted)
         return logits
+
+    def _count_on_device(self, mine: Tensor) -> None:
+        if self._drafted is None:
+            pinned = self._device.type == "cuda"
+            self._drafted = mine.sum() * 0, torch.zeros((), dtype=torch.long, pin_memory=pinned)
+        there, here = self._drafted
+        here.copy_(there.add_(mine.sum()), non_blocking=True)
+        self._counters.drafted(int(here))
 
     def _group_of_slot(self, slots: list[int]) -> list[int]:
         numbers = {method: number for number, (method, _) in enumerate(self._plan)}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from entmin.counters import VARIABLE, counted
+from entmin.counters import VARIABLE, Counted, counted
 from entmin.wire import default_mode, offered
 
 _folder = Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
@@ -28,14 +28,18 @@ async def routes(request: Request, call_next: Callable[[Request], Awaitable[Any]
     if request.url.path != "/metrics" or _folder is None or answer.status_code != 200:
         return answer
     body = b"".join([chunk async for chunk in answer.body_iterator])
-    found = counted(_folder)
-    lines = [
-        "# HELP entmin_rows_adjusted_total Rows of logits that a method was applied to.",
-        "# TYPE entmin_rows_adjusted_total counter",
-        f"entmin_rows_adjusted_total {found.rows}",
-        "# HELP entmin_apply_seconds_total Seconds spent on it, on the host.",
-        "# TYPE entmin_apply_seconds_total counter",
-        f"entmin_apply_seconds_total {found.seconds:.6f}",
-    ]
+    lines = [line for shown in _shown(counted(_folder)) for line in shown]
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
     return Response(body + ("\n".join(lines) + "\n").encode(), headers=headers)
+
+
+def _shown(found: Counted) -> Iterator[tuple[str, str, str]]:
+    """Each counter in the text form of Prometheus."""
+    for name, help_text, value in (
+        ("rows_adjusted", "Rows of logits that a method was applied to.", str(found.rows)),
+        ("apply_seconds", "Seconds spent on it, on the host.", f"{found.seconds:.6f}"),
+        ("batches_adjusted", "Steps of the engine in which a method was applied.", str(found.batches)),
+        ("plan_seconds", "Seconds spent on which row belongs to which request, on the host.", f"{found.planning:.6f}"),
+    ):
+        name = f"entmin_{name}_total"
+        yield f"# HELP {name} {help_text}", f"# TYPE {name} counter", f"{name} {value}"
