@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,8 +35,13 @@ from entmin.engine.prompts import encode_chat
 from entmin.engine.requests import Request
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import EmInf, Method, Normal
-from entmin.tasks.arithmetic import make_problems
+from entmin.tasks.arithmetic import problem_stream
 from published import autograd_em_inf
+
+
+def questions(count: int) -> list[str]:
+    """Sums and products of two numbers."""
+    return [item.question for item in islice(problem_stream("basic_arithmetic", 0, 2, 2), count)]
 
 
 class PublishedEmInf(LogitsProcessor):
@@ -99,8 +105,8 @@ def measure(way: int, model: str, dtype: str, requests: int, tokens: int, thread
     if threads:
         torch.set_num_threads(threads)
     loaded = load(model, dtype=dtype)
-    questions = [question for question, _ in make_problems("basic_arithmetic", requests, 0, 2, 2)]
-    prompts = [encode_chat(loaded, [{"role": "user", "content": question}]) for question in questions]
+    chats = [[{"role": "user", "content": question}] for question in questions(requests)]
+    prompts = [encode_chat(loaded, chat) for chat in chats]
     short = max(8, tokens // 4)
     loaded.eos = frozenset()  # nothing ends an answer early, in either way of decoding
     loaded.model.generation_config.eos_token_id = None

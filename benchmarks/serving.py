@@ -39,8 +39,7 @@ from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.methods import EmInf, Normal
-from entmin.tasks.arithmetic import make_problems
-from generate import PublishedEmInf, engine, hf
+from generate import PublishedEmInf, engine, hf, questions
 from performance_page import write_section
 
 Run = Callable[[int, int, bool], int]
@@ -168,12 +167,26 @@ def table_rows(results: dict[str, Rates]) -> list[list[str]]:
     return rows
 
 
-def print_table(rows: list[list[str]], title: str) -> None:
+def print_table(header: list[str], rows: list[list[str]], title: str) -> None:
     """Show the figures on standard output."""
-    shown = Table(*HEADER, title=title, title_justify="left")
+    shown = Table(*header, title=title, title_justify="left")
     for row in rows:
         shown.add_row(*row)
-    Console(width=150).print(shown)
+    Console(width=170).print(shown)
+
+
+def device_name(threads: int) -> str:
+    """What is measured on."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {threads} threads"
+
+
+def plan_of(args: argparse.Namespace) -> Plan:
+    """The model's folder and the prompts for the options of the command line."""
+    folder = str(fetch(args.model)) if args.model in ALIASES else args.model
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    chats = [[{"role": "user", "content": question}] for question in questions(max(args.concurrency))]
+    prompts = [tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) for chat in chats]
+    return Plan(folder, prompts, args.concurrency, args.tokens, args.blocks, args.threads)
 
 
 def main() -> None:
@@ -192,22 +205,18 @@ def main() -> None:
     args = parser.parse_args()
     if args.smoke:
         args.concurrency, args.tokens, args.blocks = [1, 4], 6, 1
-    folder = str(fetch(args.model)) if args.model in ALIASES else args.model
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    questions = [question for question, _ in make_problems("basic_arithmetic", max(args.concurrency), 0, 2, 2)]
-    chats = [[{"role": "user", "content": question}] for question in questions]
-    prompts = [tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False) for chat in chats]
-    plan = Plan(folder, prompts, args.concurrency, args.tokens, args.blocks, args.threads)
+    plan = plan_of(args)
     names = [name for name in ENGINES if name != "vllm" or importlib.util.find_spec("vllm")]
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {args.threads} threads"
-    title = f"{args.model} on {device}, {args.tokens} tokens an answer" + ("" if "vllm" in names else "; no vLLM here")
+    title = f"{args.model} on {device_name(args.threads)}, {args.tokens} tokens an answer" + (
+        "" if "vllm" in names else "; no vLLM here"
+    )
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
         results = {}
         for name in names:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             results[name] = processes.submit(ENGINES[name], plan).result()
     rows = table_rows(results)
-    print_table(rows, title)
+    print_table(HEADER, rows, title)
     if args.json:
         args.json.write_text(json.dumps({"setting": title, "pairs": results}, indent=2) + "\n")
     if args.write_docs:
