@@ -96,6 +96,21 @@ def test_temperature_and_truncation_come_after_the_method(llm, temperature):
     assert torch.allclose(row, wanted, rtol=1e-6)
 
 
+def test_a_batch_of_greedy_requests_alone_is_adjusted_over_the_whole_vocabulary(llm):
+    """Such a batch vLLM may sample by a shorter way, without processors or from a part of the vocabulary."""
+    prompts = [{"prompt_token_ids": list(f"greedy number {n}".encode())} for n in range(3)]
+    asked = [(prompt, method) for prompt in prompts for method in METHODS]
+    params = [asking(method, temperature=0.0) for _, method in asked]
+    answers = [done.outputs[0] for done in llm.generate([prompt for prompt, _ in asked], params, use_tqdm=False)]
+    rows = [logits_of(answer.logprobs[0]) for answer in answers]
+    assert all(row.isfinite().all() and len(row) == len(rows[0]) > 256 for row in rows)
+    for n, (answer, row) in enumerate(zip(answers, rows, strict=True)):
+        method, raw = METHODS[n % len(METHODS)], rows[n - n % len(METHODS)]
+        assert torch.equal(row, raw if method is None else method.adjust(raw[None])[0])
+        assert method is None or distance(row, raw) > 0.01
+        assert answer.token_ids[0] == row.argmax()
+
+
 def test_masked_tokens_stay_masked(llm):
     allowed = list(range(40, 90))
     (answer,) = llm.generate(
