@@ -22,13 +22,23 @@ TORCH_WORLD = {"torch", "entmin.core", "entmin.hosts", *HOST_LIBRARIES} - {"insp
 
 PLAIN = {
     "terminal", "errors", "seeds", "hyperparameters", "jsonl", "durable", "verdict", "problem", "extras", "plugins",
-    "cache_folder", "in_order", "loops", "hub", "blame", "counters",
+    "cache_folder", "in_order", "loops", "hub", "blame", "counters", "starting",
 }  # fmt: skip
 """Small files that any room may import."""
 MAY_IMPORT = {
     **{
         name: set()
-        for name in ("errors", "seeds", "verdict", "cache_folder", "in_order", "terminal", "loops", "counters")
+        for name in (
+            "errors",
+            "seeds",
+            "verdict",
+            "cache_folder",
+            "in_order",
+            "terminal",
+            "loops",
+            "counters",
+            "starting",
+        )
     },
     **{name: {"errors"} for name in ("hyperparameters", "jsonl", "extras", "problem", "clients", "hub")},
     **{name: {"errors", "terminal"} for name in ("durable", "plugins")},
@@ -250,6 +260,7 @@ def test_servers_stand_on_engine_and_methods_and_know_nothing_of_evaluation(path
         "methods",
         "mode",
         "wire",
+        "starting",
         "errors",
         "serve",
         "terminal",

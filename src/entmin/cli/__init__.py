@@ -20,6 +20,7 @@ import click
 from entmin import __version__
 from entmin.errors import EntminError, Interrupted, closest
 from entmin.extras import lacking, require
+from entmin.starting import spin_shortly, without_collection
 from entmin.terminal import prepare, say
 
 
@@ -71,7 +72,8 @@ class LazyGroup(click.Group):
         """Import a verb."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = resolve_name(VERBS[cmd_name].target)
+        with without_collection():
+            command: click.Command = resolve_name(VERBS[cmd_name].target)
         if ctx is not None and ctx.resilient_parsing:
             from entmin.cli.completion import add_completions
 
@@ -110,19 +112,13 @@ def cli(debug: bool) -> None:
     """Entropy minimization for language-model reasoning, measured honestly."""
 
 
-SPINS = "10000"
-"""How long a thread of torch's OpenMP library spins for its next work before it sleeps. The library's own 300,000 makes
-processes that share cores spin against each other (benchmarks/busy_machine.py); it reads this when torch is loaded."""
-
-
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit code 2 for a wrong request, 1 for a failure, 130 when interrupted."""
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"]
     prepare()
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    spin_shortly()
     logging.raiseExceptions = debug  # on a full disk, each line of a library's own log would show a traceback
     try:
         outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)

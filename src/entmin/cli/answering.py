@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from entmin.api.options import engine_settings
+from entmin.engine.lean import import_for_decoding
 from entmin.errors import UsageError
 from entmin.jsonl import or_null
+from entmin.starting import without_collection
 from entmin.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -43,12 +45,14 @@ def check_text(text: str) -> None:
 
 def open_engine(model: str, options: dict[str, Any]) -> closing[Engine]:
     """The engine that the options describe, as a context that closes it."""
-    from entmin.engine.engine import Engine
-    from entmin.engine.loading import load
-
     loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
-    engine = Engine(load(model, **loading), **sizes)
+    with without_collection():
+        import_for_decoding(model)
+        from entmin.engine.engine import Engine
+        from entmin.engine.loading import load
+
+        engine = Engine(load(model, **loading), **sizes)
     for notice in engine.notices:
         say(f"note: {notice}", err=True)
     return closing(engine)

@@ -12,8 +12,10 @@ from click.core import ParameterSource
 
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb, Word
+from entmin.engine.lean import import_for_decoding
 from entmin.errors import UsageError
 from entmin.mode import Mode
+from entmin.starting import without_collection
 from entmin.terminal import say
 from entmin.wire import DEFAULT_VARIABLE
 
@@ -76,8 +78,10 @@ def command(
     if engine == "transformers":
         if vllm_options:
             raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
-        from entmin.play.routes import playground
-        from entmin.serve.local import serve_local
+        with without_collection():
+            import_for_decoding(model)
+            from entmin.play.routes import playground
+            from entmin.serve.local import serve_local
 
         own = {key: options.pop(key) for key in ("max_queue", "max_tokens", "grace", "system")}
         decoding = {key: options.pop(key) for key in ("batch_size", "threads")}

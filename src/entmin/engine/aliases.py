@@ -62,10 +62,10 @@ def fetch(name: str) -> Path:
         UsageError: packages that read the model's file are missing or too old.
         EntminError: the download, the checksum or the conversion failed; nothing half-made is left behind.
     """
-    require("gguf", f"model {name!r}")
     folder = folder_of(name)
     if is_cached(name):
         return folder
+    require("gguf", f"model {name!r}")
     # What another process has made meanwhile is not made again, and not replaced while it is read.
     with alone(folder.parent):
         if not is_cached(name):

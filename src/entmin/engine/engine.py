@@ -35,8 +35,9 @@ class Engine(Scheduler):
         super().__init__(loaded, batch_size)
         if threads is not None and threads < 1:
             raise UsageError("threads must be at least 1")
-        pack_weights(loaded.model)
         self.threads = threads
+        self._packing = threading.Thread(target=pack_weights, args=[loaded.model], name="entmin-packing", daemon=True)
+        self._packing.start()
         self._thread: threading.Thread | None = None
         self._closing = False
 
@@ -63,6 +64,7 @@ class Engine(Scheduler):
 
     def close(self) -> None:
         """Stop after the current step; requests still queued or in progress are cancelled."""
+        self._packing.join()
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -72,6 +74,7 @@ class Engine(Scheduler):
     def _decode(self) -> None:
         if self.threads:
             torch.set_num_threads(self.threads)
+        self._packing.join()
         self._linger()
         self.run(self._wait)
 

@@ -31,5 +31,14 @@ class LoadedModel:
     """The fastest way that gave what one pass over the tokens gives; `entmin.engine.soundness` found it."""
     shares: bool = False
     """Whether prompts can share what they begin with, and be read with padding after it."""
-    slow: str = ""
-    """Why it is not ``padded``, in words."""
+    reason: str = ""
+    """Why it is not ``padded``."""
+
+    @property
+    def slow(self) -> str:
+        """What a user should know of that, in words; empty where it is ``padded``."""
+        if not self.reason:
+            return ""
+        how = "each row alone" + (", and reads all its tokens at every step" if self.decoding == "recomputed" else "")
+        kind = f"{self.name} ({type(self.model).__name__})"
+        return f"{kind} decodes {how}, which is slow: rows with padding would be wrong ({self.reason})"

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.generation.configuration_utils import GenerationConfig
+from transformers.models.auto.configuration_auto import AutoConfig
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
+from transformers.models.auto.tokenization_auto import AutoTokenizer
 from transformers.utils import logging
 
 from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
+from entmin.engine.checkpoint import read
 from entmin.engine.loaded import LoadedModel
+from entmin.engine.remembered import checked
 from entmin.engine.requests import longest_sequence
 from entmin.engine.revision import revision_of
-from entmin.engine.soundness import checked
 from entmin.errors import EntminError, UsageError, closest, first_line
 from entmin.hub import reachable_or_offline, why_not_reached
 
@@ -65,7 +69,7 @@ def load(
             elif adapted:
                 model = load_merged(path, base, revision).to(kind).to(where).eval()
             else:
-                model = AutoModelForCausalLM.from_pretrained(path, dtype=kind, **options).to(where).eval()
+                model = read(path, config, kind, **options).to(where).eval()
         if getattr(model, "_hf_peft_config_loaded", False):
             raise EntminError(
                 f"{name!r} is an adapter on the Hub: `hf download {name} --local-dir FOLDER`, give FOLDER"

@@ -66,8 +66,7 @@ def pack_weights(model: nn.Module) -> bool:
     if not layers or size > _SHARE * _memory_left() or not all(map(_can, kinds)):
         return False
     for layer in layers:
-        weight = layer.weight.detach()
-        layer._packed, layer._version = _laid_out(weight), layer.weight._version
+        layer._packed, layer._version = _laid_out(layer.weight.detach()), layer.weight._version
         layer.__class__ = PackedLinear
     return True
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers.cache_utils import DynamicCache
 
 from entmin.engine.batch import Batch
 from entmin.engine.loaded import LoadedModel

@@ -41,14 +41,11 @@ _TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.15}
 trained model, rounding in half precision a few hundredths."""
 
 
-def checked(loaded: LoadedModel) -> LoadedModel:
-    """The model, its way of decoding chosen by `choose_decoding`."""
-    choose_decoding(loaded)
-    return loaded
-
-
-def choose_decoding(loaded: LoadedModel) -> None:
+def choose_decoding(loaded: LoadedModel) -> bool:
     """Set the fastest way to decode the model that gives what one pass gives, and why it is not the usual one.
+
+    Returns:
+        Whether there was something to compare with: numbers that are finite.
 
     Raises:
         EntminError: no way does, with the reason.
@@ -61,7 +58,7 @@ def choose_decoding(loaded: LoadedModel) -> None:
     except Exception as error:  # each model has errors of its own
         raise EntminError(f"{_kind(loaded)} does not read text alone ({_said(error)})") from error
     if not expected.isfinite().all():
-        return  # nothing to compare with; decoding says so where it matters
+        return False  # decoding says so where it matters
     if type(loaded.model).__name__ in _REFUSED:
         raise EntminError(f"{_kind(loaded)} does not decode as it is trained: {_REFUSED[type(loaded.model).__name__]}")
     reasons: dict[Decoding, str] = {}
@@ -73,8 +70,8 @@ def choose_decoding(loaded: LoadedModel) -> None:
             _one_pass(loaded, ids)  # without cache, so that nothing of the last try is left in the modules
         apart, reasons[decoding] = _try(loaded, ids, expected)
         if apart <= _TOLERANCE.get(loaded.dtype, 1e-3):
-            loaded.slow = "" if decoding == "padded" else _slow(loaded, reasons["padded"])
-            return
+            loaded.reason = "" if decoding == "padded" else reasons["padded"]
+            return True
     if _distance(_one_pass(loaded, ids)[0, 0], expected[0, 0]) > 0:
         raise EntminError(f"{_kind(loaded)} gives other logits each time it reads the same tokens")
     raise EntminError(
@@ -92,11 +89,6 @@ def _try(loaded: LoadedModel, ids: Tensor, expected: Tensor) -> tuple[float, str
     except Exception as error:
         return float("inf"), _said(error)
     return apart, f"logits differ by {apart:.2g} standard deviations from those of one pass"
-
-
-def _slow(loaded: LoadedModel, reason: str) -> str:
-    how = "each row alone" + (", and reads all its tokens at every step" if loaded.decoding == "recomputed" else "")
-    return f"{_kind(loaded)} decodes {how}, which is slow: rows with padding would be wrong ({reason})"
 
 
 def _kind(loaded: LoadedModel) -> str:

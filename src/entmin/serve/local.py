@@ -25,6 +25,7 @@ from entmin.serve.addressed import is_loopback
 from entmin.serve.app import Service
 from entmin.serve.connections import ACCEPTED_AT_ONCE, Connection, most_connections
 from entmin.serve.protocol import Served
+from entmin.starting import without_collection
 from entmin.terminal import say
 
 _BACKLOG = 1024
@@ -75,7 +76,8 @@ def serve_local(
 
     def made(local: str | None) -> tuple[Starlette, Service]:
         nonlocal engine
-        engine = Engine(load(model, **loading), **decoding)
+        with without_collection():
+            engine = Engine(load(model, **loading), **decoding)
         # The first call changes a tokenizer's settings, later ones only read them.
         encode_text(engine.loaded.tokenizer, "a")
         served = Served(engine.loaded, served_name or model, mode, max_tokens, system, switches)

@@ -80,8 +80,8 @@ def load_policy(config: TrainConfig, place: Place) -> Policy:
 
 def _as_in_first(loaded: LoadedModel) -> None:
     """Take over what the process that read the weights found; buffers too, which are not sharded."""
-    found = from_first((loaded.decoding, loaded.slow, loaded.revision, dict(loaded.model.named_buffers())))
-    loaded.decoding, loaded.slow, loaded.revision, buffers = found
+    found = from_first((loaded.decoding, loaded.reason, loaded.revision, dict(loaded.model.named_buffers())))
+    loaded.decoding, loaded.reason, loaded.revision, buffers = found
     if not reads_weights():
         take_buffers(loaded.model, buffers)
 
