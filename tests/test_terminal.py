@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import json
 import logging
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -173,3 +175,22 @@ def test_progress_names_the_arm_and_what_earlier_sessions_finished():
     progress.advance()
     assert progress.line().startswith("em_inf:threshold=0.1 on gsm8k  5/10 (4 kept from before)")
     assert "kept" not in Progress("normal on gsm8k", 10, lambda: 0, quiet=True).line()
+
+
+def test_a_live_line_leaves_standard_output_to_others(monkeypatch):
+    """A run redirects it in another thread; what was printed after a run on a terminal was lost with that."""
+    from entmin.evals.progress import Progress
+
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    before = sys.stdout
+    with open(theirs, "w") as stream:
+        with contextlib.redirect_stdout(io.StringIO()):
+            progress = Progress("normal on gsm8k", 10, lambda: 0, stream=stream)
+            progress.__enter__()
+            shown = b""
+            while b"0/10" not in shown:
+                shown += os.read(ours, 1000)
+        progress.__exit__(None, None, None)
+        assert sys.stdout is before
+    os.close(ours)

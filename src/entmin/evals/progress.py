@@ -81,7 +81,10 @@ class Progress:
         elif self._stream.isatty():
             from rich.live import Live
 
-            with Live(self.line(), console=console(self._stream), transient=True, auto_refresh=False) as live:
+            # Standard output is not the display's to redirect: the run does that, in another thread, and who restores it
+            # last would decide what it is from then on.
+            display = console(self._stream)
+            with Live(self.line(), console=display, transient=True, auto_refresh=False, redirect_stdout=False) as live:
                 while not self._stop.wait(0.25):
                     live.update(self.line(), refresh=True)
         else:
