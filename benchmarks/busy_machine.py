@@ -1,7 +1,7 @@
 """A decoder alone and beside another one on the same cores, by how long the threads of torch's OpenMP library spin.
 
     python benchmarks/busy_machine.py [--model smollm2-135m] [--rows 8] [--seconds 20] [--processes 2] [--repeats 3]
-        [--spins default 30000 10000 1000 0]
+        [--spins default 30000 10000 1000 0] [--write-docs]
 
 Each figure is the tokens per second of a process of its own in a window of --seconds, after a warm-up, in float32.
 "alone" is one process; "each" is the mean of --processes that run through the same window. The last columns are shares
@@ -17,6 +17,9 @@ import subprocess
 import sys
 import time
 from statistics import fmean
+
+from entmin.starting import SPINS
+from performance_page import write_section
 
 READY, WINDOW = "ready", "--window"
 
@@ -88,6 +91,7 @@ def main() -> None:
     parser.add_argument("--spins", nargs="+", default=["default", "30000", "10000", "1000", "0"])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/performance.md")
     parser.add_argument(WINDOW, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.window:
@@ -99,12 +103,20 @@ def main() -> None:
             alone[spins] += together(options, spins, 1)
             shared[spins] += together(options, spins, options.processes)
     whole = fmean(alone[options.spins[0]])
-    print(f"| spin count | alone, tokens/s | each of {options.processes} | alone, share | share of a fair part |")
-    print("|---|---:|---:|---:|---:|")
+    header = ["spin count", "alone, tokens/s", f"each of {options.processes}", "alone, share", "share of a fair part"]
+    table = []
     for spins in options.spins:
         one, each = fmean(alone[spins]), fmean(shared[spins])
-        fair = each * options.processes / whole
-        print(f"| {spins} | {cell(alone[spins])} | {cell(shared[spins])} | {one / whole:.0%} | {fair:.0%} |")
+        name = {"default": "the library's own", SPINS: f"{SPINS} (entmin's)"}.get(spins, spins)
+        shares = [f"{one / whole:.0%}", f"{each * options.processes / whole:.0%}"]
+        table.append([name, cell(alone[spins]), cell(shared[spins]), *shares])
+    title = f"{options.model}, float32, {options.rows} rows, {os.cpu_count()} cores"
+    print(title)
+    for row in [header, *table]:
+        print("| " + " | ".join(row) + " |")
+    if options.write_docs:
+        caption = f"Means of {options.repeats} windows of {options.seconds:g} s in each process; least and most."
+        write_section("busy_machine", title, header, table, caption)
 
 
 def cell(found: list[float]) -> str:

@@ -1,4 +1,4 @@
-"""Shared fixtures: tiny models on disk, one torch thread, no Hub."""
+"""Shared fixtures: tiny models on disk, one torch thread that spins shortly, no Hub."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 
 # Read at the first import. No test asks the Hub, and a failed try would be repeated for long.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+from entmin.starting import spinning
+
+os.environ.update(spinning())  # read when torch is loaded: several of these processes share the cores
 
 import pytest
 import torch

@@ -14,10 +14,10 @@ _MUCH = 100_000
 """Objects that live on; importing torch makes four times as many."""
 
 
-def spin_shortly() -> None:
-    """Set that for this process and those that it starts, where the user has said nothing about how threads wait."""
-    if os.environ.get("OMP_WAIT_POLICY") is None and os.environ.get("GOMP_SPINCOUNT") is None:
-        os.environ["GOMP_SPINCOUNT"] = SPINS
+def spinning() -> dict[str, str]:
+    """The variable that says so, for a process and those that it starts; none where the user says how threads wait."""
+    told = (os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT"))
+    return {"GOMP_SPINCOUNT": SPINS} if told == (None, None) else {}
 
 
 @contextmanager

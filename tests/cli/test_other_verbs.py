@@ -1,21 +1,42 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
+HEAVY = {
+    *("torch", "transformers", "numpy", "scipy", "sympy", "numba", "pydantic", "inspect_ai", "datasets", "pandas"),
+    *("matplotlib", "rich", "httpx", "huggingface_hub", "jinja2", "starlette", "uvicorn", "trl", "accelerate"),
+}
 
-def test_help_is_instant_and_imports_no_torch(entmin):
-    code = (
-        "import sys, time; start = time.perf_counter(); from entmin.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'transformers', 'inspect_ai', 'sympy', 'scipy'} & set(sys.modules)\n"
-        "print('HEAVY', sorted(heavy))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "HEAVY []" in done.stdout
-    assert "compare" in done.stdout
+
+@pytest.mark.parametrize(
+    ("words", "completed", "said"),
+    [
+        (["--help"], None, "compare"),
+        (["--version"], None, "entmin, version"),
+        (["completion", "bash"], None, "_ENTMIN_COMPLETE"),
+        ([], "entmin ev", "plain,eval"),
+        ([], "entmin ask smol", "plain,smollm2-135m"),
+        ([], "entmin compare --lim", "plain,--limit"),
+    ],
+    ids=str,
+)
+def test_help_version_and_completion_are_instant_and_import_nothing_heavy(words, completed, said):
+    code = """
+import atexit, sys
+def tell(): print("HEAVY", sorted(set(sys.argv[1].split()) & set(sys.modules)))
+atexit.register(tell)
+from entmin.cli import main
+main(sys.argv[2:])
+"""
+    asked = {} if completed is None else {
+        "COMP_WORDS": completed, "COMP_CWORD": str(len(completed.split()) - 1), "_ENTMIN_COMPLETE": "bash_complete"
+    }  # fmt: skip
+    line = [sys.executable, "-c", code, " ".join(HEAVY), *words]
+    done = subprocess.run(line, env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert said in done.stdout and done.stdout.endswith("HEAVY []\n"), done.stdout
 
 
 def test_help_of_every_verb_imports_no_torch(entmin):

@@ -20,7 +20,7 @@ import click
 from entmin import __version__
 from entmin.errors import EntminError, Interrupted, closest
 from entmin.extras import lacking, require
-from entmin.starting import spin_shortly, without_collection
+from entmin.starting import spinning, without_collection
 from entmin.terminal import prepare, say
 
 
@@ -118,7 +118,7 @@ def main(args: list[str] | None = None) -> None:
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"]
     prepare()
-    spin_shortly()
+    os.environ.update(spinning())
     logging.raiseExceptions = debug  # on a full disk, each line of a library's own log would show a traceback
     try:
         outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)

@@ -81,8 +81,8 @@ class Progress:
         elif self._stream.isatty():
             from rich.live import Live
 
-            # Standard output is not the display's to redirect: the run does that, in another thread, and who restores it
-            # last would decide what it is from then on.
+            # Standard output is not the display's to redirect: the run does that, in another thread, and who restores
+            # it last would decide what it is from then on.
             display = console(self._stream)
             with Live(self.line(), console=display, transient=True, auto_refresh=False, redirect_stdout=False) as live:
                 while not self._stop.wait(0.25):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from entmin.errors import EntminError
 from entmin.serve.vllm import command
+from entmin.starting import spinning
 
 START_SECONDS = 900.0
 """Longest wait for a server: large models take minutes to load and compile."""
@@ -56,14 +57,23 @@ def start_vllm(model: str, options: list[str], *, seconds: float = START_SECONDS
         model, host="127.0.0.1", port=port, served_name=model, options=["--generation-config", "vllm", *options]
     )
     key, log = secrets.token_urlsafe(16), Path(tempfile.mkstemp(prefix="entmin-vllm-", suffix=".log")[1])
-    environment = os.environ | {"VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            line, env=environment, stdout=output, stderr=output, start_new_session=True, preexec_fn=_end_with_parent
+            line,
+            env=_environment(key),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
     atexit.register(_finish, process, log)
     _wait(process, f"http://127.0.0.1:{port}", log, seconds)
     return Started(f"http://127.0.0.1:{port}/v1", key, process, log)
+
+
+def _environment(key: str) -> dict[str, str]:
+    quiet = {"VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1")}
+    return os.environ | spinning() | quiet | {"VLLM_API_KEY": key}
 
 
 def ended(started: Started) -> EntminError | None:

@@ -16,6 +16,7 @@ from entmin.durable import append_row, private_files, write_whole
 from entmin.errors import EntminError, Interrupted
 from entmin.jsonl import read_rows
 from entmin.report.training_figure import CURVES, WATCH
+from entmin.starting import spinning
 from entmin.terminal import say
 from entmin.train.config import TrainConfig
 from entmin.train.curves import describe, keep_until
@@ -141,8 +142,9 @@ def follow(command: Sequence[str], folder: Path, config: TrainConfig, steps: int
     follower = Follower(folder, config, steps)
     with private_files(), (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )  # where veRL and what it logs to leave files of their own
+            command, cwd=folder, env=os.environ | spinning(), stdout=log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip  # where veRL and what it logs to leave files of their own
     with _ending(process, folder) as asked:
         while process.poll() is None:
             follower.look()
