@@ -1,6 +1,6 @@
 """How long a newcomer waits: from the start of a command to its first token, its first progress, its table.
 
-    python benchmarks/first_token.py [--model smollm2-135m] [--runs 5] [--rows ...] [--threads N] [--write-docs]
+    python benchmarks/first_token.py [--model smollm2-135m] [--dtype bfloat16] [--runs 5] [--write-docs]
 
 The model must be in the cache (ask it once before). Every run is a process of its own, standard output a
 pseudo-terminal, as a user has it; the commands take turns. Seconds are from the start of the process to the named
