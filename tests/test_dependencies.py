@@ -48,6 +48,7 @@ ROOMS = {
 """The extra that a folder may count on; the others have the base only."""
 BASE_FILES = {
     "engine/adapters.py": {"peft", "safetensors"},  # an adapter's model; the error names the extra
+    "engine/checkpoint.py": {"safetensors"},  # which transformers itself brings
     "clients.py": {"openai"},  # what clients of servers share: evaluation and training, whose extras bring it
     "hosts/vllm.py": {"vllm"},
     "hosts/llama_cpp.py": {"llama-cpp-python"},
