@@ -10,8 +10,8 @@ from entmin.core.numba.compiling import elementwise
 
 CODES = 1 << 16
 _BLOCK = 4096
-_GROUP = 256
-_MASKED = 0xFF80  # the upper bits of -inf
+_GROUP = 128
+_MASKED, _REST = 0xFF80, 0x7FFF  # the upper bits of -inf; all but the sign
 
 
 @elementwise
@@ -41,8 +41,20 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
 
     Returns how many there are, masked entries (-inf) left out; -1 where a value is NaN or +inf, or all are masked.
     """
+    broken = np.int32(0)
+    for code in range(_MASKED & _REST, 1 << 15):  # +inf, and NaN; then -inf, which may be, and NaN
+        negative = code | 1 << 15
+        broken |= tallies[code] | (tallies[negative] if negative != _MASKED else 0)
+        tallies[code] = tallies[negative] = 0
+    n = _list(tallies, codes, counts)
+    for i in range(n):
+        values[i] = np.float64(np.uint32(np.uint32(codes[i]) << np.uint32(16)).view(np.float32))
+    return n if n and not broken else -1
+
+
+@elementwise
+def _list(tallies: Any, codes: Any, counts: Any) -> int:
     n = 0
-    healthy: Any = True
     for start in range(0, CODES, _GROUP):
         group = tallies[start : start + _GROUP]
         seen = group[0]
@@ -51,12 +63,10 @@ def collect(tallies: Any, codes: Any, values: Any, counts: Any) -> int:
         if seen:
             for i in range(_GROUP):
                 # Without branches, which half-filled groups would make the processor guess: n moves on, or does not.
-                value = np.float64(np.uint32((start + i) << 16).view(np.float32))
-                codes[n], values[n], counts[n] = start + i, value, group[i]
-                healthy &= (group[i] == 0) | (value < np.inf)
-                n += (group[i] != 0) & (value > -np.inf)
+                codes[n], counts[n] = start + i, group[i]
+                n += group[i] != 0
                 group[i] = 0
-    return n if healthy and n else -1
+    return n
 
 
 @elementwise
