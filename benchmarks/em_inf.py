@@ -174,9 +174,8 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps({"title": title, "results": results}, indent=1) + "\n")
     if options.write_docs:
-        kind = "cpu" if options.device == "cpu" else "gpu"
-        figure = cost_figure(results, ways, f"em_inf_{kind}.svg", title)
-        write_section(f"em_inf_{kind}", title, header, body, f"{CAPTION}.", figure)
+        figure = cost_figure(results, ways, "em_inf_cpu.svg", title)
+        write_section("em_inf_cpu", title, header, body, f"{CAPTION}.", figure)
 
 
 if __name__ == "__main__":

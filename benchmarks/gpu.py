@@ -1,15 +1,19 @@
 """Milliseconds per row on a CUDA device: the Triton kernels, autograd + Adam, one softmax, and the bandwidth floor.
 
-    python benchmarks/gpu.py [--repeats 50] [--out FILE.md] [--json FILE]
+    python benchmarks/gpu.py [--repeats 15] [--vocabularies 49152 151936 262144] [--batches 1 8 32 128 512]
+        [--json FILE] [--write-docs]
+    python benchmarks/gpu.py --read FILE --write-docs
 
 The floor is the bytes that must move (the logits read once, float32 written once; for entropy only read) over the
 bandwidth of a large device-to-device copy measured in the same run. Times are of CUDA graphs, so that the host's launch
-overhead is not in them; the last column has it. Refuses to run without a GPU.
+overhead is not in them; the last column has it. Every line is printed, and written to --json, as soon as it is
+measured; --read shows the lines of an earlier run instead. Refuses to measure without a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -24,6 +28,7 @@ from torch import Tensor
 from entmin.core import em_inf, entropy, solve_temperature
 from entmin.core.em_inf import DEFAULTS
 from entmin.core.triton import em_inf as kernel
+from performance_page import write_section
 from published import autograd_em_inf
 
 VOCABULARIES, BATCHES, SHARES = (49_152, 151_936, 262_144), (1, 8, 32, 128, 512), (0.0, 0.25, 1.0)
@@ -109,45 +114,69 @@ def measure(
     return cell | {name: value / batch for name, value in timed.items()} | {"total_variation": off}
 
 
-def page(lines: list[dict[str, Any]], title: str) -> str:
-    """The table in Markdown."""
-    names = ("em_inf", "floor", "temperature", "entropy", "read_floor", "softmax", "autograd", "em_inf_host")
-    head = ("V", "batch", "above", "dtype", *(f"{n}, us/row" for n in names), "em_inf/floor", "autograd/em_inf", "TV")
-    text = [f"# {title}", "", "| " + " | ".join(head) + " |", "|" + "---:|" * len(head)]
-    for r in lines:
-        times = [f"{1e3 * r[name]:.2f}" for name in names]
-        ratios = [
-            f"{r['em_inf'] / r['floor']:.1f}",
-            f"{r['autograd'] / r['em_inf']:.0f}",
-            f"{r['total_variation']:.0e}",
-        ]
-        cell = [f"{r['vocabulary']:,}", str(r["batch"]), f"{r['above']:.0%}", r["dtype"]]
-        text.append("| " + " | ".join(cell + times + ratios) + " |")
-    return "\n".join(text) + "\n"
+NAMES = ("em_inf", "floor", "temperature", "entropy", "read_floor", "softmax", "autograd", "em_inf_host")
+HEADER = [
+    "V",
+    "batch",
+    "above",
+    "logits",
+    *(f"{name.replace('_', ' ')}, us/row" for name in NAMES),
+    "em_inf / softmax",
+    "autograd / em_inf",
+    "off by (TV)",
+]
+CAPTION = (
+    "Medians, microseconds per row: EM-INF with three steps, the bytes it must move at the bandwidth of a copy, the "
+    "search of adaptive temperature, entropy, the bytes those must read, one softmax in float32, autograd + Adam, and "
+    "EM-INF as a host loop that waits for every call sees it. Off: total variation against the plain tensor operations."
+)
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=50)
-    parser.add_argument("--out", type=Path, help="write the table here as Markdown")
-    parser.add_argument("--json", type=Path, help="also write the numbers here")
-    options = parser.parse_args()
+def cells_of(line: dict[str, Any]) -> list[str]:
+    """One line of the table."""
+    ratios = [
+        f"{line['em_inf'] / line['softmax']:.1f}",
+        f"{line['autograd'] / line['em_inf']:.0f}",
+        f"{line['total_variation']:.0e}",
+    ]
+    cell = [f"{line['vocabulary']:,}", str(line["batch"]), f"{line['above']:.0%}", line["dtype"]]
+    return cell + [f"{1e3 * line[name]:.2f}" for name in NAMES] + ratios
+
+
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure, printing and keeping every line at once."""
     if not torch.cuda.is_available():
         sys.exit("benchmarks/gpu.py needs a CUDA device and this machine has none; benchmarks/em_inf.py times the CPU.")
     bandwidth = copy_bandwidth(options.repeats)
     name, versions = torch.cuda.get_device_name(), f"torch {torch.__version__}"
     title = f"EM-INF on {name}, copy bandwidth {bandwidth / 1e12:.2f} TB/s, {versions}, median of {options.repeats}"
-    cells = [
-        (v, b, s, d) for v in VOCABULARIES for b in BATCHES for s in SHARES for d in (torch.bfloat16, torch.float32)
-    ]
-    lines = [measure(*cell, bandwidth, options.repeats) for cell in cells]
-    text = page(lines, title)
-    print(text)
-    if options.out:
-        options.out.write_text(text)
-    if options.json:
-        options.json.write_text(json.dumps({"title": title, "bandwidth": bandwidth, "results": lines}, indent=1) + "\n")
+    done: dict[str, Any] = {"title": title, "bandwidth": bandwidth, "results": []}
+    print(title, " | ".join(HEADER), sep="\n", flush=True)
+    for cell in itertools.product(options.vocabularies, options.batches, SHARES, (torch.bfloat16, torch.float32)):
+        line = measure(*cell, bandwidth, options.repeats)
+        done["results"].append(line)
+        print(" | ".join(cells_of(line)), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(done, indent=1) + "\n")
+    return done
+
+
+def main() -> None:
+    """Measure or read, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--vocabularies", type=int, nargs="+", default=VOCABULARIES)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--read", type=Path, help="numbers that --json wrote, instead of measuring")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
+    done = json.loads(options.read.read_text()) if options.read else measured(options)
+    body = [cells_of(line) for line in done["results"]]
+    if options.read:
+        print(done["title"], *(" | ".join(row) for row in [HEADER, *body]), sep="\n")
+    if options.write_docs:
+        write_section("em_inf_gpu", done["title"], HEADER, body, CAPTION)
 
 
 if __name__ == "__main__":

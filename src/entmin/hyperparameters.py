@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import itertools
 import math
@@ -42,7 +43,7 @@ class Hyperparameters:
         Raises:
             UsageError: of the wrong kind, or out of range.
         """
-        kind = cls.options()[name]
+        kind = _kinds(cls)[name]
         try:
             parsed: Scalar = _parse(kind, value)
         except (TypeError, ValueError, OverflowError):
@@ -59,8 +60,7 @@ class Hyperparameters:
     @classmethod
     def options(cls) -> dict[str, type]:
         """Hyper-parameter names and their scalar types, in order."""
-        hints = get_type_hints(cls)
-        return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+        return dict(_kinds(cls))
 
     @classmethod
     def meanings(cls) -> dict[str, str]:
@@ -118,6 +118,13 @@ class Hyperparameters:
         """A short form for tables: ``em_inf(threshold=0.3, ...)``."""
         shown = (f"{k}={v}" if isinstance(v, str) else f"{k}={v:g}" for k, v in dataclasses.asdict(self).items())
         return f"{self.name}({', '.join(shown)})"
+
+
+@functools.cache
+def _kinds(cls: type[Hyperparameters]) -> dict[str, type]:
+    """Kept, because reading annotations takes half a millisecond and servers build a method for every request."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def _parse(kind: type, value: Any) -> Any:
