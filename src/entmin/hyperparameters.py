@@ -121,7 +121,7 @@ class Hyperparameters:
 
 
 @functools.cache
-def _kinds(cls: type[Hyperparameters]) -> dict[str, type]:
+def _kinds(cls: Any) -> dict[str, type]:  # Any: mypy takes a class object for no Hashable
     """Kept, because reading annotations takes half a millisecond and servers build a method for every request."""
     hints = get_type_hints(cls)
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
