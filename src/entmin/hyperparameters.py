@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import inspect
 import itertools
 import math
@@ -120,11 +119,15 @@ class Hyperparameters:
         return f"{self.name}({', '.join(shown)})"
 
 
-@functools.cache
-def _kinds(cls: Any) -> dict[str, type]:  # Any: mypy takes a class object for no Hashable
+_KINDS: dict[type, dict[str, type]] = {}
+
+
+def _kinds(cls: type[Hyperparameters]) -> dict[str, type]:
     """Kept, because reading annotations takes half a millisecond and servers build a method for every request."""
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    if cls not in _KINDS:
+        hints = get_type_hints(cls)
+        _KINDS[cls] = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    return _KINDS[cls]
 
 
 def _parse(kind: type, value: Any) -> Any:
