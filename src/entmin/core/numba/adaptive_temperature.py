@@ -15,7 +15,7 @@ from torch import Tensor
 
 from entmin.core.newton import FARTHEST, MODEL_STEPS, NEARLY_ALL
 from entmin.core.numba import counting, distinct, sweeps
-from entmin.core.numba.compiling import elementwise, reducing
+from entmin.core.numba.compiling import elementwise, part, reducing
 from entmin.core.numba.exponential import exp32, exp64
 from entmin.core.numba.rows import bits_of, is_counted
 from entmin.core.numba.shares import ADDED, memory_of, next_share, settings_of, share_out, workspace
@@ -40,7 +40,7 @@ def solve_temperature(
     return torch.from_numpy(tau)
 
 
-@elementwise
+@part
 def _solve(table: Any, kind: Any, shift: int) -> None:
     """The temperature of each row, over its distinct values, or over head and tail where it has too many."""
     bits, w, counted = memory_of(table, kind), workspace(table), settings_of(table)[0] != 0

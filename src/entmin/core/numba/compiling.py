@@ -25,6 +25,11 @@ def reducing(function: _Function) -> _Function:
     return _compile(function, {"contract", "reassoc", "nsz", "nnan"})
 
 
+def part(function: _Function) -> _Function:
+    """Put the function's lines into those of the function for threads that calls it: compiled there, not once more."""
+    return njit(inline="always")(function)  # type: ignore[no-any-return]
+
+
 @functools.cache
 def entry(function: Callable[[Any], None]) -> Any:
     """A function of a table of addresses as machine code: `.address`, and `.ctypes` to call it with an address.
@@ -33,9 +38,9 @@ def entry(function: Callable[[Any], None]) -> Any:
     """
     signature = types.void(types.CPointer(types.voidptr))
     try:
-        return cfunc(signature, error_model="numpy", cache=True)(function)
+        return cfunc(signature, fastmath={"contract"}, error_model="numpy", cache=True)(function)
     except RuntimeError:  # as below
-        return cfunc(signature, error_model="numpy")(function)
+        return cfunc(signature, fastmath={"contract"}, error_model="numpy")(function)
 
 
 def _compile(function: _Function, fastmath: set[str]) -> _Function:

@@ -11,7 +11,7 @@ from numba import carray
 from torch import Tensor
 
 from entmin.core.numba import counting, distinct, sweeps
-from entmin.core.numba.compiling import elementwise
+from entmin.core.numba.compiling import part
 from entmin.core.numba.rows import bits_of, is_counted, rows_of
 from entmin.core.numba.shares import ADDED, Memory, memory_of, next_share, settings_of, share_out, workspace
 from entmin.core.numba.workspace import Workspace
@@ -68,7 +68,7 @@ class _Job(NamedTuple):
     """``[N]``: rows that were not counted, for `_sweep`."""
 
 
-@elementwise
+@part
 def _job(table: Any, bits: Memory) -> _Job:
     stride, steps, moved, want_after = settings_of(table)
     goal = carray(table[ADDED], (bits.number - 1) * stride + bits.length, np.float32)
@@ -77,7 +77,7 @@ def _job(table: Any, bits: Memory) -> _Job:
     return _Job(goal, stride, settings, steps, moved != 0, want_after != 0, found, left)
 
 
-@elementwise
+@part
 def _values(table: Any, kind: Any, shift: int) -> None:
     """Adjust the rows that hold bfloat16 numbers, over their distinct values."""
     bits, w = memory_of(table, kind), workspace(table)
@@ -104,7 +104,7 @@ def _values(table: Any, kind: Any, shift: int) -> None:
         first, last = next_share(table)
 
 
-@elementwise
+@part
 def _sweeps(table: Any, kind: Any, shift: int) -> None:
     """Adjust the other rows without counting."""
     bits, w = memory_of(table, kind), workspace(table)
@@ -118,7 +118,7 @@ def _sweeps(table: Any, kind: Any, shift: int) -> None:
         first, last = next_share(table)
 
 
-@elementwise
+@part
 def _sweep(w: Workspace, bits: Any, shift: int, out: Any, job: _Job, found: Any) -> None:
     top = sweeps.load(bits, shift, w.state)
     if math.isnan(top):

@@ -11,7 +11,7 @@ from numba import carray
 from torch import Tensor
 
 from entmin.core.numba import sweeps
-from entmin.core.numba.compiling import elementwise
+from entmin.core.numba.compiling import part
 from entmin.core.numba.rows import bits_of
 from entmin.core.numba.shares import ADDED, memory_of, next_share, share_out, workspace
 
@@ -24,7 +24,7 @@ def entropy(logits: Tensor) -> Tensor:
     return torch.from_numpy(found)
 
 
-@elementwise
+@part
 def _entropies(table: Any, kind: Any, shift: int) -> None:
     bits, w = memory_of(table, kind), workspace(table)
     found, blocks = carray(table[ADDED], bits.number, np.float32), w.state.shape[0] // sweeps.STATE

@@ -15,7 +15,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from entmin.core.numba import threads
-from entmin.core.numba.compiling import elementwise, entry
+from entmin.core.numba.compiling import entry, part
 from entmin.core.numba.counting import CODES
 from entmin.core.numba.distinct import ARRAYS
 from entmin.core.numba.rows import Rows
@@ -75,7 +75,7 @@ def _count(_typing: Any, address: Any) -> Any:
     return types.int64(types.voidptr), generate
 
 
-@elementwise
+@part
 def next_share(table: Any) -> tuple[int, int]:
     """First and last + 1 of the next rows that nobody has; both the same when there are none."""
     numbers = carray(table[_NUMBERS], SETTINGS, np.int64)
@@ -84,13 +84,13 @@ def next_share(table: Any) -> tuple[int, int]:
     return first, min(first + size, count)
 
 
-@elementwise
+@part
 def settings_of(table: Any) -> Any:
     """The operation's whole numbers."""
     return carray(table[_NUMBERS], SETTINGS + _MOST_SETTINGS, np.int64)[SETTINGS:]
 
 
-@elementwise
+@part
 def memory_of(table: Any, kind: Any) -> Memory:
     """The rows, as numbers of this kind (a NumPy array that shows it)."""
     numbers = carray(table[_NUMBERS], SETTINGS, np.int64)
@@ -98,7 +98,7 @@ def memory_of(table: Any, kind: Any) -> Memory:
     return Memory(carray(table[_ROWS], (count - 1) * stride + length, kind.dtype), stride, length, count)
 
 
-@elementwise
+@part
 def workspace(table: Any) -> Workspace:
     """The part of the memory that belongs to the thread that asks, once for each call of its function."""
     numbers = carray(table[_NUMBERS], SETTINGS, np.int64)
