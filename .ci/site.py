@@ -1,8 +1,9 @@
-"""Hooks of mkdocs: the pages outside docs/, and the reference of the public Python names, join the site."""
+"""Hooks of mkdocs: the pages outside docs/, notebooks, and the reference of the public Python names join the site."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, place, content=moved((ROOT / name).read_text(encoding="utf-8"))))
     files.append(File.generated(config, "constraints.txt", content=(ROOT / "constraints.txt").read_text()))
     files.append(File.generated(config, "api.md", content=python_reference()))
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=notebook(path)))
     return files
 
 
@@ -36,6 +39,22 @@ def moved(text: str) -> str:
     """Links between the root and docs/ as links between neighbours."""
     text = re.sub(r"\]\((?:\.\./|docs/)", "](", text)
     return text.replace("](README.md", "](index.md")
+
+
+def notebook(path: Path) -> str:
+    """A notebook that was run, as a page: its texts, its code, and what that showed."""
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in cell.get("outputs", []):
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            if "text/html" in data:
+                lines = "".join(data["text/html"]).splitlines()
+                parts.append("\n".join(line for line in lines if line.strip()))
+            else:
+                parts.append(f"```text\n{''.join(data['text/plain']).rstrip()}\n```")
+    return "\n\n".join(parts)
 
 
 def python_reference() -> str:

@@ -35,3 +35,12 @@ def test_notebooks_are_kept_without_outputs():
     for path in NOTEBOOKS:
         cells = nbformat.read(path, as_version=4).cells
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_site_shows_a_run_of_the_notebook_as_it_is(path):
+    kept = nbformat.read(path.parents[1] / "docs" / "notebooks" / path.name, as_version=4)
+    sources = [(cell.cell_type, cell.source) for cell in nbformat.read(path, as_version=4).cells]
+    assert [(cell.cell_type, cell.source) for cell in kept.cells] == sources, "run: python benchmarks/notebooks.py"
+    shown = "".join(o.data.get("text/html", "") for c in kept.cells for o in c.get("outputs", []) if "data" in o)
+    assert all(part in shown for part in SHOWN[path.stem])

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entmin.terminal import console, prepare, printable, say
+from entmin.terminal import console, prepare, printable, say, say_beside
 from tests.command import MAIN
 
 PACKAGE = Path(__file__).parents[1] / "src" / "entmin"
@@ -194,3 +194,16 @@ def test_a_live_line_leaves_standard_output_to_others(monkeypatch):
         progress.__exit__(None, None, None)
         assert sys.stdout is before
     os.close(ours)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_text_beside_its_label_keeps_its_column_on_a_terminal_and_its_line_elsewhere(capsys, monkeypatch, terminal):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    say_beside("em_inf", "a few Adam steps on the logits of each row", 9)
+    shown = capsys.readouterr().out
+    assert shown.split() == ["em_inf", *"a few Adam steps on the logits of each row".split()]
+    assert shown.count("\n") == (2 if terminal else 1)
+    if terminal:
+        assert all(len(line) <= 40 for line in shown.splitlines())
+        assert shown.splitlines()[1].startswith(" " * 10) and shown.splitlines()[1][10] != " "

@@ -10,7 +10,9 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import shutil
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -45,6 +47,16 @@ def say(text: object, *, err: bool = False, bold: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     shown = printable(str(text))
     print(f"\x1b[1m{shown}\x1b[0m" if bold and stream.isatty() else shown, file=stream, flush=True)
+
+
+def say_beside(label: str, text: str, width: int) -> None:
+    """Print a text beside its label of `width` characters; on a terminal its lines are broken to stay beside it."""
+    beside = f"{label:<{width}} "
+    if not sys.stdout.isatty():
+        return say(beside + text)
+    room = max(shutil.get_terminal_size().columns - len(beside), 20)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    say("\n".join([beside + lines[0], *(f"{'':<{len(beside)}}{line}" for line in lines[1:])]))
 
 
 def console(file: IO[str] | None = None, **options: Any) -> Console:

@@ -7,6 +7,7 @@ import subprocess
 
 import httpx
 import pytest
+from tests.documented import block
 from tests.serve.local import HELLO, chat
 
 from entmin.engine.engine import Engine
@@ -31,6 +32,53 @@ def test_the_hub_client_says_what_the_official_one_says(server, monkeypatch):
     assert whole.choices[0].message.content == expected.choices[0].message.content
     told = client.chat_completion(HELLO, **ASKED, stream=True)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in told) == whole.choices[0].message.content
+
+
+def test_the_documented_client(server, monkeypatch):
+    from openai.resources.chat.completions import Completions
+
+    code = block("docs/serving.md", "from openai import OpenAI")
+    for old, new in (("http://127.0.0.1:8000", server.url), ("MODEL", "tiny")):
+        assert old in code
+        code = code.replace(old, new)
+    said, create = [], Completions.create
+    monkeypatch.setattr(Completions, "create", lambda *args, **named: said.append(create(*args, **named)))
+    exec(compile(code, "docs/serving.md", "exec"), {})
+    assert said[0].choices[0].message.content
+
+
+def test_langchain_says_what_the_official_client_says(server):
+    """For environments that have it."""
+    ChatOpenAI = pytest.importorskip("langchain_openai").ChatOpenAI
+
+    settings = {"max_tokens": 20, "seed": 3, "temperature": 2.0}
+    method = {"extra_body": {"vllm_xargs": {"entmin_mode": "em_inf:threshold=0:learning_rate=5:n_grad_steps=50"}}}
+    model = ChatOpenAI(model="tiny", base_url=f"{server.url}/v1", api_key="none", max_retries=0, **settings, **method)
+    expected = chat(server, **settings, **method).choices[0].message.content
+    assert model.invoke("hello").content == expected
+    assert "".join(piece.content for piece in model.stream("hello")) == expected
+    assert chat(server, **settings).choices[0].message.content != expected, "the method is at work"
+    wrong = ChatOpenAI(
+        model="tiny", base_url=f"{server.url}/v1", api_key="none", extra_body={"vllm_xargs": {"entmin_mode": "em_inv"}}
+    )
+    with pytest.raises(Exception, match="did you mean 'em_inf'"):
+        wrong.invoke("hello")
+
+
+def test_llama_index_says_what_the_official_client_says(server):
+    """For environments that have it."""
+    OpenAILike = pytest.importorskip("llama_index.llms.openai_like").OpenAILike
+    from llama_index.core.llms import ChatMessage
+
+    method = {"extra_body": {"vllm_xargs": {"entmin_mode": "em_inf:threshold=0:learning_rate=5:n_grad_steps=50"}}}
+    model = OpenAILike(
+        model="tiny", api_base=f"{server.url}/v1", api_key="none", is_chat_model=True, max_tokens=20, temperature=2.0,
+        additional_kwargs={"seed": 3, **method}, max_retries=0,
+    )  # fmt: skip
+    expected = chat(server, max_tokens=20, seed=3, temperature=2.0, **method).choices[0].message.content
+    asked = [ChatMessage(role="user", content="hello")]
+    assert model.chat(asked).message.content == expected
+    assert "".join(piece.delta or "" for piece in model.stream_chat(asked)) == expected
 
 
 @pytest.mark.parametrize("path", ["completions", "chat/completions"])

@@ -14,7 +14,7 @@ import click
 
 from entmin.errors import EntminError
 from entmin.extras import EXTRAS, lacking
-from entmin.terminal import say
+from entmin.terminal import say, say_beside
 
 
 @click.command("doctor")
@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
         say(json.dumps(states | {"MISSING": missing}, indent=2))
     else:
         for label, state in found:
-            say(f"{label:<14} {state}")
+            say_beside(label, state, 14)
     if missing:
         sys.exit(1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from entmin.cli.grouped import Word
-from entmin.terminal import say
+from entmin.terminal import say, say_beside
 
 if TYPE_CHECKING:
     from entmin.hyperparameters import Hyperparameters
@@ -23,11 +23,11 @@ def command(what: str, as_json: bool) -> None:
     if as_json:
         say(json.dumps(rows, indent=2))
         return
-    width = max(len(row["name"]) for row in rows)
+    width = max(len(row["name"]) for row in rows) + 1
     for row in rows:
-        say(f"{row['name']:<{width}}  {row['summary']}")
+        say_beside(row["name"], row["summary"], width)
         for line in row.get("details", []):
-            say(f"{'':<{width}}  {line}")
+            say_beside("", line, width)
 
 
 def _tasks() -> list[dict[str, Any]]:
