@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import click
 
+import entmin.cli.shells  # noqa: F401  click asks these when a shell wants words
 from entmin import __version__
 from entmin.errors import EntminError, Interrupted, closest
 from entmin.extras import lacking, require
@@ -112,10 +113,6 @@ def cli(debug: bool) -> None:
     """Entropy minimization for language-model reasoning, measured honestly."""
 
 
-COMPLETE = "_ENTMIN_COMPLETE"
-"""By this variable a shell asks for completions instead of running a verb."""
-
-
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit code 2 for a wrong request, 1 for a failure, 130 when interrupted."""
     args = sys.argv[1:] if args is None else args
@@ -123,8 +120,6 @@ def main(args: list[str] | None = None) -> None:
     args = [arg for arg in args if arg != "--debug"]
     prepare()
     os.environ.update(spinning())
-    if COMPLETE in os.environ:
-        import entmin.cli.shells  # noqa: F401  which click then asks
     logging.raiseExceptions = debug  # on a full disk, each line of a library's own log would show a traceback
     try:
         outcome: Any = cli.main(args=args, prog_name="entmin", standalone_mode=False)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from entmin.cli import COMPLETE, shells  # noqa: F401  whose scripts click then prints
 from entmin.cli.grouped import Word
+from entmin.cli.shells import VARIABLE
 from entmin.terminal import say
 
 
@@ -23,7 +23,7 @@ def command(shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None
-    say(kind(click.get_current_context().find_root().command, {}, "entmin", COMPLETE).source())
+    say(kind(click.get_current_context().find_root().command, {}, "entmin", VARIABLE).source())
 
 
 def add_completions(verb: click.Command) -> click.Command:

@@ -17,6 +17,8 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+VARIABLE = "_ENTMIN_COMPLETE"
+"""By which a shell asks for completions instead of running a verb."""
 _BASH = r"""
 %(complete_func)s() {
     local IFS=$'\n' line="${COMP_LINE:0:COMP_POINT}" breaks="" cut="" type value
