@@ -96,3 +96,28 @@ def test_other_models_have_all_of_transformers(change, tmp_path):
     else:
         (folder / "config.json").write_text("[]")
     assert not lean._is_plain(str(folder))
+
+
+@pytest.mark.long
+def test_an_evaluation_is_the_one_of_transformers_imported_whole(entmin, tiny_llama):
+    asked = ("eval", tiny_llama, "--limit", "4", "--max-tokens", "12", "--mode", "em_inf@0.8", "--quiet", "--json")
+    told = "import atexit, sys; atexit.register(lambda: print('accelerate' in sys.modules, file=sys.stderr))\n"
+    quick = entmin(*asked, "--dtype", "float32", "--results", "quick", before=told)
+    whole = told + "import transformers.models.auto.modeling_auto"
+    usual = entmin(*asked, "--dtype", "float32", "--results", "usual", before=whole)
+    assert quick.stderr.endswith("False\n") and usual.stderr.endswith("True\n")
+    [ours], [theirs] = json.loads(quick.stdout), json.loads(usual.stdout)
+    for part in ("settings", "results", "generated_tokens"):
+        assert ours[part] == theirs[part]
+
+
+def test_a_process_that_says_nothing_imports_all_of_transformers(tiny_llama):
+    code = """
+import sys
+from entmin.engine.lean import opening
+with opening(sys.argv[1]):
+    from entmin.engine.loading import load
+load(sys.argv[1])
+assert "accelerate" in sys.modules
+"""
+    run(code, tiny_llama)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from entmin.api.options import engine_settings
-from entmin.engine.lean import import_for_decoding
+from entmin.engine.lean import only_decodes, opening
 from entmin.errors import UsageError
 from entmin.jsonl import or_null
-from entmin.starting import without_collection
 from entmin.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ def open_engine(model: str, options: dict[str, Any]) -> closing[Engine]:
     """The engine that the options describe, as a context that closes it."""
     loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
-    with without_collection():
-        import_for_decoding(model)
+    only_decodes()
+    with opening(model):
         from entmin.engine.engine import Engine
         from entmin.engine.loading import load
 

@@ -8,6 +8,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
+from entmin.engine.lean import only_decodes
 from entmin.evals.arms import DEFAULT_ARMS
 from entmin.terminal import say
 
@@ -51,6 +52,8 @@ def command(model: str, as_json: bool, **options: Any) -> None:
     settings = shared.take_settings(options)
     from entmin.api.compare import compare
 
+    if not options["against"] and not options["with_base"]:  # which may name adapters
+        only_decodes()
     done = compare(model, **settings, **shared.read(options))
     if as_json:
         say((done.folder / "comparison.json").read_text())

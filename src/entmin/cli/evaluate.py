@@ -9,6 +9,7 @@ import click
 
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
+from entmin.engine.lean import only_decodes
 from entmin.terminal import say
 
 
@@ -43,6 +44,7 @@ def command(model: str, mode: str, as_json: bool, **options: Any) -> None:
     settings = shared.take_settings(options)
     from entmin.api.evaluate import evaluate
 
+    only_decodes()
     done = evaluate(model, mode=mode, hyperparameters=settings, **shared.read(options))
     if as_json:
         say(json.dumps([run.summary for run in done.runs.values()], indent=2, default=str))

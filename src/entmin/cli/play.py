@@ -15,12 +15,11 @@ import click
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
 from entmin.cli.serve import check_key, default_mode, given, listening_options, take_switches
-from entmin.engine.lean import import_for_decoding
+from entmin.engine.lean import only_decodes, opening
 from entmin.errors import UsageError
 from entmin.extras import require
 from entmin.methods import Normal
 from entmin.mode import Mode
-from entmin.starting import without_collection
 from entmin.terminal import say
 
 _QUEUE, _GRACE = 64, 1.0
@@ -57,8 +56,8 @@ def command(ctx: click.Context, /, model: str, mode: str, base_url: str | None, 
     where = {key: options.pop(key) for key in ("host", "port", "api_key", "system")}
     if base_url is not None:
         return _before_a_server(ctx, model, base_url, chosen, switches, ready, **where)
-    with without_collection():
-        import_for_decoding(model)
+    only_decodes()
+    with opening(model):
         from entmin.play.routes import playground
         from entmin.serve.local import serve_local
 

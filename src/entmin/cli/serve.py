@@ -12,10 +12,9 @@ from click.core import ParameterSource
 
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb, Word
-from entmin.engine.lean import import_for_decoding
+from entmin.engine.lean import only_decodes, opening
 from entmin.errors import UsageError
 from entmin.mode import Mode
-from entmin.starting import without_collection
 from entmin.terminal import say
 from entmin.wire import DEFAULT_VARIABLE
 
@@ -78,8 +77,8 @@ def command(
     if engine == "transformers":
         if vllm_options:
             raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
-        with without_collection():
-            import_for_decoding(model)
+        only_decodes()
+        with opening(model):
             from entmin.play.routes import playground
             from entmin.serve.local import serve_local
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 import torch
 
@@ -12,6 +13,7 @@ from entmin.engine.loaded import LoadedModel
 from entmin.engine.packed import pack_weights
 from entmin.engine.requests import Completion, Request
 from entmin.engine.rows import OnLogits, OnToken
+from entmin.engine.sampling import draw
 from entmin.engine.scheduler import Scheduler
 from entmin.errors import EntminError, UsageError
 
@@ -74,9 +76,20 @@ class Engine(Scheduler):
     def _decode(self) -> None:
         if self.threads:
             torch.set_num_threads(self.threads)
-        self._packing.join()
         self._linger()
+        self._rehearse()
+        self._packing.join()
         self.run(self._wait)
+
+    def _rehearse(self) -> None:
+        """Draw from nothing while weights are packed, so that what drawing imports and compiles is there."""
+        with self._changed:
+            rows = [row for row in self._queue if not row.done][:1]
+        if not rows or not self._packing.is_alive():
+            return
+        logits = torch.zeros(1, self._vocabulary, dtype=self.loaded.dtype)
+        with suppress(Exception), torch.inference_mode():  # the row itself will tell
+            draw(logits, [rows[0].request], [rows[0].key], logits.float(), [rows[0].state])
 
     def _wait(self) -> bool:
         """Block until there is work; False when the engine closes."""

@@ -5,8 +5,8 @@ SciPy and accelerate; it reads the metadata of every installed package, and the 
 table of names. That is more than half of the time to the first token of `entmin ask`, and decoding needs none of it.
 
 After `import_for_decoding` transformers takes SciPy, accelerate and torch.distributed for not installed, for as long as
-the process lives. So this is only for processes that decode and do nothing else: verbs of the command line call it.
-Everybody else can import what was left out: `sys.modules` is as it was.
+the process lives. So this is only for processes that decode and do nothing else with transformers, as those of some
+verbs of the command line, which say so. Everybody else can import what was left out: `sys.modules` is as it was.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from entmin.engine.aliases import ALIASES, folder_of, is_cached
+from entmin.starting import without_collection
 
 _ABSENT = ("scipy", "accelerate")
 _COMPILER = "torch._dynamo"
@@ -35,6 +36,27 @@ _NEEDED = (
     "transformers.models.auto.tokenization_auto",
 )
 _packages_distributions = importlib.metadata.packages_distributions
+_processes = {"only decode": False}
+
+
+def only_decodes() -> None:
+    """Say of this process that it uses transformers for nothing but decoding with models as they are named."""
+    _processes["only decode"] = True
+
+
+@contextmanager
+def opening(model: str) -> Iterator[None]:
+    """Inside, the engine is imported and a model loaded; in a process that only decodes, without what that needs not.
+
+    Args:
+        model: an alias, a local folder, or a Hub id.
+    """
+    if not _processes["only decode"]:
+        yield
+        return
+    with without_collection():
+        import_for_decoding(model)
+        yield
 
 
 def import_for_decoding(model: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from entmin.engine.lean import opening
 from entmin.errors import UsageError
 from entmin.evals.choice import OWN_SERVER_MEASURES, EngineChoice, RunningEngine
 from entmin.evals.opened import opened
@@ -31,10 +32,11 @@ def open_engine(model: str, choice: EngineChoice) -> RunningEngine:
 
 def _in_process(model: str, choice: EngineChoice) -> InProcess:
     """The engine in this process; where its chat template reads the date, that stands still for all runs."""
-    from entmin.engine.prompts import held
-    from entmin.evals.provider import InProcess
+    with opening(model):
+        from entmin.engine.prompts import held
+        from entmin.evals.provider import InProcess
 
-    made = InProcess(model, dict(choice.options), choice.said)
+        made = InProcess(model, dict(choice.options), choice.said)
     if told := held(made.engine.loaded.tokenizer, made.said.get("chat_template_kwargs") or {}):
         made.said["chat_template_kwargs"] = told
     return made

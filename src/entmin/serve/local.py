@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from entmin.engine.encoding import encode_text
 from entmin.engine.engine import Engine
+from entmin.engine.lean import opening
 from entmin.engine.loading import load
 from entmin.engine.prompts import chat_text
 from entmin.errors import EntminError
@@ -25,7 +26,6 @@ from entmin.serve.addressed import is_loopback
 from entmin.serve.app import Service
 from entmin.serve.connections import ACCEPTED_AT_ONCE, Connection, most_connections
 from entmin.serve.protocol import Served
-from entmin.starting import without_collection
 from entmin.terminal import say
 
 _BACKLOG = 1024
@@ -76,7 +76,7 @@ def serve_local(
 
     def made(local: str | None) -> tuple[Starlette, Service]:
         nonlocal engine
-        with without_collection():
+        with opening(model):
             engine = Engine(load(model, **loading), **decoding)
         # The first call changes a tokenizer's settings, later ones only read them.
         encode_text(engine.loaded.tokenizer, "a")
