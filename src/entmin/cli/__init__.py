@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import io
 import logging
 import os
@@ -146,6 +147,8 @@ def main(args: list[str] | None = None) -> None:
         code = _report(blamed(error) or ours, 1, debug)
     if code == Interrupted.exit_code:
         _end_without_threads(code)
+    if code:  # what was set aside is taken down too: after an error, libraries in C name each object that lives on
+        gc.unfreeze()
     sys.exit(code)
 
 
