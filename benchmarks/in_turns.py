@@ -1,7 +1,7 @@
 """EM-INF in a loop of its own, and in turns with matrix products, as a decoder calls it: in softmaxes of the same rows.
 
     python benchmarks/in_turns.py [--vocabularies 49152 151936] [--rows 32] [--share 1] [--threads 2] [--steps 60]
-        [--turns 5] [--quick] [--json FILE] [--write-docs]
+        [--turns 5] [--quick] [--json FILE] [--write-docs SECTION]
 
 "in turns": a step is products of a decoder's sizes (hidden 896, 2 layers of it, bfloat16), then logits written by
 torch's threads, then one of
@@ -136,7 +136,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="blocks of each way")
     parser.add_argument("--quick", action="store_true", help="few steps, to see that it runs")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
-    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument(
+        "--write-docs", metavar="SECTION", help="put the table into that section of docs/performance.md"
+    )
     options = parser.parse_args()
     if options.quick:
         options.steps, options.turns = 8, 3
@@ -160,7 +162,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps({"title": title, "results": results}, indent=1) + "\n")
     if options.write_docs:
-        write_section("in_turns", title, HEADER, body, CAPTION)
+        write_section(options.write_docs, title, HEADER, body, CAPTION)
 
 
 if __name__ == "__main__":
