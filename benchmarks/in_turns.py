@@ -13,7 +13,8 @@ torch's threads, then one of
 "alone" leaves out the products. Blocks of --steps steps of each way take turns, --turns times. A block's figure is the
 median time of its calls; shown are the median over blocks, the least and the most, and how many softmaxes of the same
 setting that is. "processor" is the process's whole processor time for a step beyond that of a step with no way at all,
-spinning threads included, in softmaxes' processor time likewise.
+spinning threads included, in softmaxes' processor time likewise. How long torch's threads spin is up to OpenMP, unless
+GOMP_SPINCOUNT says it; entmin's commands set it to 10,000.
 """
 
 from __future__ import annotations

@@ -81,7 +81,10 @@ _free: defaultdict[int, list[Workspaces]] = defaultdict(list)
 
 @contextlib.contextmanager
 def lent(threads: int) -> Iterator[Workspaces]:
-    """Memory that nobody else works in until the block ends. Without a lock, which a fork could find closed."""
+    """Memory that nobody else works in until the block ends.
+
+    After an error it is not lent again, since its tallies may not be zero. No lock, which a fork could find closed.
+    """
     try:
         space = _free[threads].pop()
     except IndexError:
