@@ -99,6 +99,34 @@ def test_memory_follows_its_formulas():
     assert plan(config(micro_batch=4)).memory["activations"] * 2 == one.memory["activations"]
 
 
+def test_what_is_not_alive_together_is_not_added():
+    """Gradients come as activations go, unless those of an earlier micro-batch wait."""
+    settings = {"model": "Qwen/Qwen2.5-0.5B-Instruct", "batch_size": 2, "n": 4, "precision": "fp32", "device": "cpu"}
+    once, split = (plan(config(**settings, micro_batch=size)) for size in (8, 4))
+    fixed = sum(once.memory[name] for name in ("weights", "optimiser", "reference"))
+    assert once.total - fixed == once.memory["activations"] + once.memory["head"] > once.memory["gradients"]
+    assert split.total - fixed == sum(split.memory[name] for name in ("activations", "head", "gradients"))
+
+
+def test_the_head_holds_a_tile_of_answer_tokens():
+    vocabulary, width = 152_064, 3584
+    gradient = 4 * vocabulary * width
+    assert plan(config(micro_batch=2)).memory["head"] == 2 * 256 * 32_768 + gradient
+    assert plan(config(micro_batch=64, max_tokens=3072)).memory["head"] == 2 * 1024 * 32_768 + gradient
+    assert plan(config(micro_batch=2, lora=True)).memory["head"] == 2 * 256 * 32_768
+    assert plan(config(micro_batch=2, lora=True, device="cpu")).memory["head"] == (2 + 8 * 4) * 256 * 32_768
+
+
+def test_half_precision_keeps_converted_weights_and_norms_in_single():
+    assert plan(config()).memory["converted weights"] == 2 * 7_615_616_512
+    for settings in ({"lora": True}, {"precision": "fp32"}):
+        assert plan(config(**settings)).memory["converted weights"] == 0
+    # Of a token and layer: two norms of 3584 with 10 bytes a unit, 28 + 4 heads of 128 twice, 4 x 18944 of 2 bytes.
+    assert plan(config(micro_batch=1)).memory["activations"] == 1152 * 28 * (
+        20 * 3584 + 2 * (2 * 32 * 128 + 4 * 18_944)
+    )
+
+
 def test_the_machine_holds_the_weights_once():
     """Loaded by one process, the reference beside them in the precision of products; later both moments, collected."""
     parameters = 7_615_616_512

@@ -39,7 +39,7 @@ def model(tmp_path_factory):
 def in_two(entmin_here):
     """Start the command that a dry run prints for two GPUs."""
 
-    def start(method, model, out, *more, changed=(), **settings):
+    def start(method, model, out, *more, changed=(), new_group=False, **settings):
         given = ["train", method, model, "--output", out, *settings_of(**SETTINGS | settings)]
         printed = entmin_here(*given, "--dry-run", "--gpus", "2").stdout.splitlines()
         (line,) = (line for line in printed if line.lstrip().startswith("accelerate launch"))
@@ -49,7 +49,7 @@ def in_two(entmin_here):
         return subprocess.Popen(
             [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0", *words, *more],
             cwd=entmin_here.folder, env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=new_group,
         )  # fmt: skip
 
     def run(*args, code=0, **settings):
@@ -167,6 +167,28 @@ def test_a_process_that_is_killed_ends_the_run_and_its_checkpoints_stay(in_two, 
     assert "another process of this run ended" in err and "--resume" in err
     assert not (out / "model.safetensors").exists()
     require_weights(out / "checkpoint-2", tiny.AutoModelForCausalLM.from_pretrained(model))
+
+
+def test_a_first_ctrl_c_ends_both_at_a_step_with_a_whole_checkpoint_from_which_the_run_goes_on(in_two, model, tmp_path):
+    out = tmp_path / "out"
+    started = in_two.start("em-rl", model, out, max_steps=100_000, new_group=True)
+    try:
+        end = time.monotonic() + 120
+        while len(curve(out)) < 3:
+            assert time.monotonic() < end and started.poll() is None, started.communicate(timeout=60)
+            time.sleep(0.1)
+        os.killpg(started.pid, signal.SIGINT)  # as a terminal does
+        _, err = started.communicate(timeout=90)
+    finally:
+        started.kill()
+    done = len(curve(out))
+    assert started.returncode != 0
+    assert f"interrupted; step {done} is saved in {out}" in err and "stopped at once" not in err, err[-4000:]
+    assert "same command with --resume" in err
+    require_weights(out / f"checkpoint-{done}", tiny.AutoModelForCausalLM.from_pretrained(model))
+    assert not (out / "model.safetensors").exists()
+    in_two("em-rl", model, out, "--resume", max_steps=2 * (done // 2 + 1))
+    assert [row[0] for row in curve(out)] == list(range(1, 2 * (done // 2 + 1) + 1))
 
 
 def test_a_launch_that_would_save_pieces_is_refused(in_two, model, tmp_path):

@@ -10,12 +10,20 @@ products (2, or 4 with precision=fp32), under full sharding (FSDP2) or, with G =
     reference      4 P, or b P / G    only with a KL term and without adapters (with them, it is the base)
     sampling copy  b P                not sharded; only where transformers draws the samples, and with G = 1 not where
                                       the weights are of that precision already (adapters, precision=fp32)
-    activations    b t (a L) or, with checkpointing, b t (h L + a)    t tokens of a micro-batch, L layers
-                   a = 5 h + 2 (heads + kv heads) head width + 4 intermediate: what one layer keeps for its backward
-    head           3 x 4 x 1024 V     the fused head goes through the vocabulary in tiles of at most 1024 tokens
+    converted      2 P                weights as the products of a pass take them, kept for its backward; G = 1 and
+                                      half precision only, and not with adapters
+    activations    t a L or, with checkpointing, t (c h L + a)    t tokens of a micro-batch, L layers
+                   a = b (2 (heads + kv heads) head width + 4 intermediate) + m h: what one layer keeps for backward;
+                   m, c of the two norms and the residual stream, see `_norms`
+    head           k n min(V, 32768)  the fused head's tile of logits for the n answer tokens of a micro-batch, at most
+                                      1024: k = b with Triton's kernels, b + 8 x 4 with torch's operations on a CPU,
+                                      which hold eight more in float32; and 4 V h, the gradient of its weights
     KV cache       2 b r t' L (kv heads) (head width)    r sequences of t' tokens decoded together, at most the window
-                   of a layer that has one; not with a vLLM server (which has its own GPUs), and not at the same time
-                   as activations: the larger of the two counts
+                   of a layer that has one; not with a vLLM server (which has its own GPUs)
+
+Three times compete for what is left beside weights, optimiser and reference, and the largest counts: the rollout (KV
+cache), the beginning of a backward pass (converted weights, activations, head), and its end (gradients). Where a step
+has several micro-batches, gradients are there at all three.
 
 Memory of the machine: the first process loads the weights, and the reference beside them; with G > 1 it later collects
 the weights and then both moments of the optimiser for a checkpoint. For vLLM servers 2 P are collected, and written to
@@ -43,7 +51,10 @@ from entmin.train.levels import WatchSettings
 from entmin.train.reading import load_config
 
 _GIB = 1 << 30
-_HEAD_TILE = 1024
+_HEAD_TOKENS, _HEAD_WIDTH = 1024, 32_768
+"""Of a tile of TRL's fused head."""
+_TORCH_TILES = 8
+"""Float32 tiles that its backward holds at once where it has no Triton: five by name, three of an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Estimate:
     trained: int
     gpus: int
     memory: dict[str, int]
+    accumulates: bool
+    """Whether a step has several micro-batches, so that gradients wait beside the activations of the next."""
     prompts: int | None
     """None: not known before the data is read."""
     steps: int | None
@@ -65,10 +78,13 @@ class Estimate:
 
     @property
     def total(self) -> int:
-        """Peak bytes of one GPU: activations and KV cache are not alive together."""
-        moving = ("activations", "KV cache")
+        """Peak bytes of one GPU: of the rollout, a backward pass at its beginning, and at its end, the largest."""
+        passes = ("converted weights", "activations", "head")
+        moving = (*passes, "KV cache", "gradients")
         fixed = sum(size for name, size in self.memory.items() if name not in moving)
-        return fixed + max(self.memory[name] for name in moving)
+        gradients, begun = self.memory["gradients"], sum(self.memory[name] for name in passes)
+        waiting = gradients if self.accumulates else 0
+        return fixed + max(waiting + max(begun, self.memory["KV cache"]), gradients)
 
 
 def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
@@ -89,8 +105,8 @@ def plan(config: TrainConfig, gpus: int = 1) -> Estimate:
     steps = config.max_steps if prompts is None else config.steps(prompts)
     memory = _memory(config, sizes, trained, split)
     return Estimate(
-        sizes.parameters, trained, gpus, memory, prompts, steps, tokens, float(passes) * sizes.computed * tokens,
-        _host(config, sizes.parameters, trained, gpus),
+        sizes.parameters, trained, gpus, memory, split.accumulate > 1, prompts, steps, tokens,
+        float(passes) * sizes.computed * tokens, _host(config, sizes.parameters, trained, gpus),
     )  # fmt: skip
 
 
@@ -116,26 +132,51 @@ def _prompts(config: TrainConfig) -> int | None:
 
 def _memory(config: TrainConfig, sizes: Sizes, trained: int, split: Split) -> dict[str, int]:
     gpus, rows = split.processes, split.micro * split.accumulate
-    context = config.max_prompt_tokens + config.max_tokens
-    everything = sizes.parameters
+    everything, whole = sizes.parameters, not config.lora
     unit = max(sizes.largest_layer, sizes.vocab * sizes.hidden)
-    tokens = split.micro * context
-    kept = 5 * sizes.hidden + 2 * (sizes.heads + sizes.kv_heads) * sizes.head + 4 * sizes.intermediate
-    alive = sizes.hidden * sizes.layers + kept if config.gradient_checkpointing else kept * sizes.layers
     here = config.rollouts == "transformers" and config.method != "sft"
     number, kept_whole = _number(config), gpus == 1 and (config.lora or config.precision == "fp32")
+    context = config.max_prompt_tokens + config.max_tokens
     cache = round(number * sizes.cache(context, compressed=False)) * min(config.rollout_batch, rows)
     return {
         "weights": (number * everything + 4 * trained if config.lora else 4 * everything) // gpus,
         "gathered layers": 2 * number * unit if gpus > 1 else 0,
         "gradients": 4 * trained // gpus,
         "optimiser": 8 * trained // gpus,
-        "reference": (4 if gpus == 1 else number) * everything // gpus if config.kl and not config.lora else 0,
+        "reference": (4 if gpus == 1 else number) * everything // gpus if config.kl and whole else 0,
         "sampling copy": number * everything if here and not kept_whole else 0,
-        "head": 12 * min(_HEAD_TILE, tokens) * sizes.vocab,
-        "activations": number * tokens * alive,
+        "converted weights": 2 * everything if gpus == 1 and number == 2 and whole else 0,
+        "activations": split.micro * context * _kept(config, sizes, gpus),
+        "head": _head(config, sizes, split),
         "KV cache": cache if here else 0,
     }
+
+
+def _kept(config: TrainConfig, sizes: Sizes, gpus: int) -> int:
+    """Bytes that are kept of one token for the backward pass."""
+    number, (norms, residual) = _number(config), _norms(config, gpus)
+    attention = 2 * (sizes.heads + sizes.kv_heads) * sizes.head
+    layer = number * (attention + 4 * sizes.intermediate) + norms * sizes.hidden
+    return residual * sizes.hidden * sizes.layers + layer if config.gradient_checkpointing else layer * sizes.layers
+
+
+def _norms(config: TrainConfig, gpus: int) -> tuple[int, int]:
+    """Bytes a unit of width that a layer's two norms keep, and of the residual stream.
+
+    A norm keeps its input in float32; where its weights train, what they are multiplied with; and its output, which the
+    linear layers take. Under autocast (one GPU, half precision) all but the last is float32; with adapters or pieces
+    (FSDP2) the stream is of the precision of products.
+    """
+    number = _number(config)
+    residual = 4 if gpus == 1 and not config.lora else number
+    return 2 * (4 + (0 if config.lora else residual) + number), residual
+
+
+def _head(config: TrainConfig, sizes: Sizes, split: Split) -> int:
+    limit = config.max_tokens + (config.max_prompt_tokens if config.method == "sft" else 0)
+    tile = min(_HEAD_TOKENS, split.micro * limit) * min(_HEAD_WIDTH, sizes.vocab)
+    plain = 4 * _TORCH_TILES if config.device == "cpu" else 0
+    return (_number(config) + plain) * tile + (0 if config.lora else 4 * sizes.vocab * sizes.hidden)
 
 
 def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> list[str]:
@@ -153,7 +194,7 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
     lines += [f"data: {config.data}, {size}", f"length: {steps} of {config.batch_size} prompts x {config.n} samples"]
     lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
     lines += [f"  {name:<16} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
-    lines += ["  (activations and KV cache are not alive together; allocator and libraries take 1 to 3 GiB more)"]
+    lines += ["  (not all are alive together; allocator and libraries take 1 to 3 GiB more)"]
     lines += [f"memory of the machine, of all processes together: about {found.host / _GIB:.1f} GiB"]
     all_steps = f"; all steps {found.flops_per_step * found.steps:.1e}" if found.steps else ""
     lines += [
