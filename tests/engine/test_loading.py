@@ -54,8 +54,10 @@ def test_truncated_weights_are_an_error(tmp_path):
 def test_unknown_dtype_and_device_are_usage_errors(tiny_llama):
     with pytest.raises(UsageError, match="bfloat16"):
         load(str(tiny_llama), dtype="int3")
-    with pytest.raises(UsageError, match="--device cpu"):
+    with pytest.raises(UsageError, match="such as auto, cpu"):
         load(str(tiny_llama), device="warp")
+    with pytest.raises(UsageError, match="--device cpu"):
+        load(str(tiny_llama), device="xpu")  # a device that torch knows and that is not here
 
 
 def fake_pip(tmp_path, monkeypatch, payload=b"GGUF", member=None, valid=True):
