@@ -201,7 +201,7 @@ def described(found: Duration) -> Iterator[str]:
         f"memory of one that trains: {(planned.total + _EXTRA) / GIB:.1f} of {hardware.memory / GIB:.1f} GiB, every "
         "sequence at its limit"
     )
-    yield from (f"  {name:<16} {size / GIB:8.2f} GiB" for name, size in planned.memory.items() if size)
+    yield from (f"  {name:<18} {size / GIB:8.2f} GiB" for name, size in planned.memory.items() if size)
     if not found.fits:
         enough = (
             f"the smallest number of GPUs that does is {found.smallest}"

@@ -193,7 +193,7 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
     ]
     lines += [f"data: {config.data}, {size}", f"length: {steps} of {config.batch_size} prompts x {config.n} samples"]
     lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
-    lines += [f"  {name:<16} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
+    lines += [f"  {name:<18} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
     lines += ["  (not all are alive together; allocator and libraries take 1 to 3 GiB more)"]
     lines += [f"memory of the machine, of all processes together: about {found.host / _GIB:.1f} GiB"]
     all_steps = f"; all steps {found.flops_per_step * found.steps:.1e}" if found.steps else ""
