@@ -80,7 +80,11 @@ def row(page: Path, commands: set[str]) -> str | None:
 def text() -> str:
     """docs/tested.md."""
     from tests.cli.test_documented_commands import COMMANDS
+    from tests.cli.test_documented_runs import NOT_RUN, reason, runs
 
+    lines = {param.values[0] for param in COMMANDS}
+    whole = sum(reason(line) is None for line in lines)
+    reasons = "\n".join(f"  - {why}" for why in NOT_RUN.values())
     commands = {str(param.id).partition(":")[0] for param in COMMANDS}
     rows = [line for page in pages() if (line := row(page, commands))]
     silent = [str(page.relative_to(ROOT)) for page in pages() if row(page, commands) is None]
@@ -92,10 +96,11 @@ Made by `python -m tests.documented > docs/tested.md`; a test compares. Tests ar
 |---|---|
 {chr(10).join(rows)}
 
-- **Commands**, in blocks and in sentences, those of `runs/` included: `cli/test_documented_commands` gives each to the
-  command line, which parses it and looks up its modes, tasks, judges
-  and settings. It does not run it: most need a model of the Hub, a GPU or hours. Those of CONTRIBUTING.md are run, with
-  a tiny model.
+- **Commands**, in blocks and in sentences, those of `runs/` included: `cli/test_documented_commands` gives each of the
+  {len(lines)} different ones to the command line, which parses it and looks up its modes, tasks, judges and settings.
+  `cli/test_documented_runs` runs {len(list(runs()))} of those in blocks, from {whole} lines, with a tiny model,
+  the arithmetic task and small sizes. Those of CONTRIBUTING.md are run by `test_contributing`. Not run:
+{reasons}
 - **Benchmarks**, `python benchmarks/...`: the script exists and has the options shown.
 - `make` targets, extras of `pip install`, and names of files in any page exist.
 - **Notebooks**: `test_notebooks` runs the three from start to end and looks at what they show.
