@@ -192,7 +192,8 @@ def describe(config: TrainConfig, found: Estimate, file: str | None = None) -> l
         f"model: {found.parameters / 1e9:.2f} billion parameters{adapters}",
     ]
     lines += [f"data: {config.data}, {size}", f"length: {steps} of {config.batch_size} prompts x {config.n} samples"]
-    lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit: about {total}"]
+    limit = f"{config.max_prompt_tokens} + {config.max_tokens} tokens (max_prompt_tokens + max_tokens)"
+    lines += [f"memory per GPU, of {found.gpus}, with every sequence at its limit of {limit}: about {total}"]
     lines += [f"  {name:<18} {size / _GIB:7.2f} GiB" for name, size in found.memory.items() if size]
     lines += ["  (not all are alive together; allocator and libraries take 1 to 3 GiB more)"]
     lines += [f"memory of the machine, of all processes together: about {found.host / _GIB:.1f} GiB"]
