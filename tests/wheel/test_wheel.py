@@ -143,7 +143,8 @@ def test_methods_and_models_are_listed_and_the_doctor_names_what_is_not_here(tmp
         (("ask", "smollm2-135m", "2 + 2?"), "gguf", "gguf"),
     ],
 )
-def test_a_missing_extra_is_one_command_away_and_nothing_is_done_before(tmp_path, args, extra, package):
+def test_a_missing_extra_is_one_command_away_and_nothing_is_done_before(tmp_path, args, extra, package, monkeypatch):
+    monkeypatch.setenv("ENTMIN_CACHE", str(tmp_path / "cache"))  # a model that is there already needs no extra
     done = run(tmp_path, *args)
     assert done.returncode == 2, done.stderr
     assert re.fullmatch(rf"error: .* needs .*{package}.*: pip install 'entmin\[{extra}\]'\n", done.stderr)
