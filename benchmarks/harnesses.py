@@ -129,7 +129,7 @@ def main() -> None:
     for row in [header, *table]:
         print("| " + " | ".join(row) + " |")
     if options.write_docs and not failed:
-        write_section("harnesses", title, header, table, f"Medians of {options.turns} turns.")
+        write_section("harnesses", title, header, table, f"Medians of n = {options.turns} turns.")
 
 
 if __name__ == "__main__":
