@@ -27,15 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from entmin import em_inf, entropy
 from entmin.core import implementation
 from entmin.core.impl import IMPLEMENTATIONS
 from figures import cost_figure
-from performance_page import write_section
+from performance_page import print_table, write_section
 from published import autograd_em_inf, recorded_rows
 
 VOCABULARIES, BATCHES, SHARES, THRESHOLD = (8_192, 49_152, 151_936, 262_144), (1, 8, 32, 128), (0.0, 0.25, 1.0), 0.3
@@ -167,10 +165,7 @@ def main() -> None:
     name = torch.cuda.get_device_name() if options.device != "cpu" else f"{platform.machine()} CPU"
     title = f"EM-INF, 3 steps; {name}, {options.threads} threads, torch {torch.__version__}"
     header, body = lines(results, ways)
-    table = Table(*header, title=title, caption=CAPTION)
-    for row in body:
-        table.add_row(*row)
-    Console(width=170).print(table)
+    print_table(header, body, title, CAPTION)
     if options.json:
         options.json.write_text(json.dumps({"title": title, "results": results}, indent=1) + "\n")
     if options.write_docs:

@@ -29,13 +29,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from em_inf import rows_for
 from entmin import em_inf
-from performance_page import write_section
+from performance_page import print_table, write_section
 
 HIDDEN, WIDE, LAYERS = 896, 4864, 2
 WAYS = ("nothing", "softmax", "team", "pool")
@@ -156,10 +154,7 @@ def main() -> None:
                 found = measure(rows_for(vocabulary, options.rows, kind, options.share), options.steps, options.turns)
                 results.append({"vocabulary": vocabulary, "rows": kind, "blocks": found})
                 body += table_rows(vocabulary, kind, found)
-    table = Table(*HEADER, title=title, caption=CAPTION)
-    for line in body:
-        table.add_row(*line)
-    Console(width=150).print(table)
+    print_table(HEADER, body, title, CAPTION)
     if options.json:
         options.json.write_text(json.dumps({"title": title, "results": results}, indent=1) + "\n")
     if options.write_docs:

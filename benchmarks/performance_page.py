@@ -1,12 +1,24 @@
-"""Puts measured tables into pages of docs/, between markers, so that no number there is typed by hand."""
+"""Shows measured tables, and puts them into pages of docs/, between markers: no number there is typed by hand."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "performance.md"
+
+
+def print_table(header: Sequence[str], rows: list[list[str]], title: str, caption: str | None = None) -> None:
+    """Show the figures on standard output."""
+    shown = Table(*header, title=title, title_justify="left", caption=caption)
+    for row in rows:
+        shown.add_row(*row)
+    Console(width=170).print(shown)
 
 
 def write_section(

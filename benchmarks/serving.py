@@ -30,8 +30,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from scipy import stats
 from transformers import AutoTokenizer
 
@@ -40,7 +38,7 @@ from entmin.engine.engine import Engine
 from entmin.engine.loading import load
 from entmin.methods import EmInf, Normal
 from generate import PublishedEmInf, engine, hf, questions
-from performance_page import write_section
+from performance_page import print_table, write_section
 
 Run = Callable[[int, int, bool], int]
 """(concurrent requests, tokens each, with EM-INF) to the number of tokens made."""
@@ -165,14 +163,6 @@ def table_rows(results: dict[str, Rates]) -> list[list[str]]:
             shown = with_interval(plain), with_interval(em_inf), with_interval(em_inf - plain), times
             rows.append([name, str(count), *shown, str(len(pairs))])
     return rows
-
-
-def print_table(header: list[str], rows: list[list[str]], title: str) -> None:
-    """Show the figures on standard output."""
-    shown = Table(*header, title=title, title_justify="left")
-    for row in rows:
-        shown.add_row(*row)
-    Console(width=170).print(shown)
 
 
 def device_name(threads: int) -> str:

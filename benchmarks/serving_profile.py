@@ -34,8 +34,8 @@ from scipy import stats
 
 from entmin.counters import VARIABLE, Counted, counted
 from entmin.methods import EmInf
-from performance_page import write_section
-from serving import Plan, device_name, plan_of, print_table
+from performance_page import print_table, write_section
+from serving import Plan, device_name, plan_of
 
 ROUNDS = ("bare", "plain", "EM-INF")
 LINES = ("interface", "apply", "plan", "rest", "all")

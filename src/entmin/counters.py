@@ -48,17 +48,19 @@ class Counters:
     @contextlib.contextmanager
     def applying(self) -> Iterator[None]:
         """Count a batch, and the time until the block ends."""
-        start = time.perf_counter()
-        yield
+        with self._timing(_SECONDS):
+            yield
         self._numbers[_BATCHES] += 1
-        self._numbers[_SECONDS] += time.perf_counter() - start
+
+    def planning(self) -> contextlib.AbstractContextManager[None]:
+        """Count the time until the block ends."""
+        return self._timing(_PLANNING)
 
     @contextlib.contextmanager
-    def planning(self) -> Iterator[None]:
-        """Count the time until the block ends."""
+    def _timing(self, place: int) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self._numbers[_PLANNING] += time.perf_counter() - start
+        self._numbers[place] += time.perf_counter() - start
 
     def add_rows(self, rows: int) -> None:
         """Count rows whose number is known."""

@@ -79,11 +79,10 @@ def small(words, model, run):
     named = cli.get_command(None, verb).make_context(verb, list(rest)).params.get("model")
     if named and not (verb == "estimate" and "/" in named):
         rest = [str(model) if word == named else word for word in rest]
-    for name in ("--task", "--tasks"):
-        if not any(file in rest for file in ("problems.jsonl",)):
-            rest = option(rest, name, "arithmetic") if verb != "estimate" else rest
-    if verb in ("check", "grade") and not rest[0].startswith("problems"):
-        rest[0] = "arithmetic" if verb == "check" else rest[0]
+    if verb != "estimate" and "problems.jsonl" not in rest:
+        rest = option(rest, "--task", "arithmetic")
+    if verb == "check" and rest[0] != "problems.jsonl":
+        rest[0] = "arithmetic"
     rest = [str(ROOT / word) if word.startswith("runs/") else word for word in rest]
     if verb == "train" and "--dry-run" in rest:
         return [verb, *rest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
@@ -32,11 +33,11 @@ def folder(tmp_path_factory):
     return tiny.save(tmp_path_factory.mktemp("models") / "tiny", "llama-wide-heads", sharpness=12.0)
 
 
-@pytest.fixture(scope="module")
-def llm(folder):
-    """Twelve blocks of 32 tokens for up to 16 requests that grow to 96: some will be preempted."""
+@contextlib.contextmanager
+def engine(folder, environment, **settings):
+    """Blocks of 32 tokens for up to 16 requests that grow to 96: where there are few, some will be preempted."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         running = LLM(
             str(folder),
@@ -45,15 +46,21 @@ def llm(folder):
             max_model_len=128,
             max_num_seqs=16,
             block_size=32,
-            num_gpu_blocks_override=13,
             logprobs_mode="processed_logits",
             max_logprobs=-1,
             logits_processors=[PROCESSOR],
             disable_log_stats=False,
             seed=0,
+            **settings,
         )
         yield running
         running.llm_engine.engine_core.shutdown()
+
+
+@pytest.fixture(scope="module")
+def llm(folder):
+    with engine(folder, ENVIRONMENT, num_gpu_blocks_override=13) as running:
+        yield running
 
 
 def asking(method, **settings):
@@ -71,12 +78,17 @@ def distance(a, b):
     return (a.softmax(-1) - b.softmax(-1)).abs().sum(-1) / 2
 
 
-def test_each_request_of_a_mixed_batch_gets_what_the_core_gives_for_its_raw_logits(llm):
+def mixed_batch(llm):
+    """One batch of four prompts under every method: each method, its logits, and those of the plain request."""
     prompts = [list(f"prompt number {n}".encode()) for n in range(4)]
     asked = [(prompt, method) for prompt in prompts for method in METHODS]
     answers = llm.generate([{"prompt_token_ids": p} for p, _ in asked], [asking(m) for _, m in asked], use_tqdm=False)
     rows = [logits_of(answer.outputs[0].logprobs[0]) for answer in answers]
-    for (_, method), row, raw in zip(asked, rows, [rows[n - n % 4] for n in range(len(rows))], strict=True):
+    return [(method, row, rows[n - n % 4]) for n, ((_, method), row) in enumerate(zip(asked, rows, strict=True))]
+
+
+def test_each_request_of_a_mixed_batch_gets_what_the_core_gives_for_its_raw_logits(llm):
+    for method, row, raw in mixed_batch(llm):
         assert entropy(raw) > 0.3  # so that every method has something to do
         assert torch.equal(row, raw if method is None else method.adjust(raw[None])[0])
         assert method is None or distance(row, raw) > 0.01
@@ -161,28 +173,39 @@ def drive(llm, chance, requests):
     return finished
 
 
-def test_requests_that_join_leave_and_are_preempted_keep_their_own_method(llm, folder):
-    """Every step of every answer against transformers' logits for the same tokens, adjusted by the core."""
-    chance, before = random.Random(0), preemptions(llm)
-    requests = [
+def many_requests(chance):
+    """Name, prompt, method and length of 64 requests."""
+    return [
         (f"r{n}", list(f"request number {n} says ".encode()), chance.choice(METHODS), chance.randint(4, 70))
         for n in range(64)
     ]
-    finished = drive(llm, chance, requests)
-    assert preemptions(llm) > before + 3
-    assert 40 < len(finished) < 64  # some were aborted
+
+
+def distances(folder, requests, finished):
+    """Of every answer, its method and the distance of its steps from what each method makes of transformers' logits."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    steps = 0
     for name, prompt, method, _ in requests:
         if name in finished:
             tokens = list(finished[name].token_ids)
             with torch.inference_mode():
                 raw = model(torch.tensor([prompt + tokens[:-1]])).logits[0, len(prompt) - 1 :]
             rows = torch.stack([logits_of(step) for step in finished[name].logprobs])
-            ways = {m: distance(rows, raw if m is None else m.adjust(raw)) for m in METHODS}
-            assert ways.pop(method).max() < 1e-3
-            assert min(others.max() for others in ways.values()) > 0.02  # so nobody else's method would have passed
-            steps += len(rows)
+            yield method, {m: distance(rows, raw if m is None else m.adjust(raw)) for m in METHODS}
+
+
+def test_requests_that_join_leave_and_are_preempted_keep_their_own_method(llm, folder):
+    """Every step of every answer against transformers' logits for the same tokens, adjusted by the core."""
+    chance, before = random.Random(0), preemptions(llm)
+    requests = many_requests(chance)
+    finished = drive(llm, chance, requests)
+    assert preemptions(llm) > before + 3
+    assert 40 < len(finished) < 64  # some were aborted
+    steps = 0
+    for method, ways in distances(folder, requests, finished):
+        mine = ways.pop(method)
+        assert mine.max() < 1e-3
+        assert min(others.max() for others in ways.values()) > 0.02  # so nobody else's method would have passed
+        steps += len(mine)
     assert steps > 800
 
 

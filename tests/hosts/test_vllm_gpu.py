@@ -15,10 +15,18 @@ import torch
 pytest.importorskip("vllm")
 
 from tests import tiny
-from tests.hosts.test_vllm_engine import METHODS, asking, distance, drive, logits_of, preemptions
-from tests.vllm_settings import PROCESSOR
-from transformers import AutoModelForCausalLM
-from vllm import LLM
+from tests.hosts.test_vllm_engine import (
+    METHODS,
+    asking,
+    distance,
+    distances,
+    drive,
+    engine,
+    logits_of,
+    many_requests,
+    mixed_batch,
+    preemptions,
+)
 
 from entmin.core import entropy
 
@@ -39,30 +47,16 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[None, DRAFTS], ids=["plain", "drafts"])
 def llm(folder, request):
-    """A few blocks for up to 16 requests that grow to 96 tokens, so that some are preempted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # the engine is asked for its runner below
-        running = LLM(
-            str(folder),
-            dtype="float32",
-            enforce_eager=True,
-            max_model_len=128,
-            max_num_seqs=16,
-            block_size=32,
-            num_gpu_blocks_override=15,
-            gpu_memory_utilization=0.05,
-            logprobs_mode="processed_logits",
-            max_logprobs=-1,
-            logits_processors=[PROCESSOR],
-            disable_log_stats=False,
-            speculative_config=request.param,
-            attention_backend="TRITON_ATTN",
-            seed=0,
-        )
+    settings = {
+        "num_gpu_blocks_override": 15,
+        "gpu_memory_utilization": 0.05,
+        "speculative_config": request.param,
+        "attention_backend": "TRITON_ATTN",
+    }
+    with engine(folder, {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}, **settings) as running:
         assert running.llm_engine.vllm_config.use_v2_model_runner
         running.drafting = request.param is not None
         yield running
-        running.llm_engine.engine_core.shutdown()
 
 
 def accepted(llm):
@@ -70,11 +64,7 @@ def accepted(llm):
 
 
 def test_each_request_of_a_mixed_batch_gets_what_the_core_gives_for_its_raw_logits(llm):
-    prompts = [list(f"prompt number {n}".encode()) for n in range(4)]
-    asked = [(prompt, method) for prompt in prompts for method in METHODS]
-    answers = llm.generate([{"prompt_token_ids": p} for p, _ in asked], [asking(m) for _, m in asked], use_tqdm=False)
-    rows = [logits_of(answer.outputs[0].logprobs[0]) for answer in answers]
-    for (_, method), row, raw in zip(asked, rows, [rows[n - n % 4] for n in range(len(rows))], strict=True):
+    for method, row, raw in mixed_batch(llm):
         assert entropy(raw) > 0.3  # so that every method has something to do
         assert distance(row, raw if method is None else method.adjust(raw[None])[0]) < 1e-3
         assert method is None or distance(row, raw) > 0.01
@@ -82,30 +72,20 @@ def test_each_request_of_a_mixed_batch_gets_what_the_core_gives_for_its_raw_logi
 
 def test_requests_that_join_leave_and_are_preempted_keep_their_own_method(llm, folder):
     chance, before, drafted = random.Random(0), preemptions(llm), accepted(llm)
-    requests = [
-        (f"r{n}", list(f"request number {n} says ".encode()), chance.choice(METHODS), chance.randint(4, 70))
-        for n in range(64)
-    ]
+    requests = many_requests(chance)
     finished = drive(llm, chance, requests)
     assert preemptions(llm) > before + 3
     assert 40 < len(finished) < 64  # some were aborted
     if llm.drafting:
         assert accepted(llm) > drafted + 100
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     steps = 0
-    for name, prompt, method, _ in requests:
-        if name in finished:
-            tokens = list(finished[name].token_ids)
-            with torch.inference_mode():
-                raw = model(torch.tensor([prompt + tokens[:-1]])).logits[0, len(prompt) - 1 :]
-            rows = torch.stack([logits_of(step) for step in finished[name].logprobs])
-            ways = {m: distance(rows, raw if m is None else m.adjust(raw)) for m in METHODS}
-            mine = ways.pop(method)
-            # A token near the turning point of EM-INF goes the other way for a rounding of the engine's kernels.
-            assert mine.median() < 2e-3
-            assert mine.max() < 0.05
-            assert min(others.mean() for others in ways.values()) > 2 * mine.mean()  # nobody else's method would pass
-            steps += len(rows)
+    for method, ways in distances(folder, requests, finished):
+        mine = ways.pop(method)
+        # A token near the turning point of EM-INF goes the other way for a rounding of the engine's kernels.
+        assert mine.median() < 2e-3
+        assert mine.max() < 0.05
+        assert min(others.mean() for others in ways.values()) > 2 * mine.mean()  # nobody else's method would pass
+        steps += len(mine)
     assert steps > 800
 
 
