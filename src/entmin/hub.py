@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
+import re
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from entmin.errors import EntminError
-
 WAIT = 3.0
-"""Seconds that a connection may take."""
+"""Seconds that finding the Hub and connecting may take, all its addresses together."""
+KEPT = 30.0
+"""Seconds for which the answer holds: a command asks for model, data and more, and must not wait for each."""
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 """Variables by which a user forbids to ask the Hub."""
 _YES = ("1", "ON", "YES", "TRUE")
@@ -40,16 +46,24 @@ def reachable_or_offline() -> Iterator[None]:
             module.HF_HUB_OFFLINE = value  # type: ignore[attr-defined]
 
 
-def require_model(name: str, revision: str | None = None) -> None:
-    """Refuse a Hub id that can be had neither from the Hub nor from the cache, before anything slow is imported.
+def why_no_model(name: str, revision: str | None = None) -> str:
+    """Why a Hub id can be had neither from the Hub nor from the cache; empty where it may be."""
+    return "" if cached(name, "config.json", revision) else why_not_reached()
 
-    Raises:
-        EntminError: so it is.
-    """
-    if name.count("/") != 1 or name.startswith((".", "/", "~")) or Path(name).exists():
-        return
-    if cached(name, "config.json", revision) is None and (why := why_not_reached()):
-        raise EntminError(f"could not load model {name!r}: {why}")
+
+def why_no_data_set(name: str) -> str:
+    """The same of a data set of the Hub."""
+    return "" if Path(name).exists() or prepared(name).is_dir() else why_not_reached()
+
+
+def prepared(name: str) -> Path:
+    """Where `datasets` keeps what it made of a data set of the Hub, found without importing it."""
+    from huggingface_hub import constants
+
+    owner, _, repository = name.partition("/")
+    words = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", repository)).lower()
+    folder = os.environ.get("HF_DATASETS_CACHE") or Path(constants.HF_HOME) / "datasets"
+    return Path(folder) / f"{owner}___{words}"
 
 
 def cached(name: str, file: str, revision: str | None = None) -> Path | None:
@@ -75,11 +89,49 @@ def why_not_reached() -> str:
     if proxy and not proxy_bypass(address.hostname or ""):
         address = urlsplit(proxy)
     port = address.port or (443 if address.scheme == "https" else 80)
-    try:
-        socket.create_connection((address.hostname or "", port), timeout=WAIT).close()
-    except OSError as error:
-        return (
-            f"the Hub cannot be reached from here ({address.hostname}: {error}) and it is not in the cache: check the "
-            "network, or name a local copy"
-        )
-    return ""
+    refused = _refused(address.hostname or "", port, int(time.monotonic() // KEPT))
+    return refused and (
+        f"the Hub cannot be reached from here ({address.hostname}: {refused}) and it is not in the cache: check the "
+        "network, or name a local copy"
+    )
+
+
+@lru_cache(maxsize=1)
+def _refused(host: str, port: int, when: int) -> str:
+    """Why no address of a host takes a connection within `WAIT` seconds; empty where one does.
+
+    The search for the name and each address have a thread of their own: nothing else bounds how long the one takes,
+    and of many addresses all may be silent.
+    """
+    answers: queue.SimpleQueue[list[Any] | OSError | None] = queue.SimpleQueue()
+
+    def begin(work: Callable[[], list[Any] | None]) -> None:
+        def answer() -> None:
+            try:
+                answers.put(work())
+            except OSError as error:
+                answers.put(error)
+
+        threading.Thread(target=answer, daemon=True).start()
+
+    begin(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
+    waiting, why, end = 1, "", time.monotonic() + WAIT
+    while waiting:
+        try:
+            found = answers.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            return f"no answer within {WAIT:g} seconds"
+        if found is None:
+            return ""
+        if isinstance(found, OSError):
+            waiting, why = waiting - 1, str(found)
+        else:
+            addresses = {info[4][:2] for info in found}
+            for address in addresses:
+                begin(partial(_connect, address))
+            waiting += len(addresses) - 1
+    return why
+
+
+def _connect(address: tuple[str, int]) -> None:
+    socket.create_connection(address, timeout=WAIT).close()

@@ -10,8 +10,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from tests import tiny
 from transformers import AutoModelForCausalLM
 
-from entmin.engine.adapters import base_of
 from entmin.engine.loading import load
+from entmin.engine.named import base_of
 from entmin.errors import EntminError
 
 

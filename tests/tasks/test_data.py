@@ -221,6 +221,7 @@ def test_the_hub_copy_is_read_by_pinned_revision(mirror, monkeypatch):
         return [json.loads(line) for line in (mirror / "gsm8k" / "test.jsonl").read_text().splitlines()]
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    monkeypatch.setattr("entmin.tasks.data.why_no_data_set", lambda _: "")
     data = load("gsm8k")
     assert asked == [("openai/gsm8k", "main", "test", "cc7b047b6e5bb11b4f1af84efc572db110a51b3c")]
     assert data.record["revision"] == asked[0][3]
@@ -248,6 +249,7 @@ def test_a_failure_of_the_hub_says_what_to_do(monkeypatch):
         raise ConnectionError("no route")
 
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    monkeypatch.setattr("entmin.tasks.data.why_no_data_set", lambda _: "")
     monkeypatch.setattr("entmin.tasks.data.why_not_reached", lambda: "")
     with pytest.raises(EntminError, match=r"no route.*at revision .*aime2024/test\.jsonl with --data-dir"):
         load("aime24")

@@ -106,10 +106,8 @@ def test_real_evaluation_sets_are_found_in_training_data_and_fast(tmp_path):
 
 def test_the_local_cache_counts_as_at_hand(tmp_path, monkeypatch):
     """In the folders that `datasets` makes: the owner as written, the name in snake case."""
-    import datasets
-
     monkeypatch.delenv("ENTMIN_DATA", raising=False)
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
     source = benchmark("olympiadbench").source
     assert not at_hand(source, source.parts[0], None)
     (tmp_path / "Hothan___olympiad_bench").mkdir()

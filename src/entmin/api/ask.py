@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
-from entmin.api.options import ModeLike, RunOptions, as_mode, check, choice_of, documented, drawing
+from entmin.api.options import ModeLike, RunOptions, as_mode, check, choice_of, documented, drawing, require_inputs
 from entmin.errors import UsageError
 from entmin.mode import Mode
 
@@ -95,10 +95,11 @@ def ask(model: str, question: str, *, mode: ModeLike = "em_inf", **options: Unpa
         UsageError: a name or a value is wrong.
         EntminError: the model cannot be loaded.
     """
-    check(model, options)
+    check(options)
     chosen = as_mode(mode, drawing(options))
     if chosen.strategy is not None:
         raise UsageError(f"{chosen.strategy.name}: one question has single answers; `entmin.evaluate` runs strategies")
+    require_inputs([], [model], options)
     from entmin.engine.prompts import switches_of
     from entmin.evals.engines import open_engine
     from entmin.evals.provider import InProcess

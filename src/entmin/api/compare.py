@@ -18,6 +18,7 @@ from entmin.api.options import (
     documented,
     drawing,
     listed,
+    require_inputs,
     results_of,
     spec_of,
     tasks_named,
@@ -63,7 +64,7 @@ def compare(
         UsageError: a name or a value is wrong.
         EntminError: data or a model are missing, or a run failed; finished samples are kept.
     """
-    check(model, options)
+    check(options)
     infos, models = tasks_named(task, options.get("judge")), _models(model, against, with_base)
     if methods is None:
         methods = "normal" if len(models) > 1 else DEFAULT_ARMS
@@ -71,6 +72,7 @@ def compare(
     model = models[0]
     if options.get("limit") is None and task == "arithmetic":
         options["limit"] = 128
+    require_inputs(infos, models, options)
     settings, spec, (results, quiet) = drawing(options), spec_of(model, Mode(), options), results_of(options)
     from entmin.report.compare import compare as compared
     from entmin.report.diversity import corrected_together, diversity
@@ -117,7 +119,7 @@ def _models(model: str, against: str | Sequence[str] | None, with_base: bool) ->
         raise UsageError("--against names no model")
     if not with_base:
         return [model, *others]
-    from entmin.engine.adapters import base_of
+    from entmin.engine.named import base_of
 
     return [base_of(model), model, *others]
 

@@ -12,6 +12,7 @@ from entmin.api.options import (
     check,
     documented,
     drawing,
+    require_inputs,
     results_of,
     spec_of,
     tasks_named,
@@ -44,9 +45,10 @@ def evaluate(
         UsageError: a name or a value is wrong.
         EntminError: data or model are missing, or the run or a report failed; finished samples are kept.
     """
-    check(model, options)
+    check(options)
     infos = tasks_named(task, options.get("judge"))
     chosen = as_mode(mode, {**(hyperparameters or {}), **drawing(options)})
+    require_inputs(infos, [model], options)
     from entmin.evals.run import require_data, run_task
 
     spec, (folder, quiet) = spec_of(model, chosen, options), results_of(options)

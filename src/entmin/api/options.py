@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict, TypeVar, get_args, get_type_hints
 
 from entmin.durable import require_place
+from entmin.engine.named import require_model
 from entmin.errors import UsageError, closest
 from entmin.extras import require
-from entmin.hub import require_model
 from entmin.loops import in_notebook
 from entmin.methods import Method
 from entmin.mode import DRAWING, Mode
@@ -96,12 +96,11 @@ def meaning(name: str) -> str:
     return said
 
 
-def check(model: str, options: RunOptions) -> None:
-    """Refuse what is no option, and a model that cannot be had, before anything is loaded.
+def check(options: RunOptions) -> None:
+    """Refuse what is no option.
 
     Raises:
         UsageError: a name that no option has, or a count below 1.
-        EntminError: a Hub id, and neither network nor cache has it.
     """
     known = get_type_hints(RunOptions)
     for name, value in options.items():
@@ -112,8 +111,6 @@ def check(model: str, options: RunOptions) -> None:
     require_packages(named(options.get("report")))
     if in_notebook():
         require("notebook", "a run in a notebook")  # Inspect wants it there
-    if options.get("engine", "transformers") == "transformers":
-        require_model(model, options.get("revision"))
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -182,6 +179,20 @@ def tasks_named(task: str | Sequence[str], judge: str | None) -> list[Benchmarks
     for notice in (notice for one in found for notice in one.notices):
         say(f"note: {notice}", err=True)
     return found
+
+
+def require_inputs(infos: Sequence[Benchmarks], models: Sequence[str], options: RunOptions) -> None:
+    """Refuse models and data that cannot be had, before anything is loaded.
+
+    Raises:
+        EntminError: neither the Hub nor the cache has them.
+    """
+    from entmin.tasks.registry import require_sources
+
+    require_sources(infos, str(options.get("data_dir") or ""))
+    if options.get("engine", "transformers") == "transformers":
+        for model in models:
+            require_model(model, options.get("revision"))
 
 
 def spec_of(model: str, mode: Mode, options: RunOptions) -> RunSpec:

@@ -16,6 +16,7 @@ from entmin.api.options import (
     documented,
     drawing,
     listed,
+    require_inputs,
     results_of,
     spec_of,
     tasks_named,
@@ -65,7 +66,7 @@ def settle(
         UsageError: the question cannot be asked of this model, engine or task.
         EntminError: a step failed; what was computed is kept.
     """
-    check(model, options)
+    check(options)
     [info, *more] = tasks_named(task, options.get("judge"))
     if more:
         raise UsageError("settle one task at a time: each needs a pilot and a plan of its own")
@@ -84,6 +85,7 @@ def settle(
     )
     results, quiet = results_of(options)
     require_page(Path(output) if output else None, "--output")
+    require_inputs([info], [model], options)
     from entmin.report.drawing import require_drawing
     from entmin.report.page import write
     from entmin.settle.page import settled_page

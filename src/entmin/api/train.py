@@ -7,9 +7,10 @@ from typing import Any, Literal, overload
 
 from entmin.api.options import Named, naming
 from entmin.api.results import Training, TrainingPlan
+from entmin.engine.named import require_model
 from entmin.errors import UsageError
 from entmin.extras import require
-from entmin.hub import require_model
+from entmin.train.at_hand import require_prompts
 from entmin.train.config import TrainConfig
 from entmin.train.reading import load_config
 
@@ -73,7 +74,8 @@ def train(
         from entmin.train.plan import describe, plan
 
         return TrainingPlan(tuple(describe(chosen, plan(chosen, gpus), str(config) if config else None)))
-    require_model(model, options.get("revision"))
+    require_prompts(chosen)
+    require_model(model, chosen.revision)
     from entmin.train.session import train as run
 
     return Training(run(chosen, resume=resume))

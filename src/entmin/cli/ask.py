@@ -14,6 +14,7 @@ from entmin.cli import answering
 from entmin.cli import options as shared
 from entmin.cli.beside import stream_beside
 from entmin.cli.grouped import Verb, Word
+from entmin.engine.named import require_model
 from entmin.errors import UsageError
 from entmin.terminal import console, say
 
@@ -107,6 +108,7 @@ def _by_strategy(
     from entmin.extras import require
 
     require("eval", f"{mode.strategy.name} in entmin ask")
+    require_model(model, options.get("revision"))
     from entmin.api.options import engine_settings
     from entmin.evals.single import answer
 

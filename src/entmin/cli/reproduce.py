@@ -13,6 +13,7 @@ from entmin.api.options import RunOptions, spec_of
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
 from entmin.durable import require_page, require_place
+from entmin.engine.named import require_model
 from entmin.errors import UsageError, closest
 from entmin.mode import Mode
 from entmin.terminal import say
@@ -45,7 +46,6 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     the plain row are: does the published gain lie inside our interval? Rows that need a trained checkpoint are run
     when --checkpoint names it.
     """
-    from entmin.reproduce.running import reproduce
     from entmin.reproduce.tables import choose_rows, load_table
 
     known = load_table(table)
@@ -59,6 +59,10 @@ def command(table: str, published_model: str | None, as_json: bool, **options: A
     seed = options.pop("seed")
     require_place(Path(options["results"]), "--results")
     require_page(Path(output) if output else None, "--output")
+    if options["engine"] == "transformers":
+        require_model(model, options["revision"])
+    from entmin.reproduce.running import reproduce
+
     spec = spec_of(model, Mode(seed=seed), cast("RunOptions", shared.read(options)))
     cells = reproduce(
         known, rows, spec, Path(options["results"]), checkpoints,

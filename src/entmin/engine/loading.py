@@ -13,11 +13,12 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from transformers.models.auto.tokenization_auto import AutoTokenizer
 from transformers.utils import logging
 
-from entmin.engine.adapters import adapter_base, adapter_revision, base_path, load_merged, root_of
+from entmin.engine.adapters import load_merged
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.engine.checkpoint import read
 from entmin.engine.loaded import LoadedModel
+from entmin.engine.named import adapter_base, adapter_revision, base_path, require_name, root_of
 from entmin.engine.remembered import checked
 from entmin.engine.requests import longest_sequence
 from entmin.engine.revision import revision_of
@@ -48,7 +49,8 @@ def load(
     """
     where = _device(device)
     kind = _dtype(dtype, where)
-    path = _path(name)
+    require_name(name)
+    path = str(fetch(name)) if name in ALIASES else name
     adapted = adapter_base(path)
     base = base_path(adapted, path) if adapted else path
     root = root_of(base) if adapted else path
@@ -94,16 +96,6 @@ def empty_model(config: Any, dtype: torch.dtype, device: torch.device | str = "c
     model.to_empty(device=device)
     model.tie_weights()
     return model
-
-
-def _path(name: str) -> str:
-    path = str(fetch(name)) if name in ALIASES else name
-    if name not in ALIASES and not Path(path).exists() and (path.count("/") != 1 or path.startswith((".", "/", "~"))):
-        raise EntminError(
-            f"no model {name!r}{closest(name, ALIASES)}: give an alias ({', '.join(ALIASES)}), an existing folder, "
-            "or a Hub id like owner/name"
-        )
-    return path
 
 
 def prepare_for_decoding(model: Any, device: torch.device) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from entmin.engine.adapters import adapter_base, base_path
 from entmin.engine.aliases import ALIASES
+from entmin.engine.named import adapter_base, base_path
 
 _READ = {".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model", ".tiktoken", ".txt", ".py"}
 """Endings of the files that an answer may depend on: weights, configuration, tokenizer, template, code."""

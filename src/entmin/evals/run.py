@@ -41,7 +41,7 @@ from entmin.mode import Mode
 from entmin.strategies import Strategy
 from entmin.tasks.identity import identity
 from entmin.tasks.on_inspect.task import make
-from entmin.tasks.registry import Named
+from entmin.tasks.registry import Named, cannot_run
 from entmin.terminal import say
 
 RECORDED = 50
@@ -142,7 +142,7 @@ def require_data(specs: Sequence[RunSpec], infos: Sequence[Named]) -> dict[str, 
         except EntminError as error:
             missing.append(f"{info.name}: {str(error).removeprefix(f'{info.name}: ')}")
     if missing:
-        raise EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
+        raise cannot_run(missing, infos)
     return built
 
 

@@ -50,7 +50,6 @@ def reproduce(
         for task, published in row.published.items():
             chosen, why_not = _spec_of(table, row, task, spec, checkpoints)
             if chosen is not None:
-                notify(f"{row.name} on {task}")
                 [info] = resolve(task)
                 try:
                     built = require_data([chosen], [info])[info.name]
@@ -59,6 +58,7 @@ def reproduce(
                 except EntminError as error:
                     why_not = missing = str(error)
                 else:
+                    notify(f"{row.name} on {task}")
                     told = any(task == other for _, other in runs)
                     runs[row.name, task] = run_task(chosen, info, results, task=built, quiet=quiet, told=told)
             cells.append(_cell(table, row, rows, task, published, runs, why_not))

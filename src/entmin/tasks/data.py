@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from entmin.errors import EntminError, UsageError, closest, first_line
-from entmin.hub import reachable_or_offline, why_not_reached
+from entmin.hub import prepared, reachable_or_offline, why_no_data_set, why_not_reached
 from entmin.jsonl import json_lines
 from entmin.problem import Problem
 
@@ -215,11 +215,17 @@ def at_hand(source: Source, part: Part, mirror: str | None) -> bool:
     if mirror:
         folder = Path(mirror) / source.folder
         return any(all((folder / name).is_file() for name in names) for names in part.files)
-    from datasets import config
-    from datasets.naming import camelcase_to_snakecase
+    return prepared(source.hub).is_dir()
 
-    owner, _, repository = source.hub.partition("/")
-    return (Path(config.HF_DATASETS_CACHE) / f"{owner}___{camelcase_to_snakecase(repository)}").is_dir()
+
+def require_source(name: str, source: Source, data_dir: str | None) -> None:
+    """Refuse a set that neither its mirror folder, the Hub nor the cache can give, before anything slow is imported.
+
+    Raises:
+        EntminError: so it is; what a mirror folder has is not looked at yet.
+    """
+    if not (data_dir or os.environ.get(ENVIRONMENT)) and (why := why_no_data_set(source.hub)):
+        raise _not_loaded(name, source, source.parts[0], why)
 
 
 def _mirror_records(name: str, source: Source, part: Part, mirror: Path) -> list[Record]:
@@ -243,6 +249,8 @@ def _json_lines(path: Path) -> Iterable[Record]:
 
 
 def _hub_records(name: str, source: Source, part: Part) -> list[Record]:
+    if why := why_no_data_set(source.hub):
+        raise _not_loaded(name, source, part, why)
     # Imported here: `datasets` takes seconds, and a mirror needs none of it.
     from datasets import load_dataset
 
@@ -251,7 +259,11 @@ def _hub_records(name: str, source: Source, part: Part) -> list[Record]:
             return list(load_dataset(source.hub, part.config, split=part.split, revision=source.revision))
     except Exception as error:  # the Hub's border: network, terms, cache and format errors share no base class
         why = why_not_reached() or f"{type(error).__name__}: {first_line(error)}"
-        raise EntminError(f"{name}: {source.hub} could not be loaded: {why}; {_remedy(source, part)}") from error
+        raise _not_loaded(name, source, part, why) from error
+
+
+def _not_loaded(name: str, source: Source, part: Part, why: str) -> EntminError:
+    return EntminError(f"{name}: {source.hub} could not be loaded: {why}; {_remedy(source, part)}")
 
 
 def _remedy(source: Source, part: Part) -> str:

@@ -10,19 +10,19 @@ import importlib
 import json
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
 import entmin.tasks as package
-from entmin.errors import UsageError, closest
+from entmin.errors import EntminError, UsageError, closest
 from entmin.plugins import load_plugins
 from entmin.programs.judge import Rules, guarded
 from entmin.tasks import files, foreign
 from entmin.tasks.benchmark import Benchmark
-from entmin.tasks.data import ENVIRONMENT, Loaded
+from entmin.tasks.data import ENVIRONMENT, Loaded, require_source
 from entmin.tasks.foreign import InspectTask
 from entmin.tasks.tables import SUFFIXES
 
@@ -140,6 +140,28 @@ def _unknown(name: str, known: list[str], by_group: list[str]) -> str:
         f"unknown task {name!r}{closest(name, [*known, *by_group])}; tasks: {', '.join(known)}; "
         f"groups: {', '.join(by_group)}; or a file of problems ({', '.join(SUFFIXES)})"
     )
+
+
+def require_sources(infos: Sequence[Named], data_dir: str | None) -> None:
+    """Refuse benchmarks whose data cannot be had, before anything slow is imported.
+
+    Raises:
+        EntminError: neither the Hub nor the cache has them; the message names each and how to get it.
+    """
+    missing = []
+    for info in infos:
+        try:
+            if isinstance(info, Benchmark) and info.source is not None:
+                require_source(info.name, info.source, data_dir)
+        except EntminError as error:
+            missing.append(str(error))
+    if missing:
+        raise cannot_run(missing, infos)
+
+
+def cannot_run(missing: Sequence[str], infos: Sequence[Named]) -> EntminError:
+    """The error that says of each benchmark that cannot run why it cannot."""
+    return EntminError("\n  ".join(["some tasks cannot run:", *missing]) if len(infos) > 1 else missing[0])
 
 
 def checked(info: Named, options: Mapping[str, Any]) -> dict[str, Any]:

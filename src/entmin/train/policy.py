@@ -18,10 +18,10 @@ from accelerate import PartialState
 from torch import Tensor, nn
 
 from entmin.durable import make_folder
-from entmin.engine.adapters import adapter_base
 from entmin.engine.attention import NAME, use_decode_attention
 from entmin.engine.loaded import LoadedModel
 from entmin.engine.loading import default_device, default_dtype, empty_model, load
+from entmin.engine.named import adapter_base
 from entmin.engine.packed import pack_weights
 from entmin.errors import UsageError
 from entmin.train.config import TrainConfig

@@ -55,6 +55,10 @@ class Named:
     held_out: bool = False
     """Whether there is no split to evaluate on, so that a tenth is put aside as ``test``."""
 
+    def table_of(self, split: str) -> str:
+        """The split of the Hub that has the rows of a split."""
+        return "train" if self.held_out else split
+
 
 NAMED: dict[str, Named] = {
     source.name: source
@@ -108,7 +112,7 @@ def named_examples(
     """
     if source.held_out and split not in ("train", "test"):
         raise UsageError(f"{source.name} has no split {split!r}; splits: train, test")
-    tables = [_open(source, hub, "train" if source.held_out else split, data_dir) for hub in source.hubs]
+    tables = [_open(source, hub, source.table_of(split), data_dir) for hub in source.hubs]
     places = [(table, row) for table in range(len(tables)) for row in range(len(tables[table]))]
     if source.held_out:
         random.Random(HELD_OUT_SEED).shuffle(places)
@@ -121,12 +125,16 @@ def named_examples(
             yield example
 
 
+def mirrored(hub: str, split: str, data_dir: str | None) -> Path | None:
+    """The file of a split in the mirror folder, where it is there."""
+    if not (mirror := data_dir or os.environ.get(ENVIRONMENT)):
+        return None
+    paths = [Path(mirror) / hub.partition("/")[2] / f"{split}{kind}" for kind in (".parquet", ".jsonl")]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _open(source: Named, hub: str, split: str, data_dir: str | None) -> Dataset:
-    mirror = data_dir or os.environ.get(ENVIRONMENT)
-    paths = (
-        [Path(mirror) / hub.partition("/")[2] / f"{split}{kind}" for kind in (".parquet", ".jsonl")] if mirror else []
-    )
-    here = next((path for path in paths if path.is_file()), None)
+    here = mirrored(hub, split, data_dir)
     table = open_local(str(here), split) if here else open_hub(hub, split)
     needed = {name.partition(".")[0] for name in (source.columns.prompt, source.columns.answer) if name}
     needed |= {"ability"} if source.ability else set()

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from entmin.errors import UsageError, closest
 from entmin.train.data.columns import Example, Kind, choose, example_of
 from entmin.train.data.evalsets import AT_HAND, evaluation_problems
-from entmin.train.data.named import HELD_OUT_SEED, NAMED, Prompt, named_examples
+from entmin.train.data.named import HELD_OUT_SEED, NAMED, Prompt, mirrored, named_examples
 from entmin.train.data.overlap import N_WORDS, Overlap
 from entmin.train.data.report import PromptReport
-from entmin.train.data.tables import is_local, open_hub, open_local
+from entmin.train.data.tables import is_local, open_hub, open_local, require_data_set
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -115,6 +115,21 @@ def _check(prompt: str, kind: str | None, **numbers: int | None) -> None:
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise UsageError(f"{name} must be at least 1, not {number}")
+
+
+def require_at_hand(source: str, split: str, data_dir: str | None = None) -> None:
+    """Refuse a source whose data sets can be had neither from the Hub nor from a copy here, before a slow import.
+
+    Raises:
+        EntminError: so it is.
+    """
+    if source in NAMED:
+        table = NAMED[source].table_of(split)
+        wanted = [hub for hub in NAMED[source].hubs if not mirrored(hub, table, data_dir)]
+    else:
+        wanted = [source.partition(":")[0]] if not is_local(source) and source.count("/") == 1 else []
+    for hub in wanted:
+        require_data_set(hub)
 
 
 def _refuse(source: str, options: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from entmin.errors import EntminError, UsageError, first_line
-from entmin.hub import reachable_or_offline, why_not_reached
+from entmin.hub import reachable_or_offline, why_no_data_set, why_not_reached
 from entmin.jsonl import json_lines
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
     Raises:
         EntminError: it cannot be had; the message says what to try.
     """
+    require_data_set(name)
     from datasets import load_dataset
 
     _quiet()
@@ -79,8 +80,22 @@ def open_hub(name: str, split: str, config: str | None = None, revision: str | N
             f"{type(error).__name__}: {first_line(error)}; check the id, configuration (owner/name:config) and split; "
             "log in with `hf auth login` if it is gated; or download it elsewhere and give the file"
         )
-        raise EntminError(f"data set {name!r} could not be loaded from the Hub: {why}") from error
+        raise _not_loaded(name, why) from error
     return _filled(table, name)
+
+
+def require_data_set(name: str) -> None:
+    """Refuse a data set of the Hub that can be had neither from there nor from the cache, before a slow import.
+
+    Raises:
+        EntminError: so it is.
+    """
+    if why := why_no_data_set(name):
+        raise _not_loaded(name, why)
+
+
+def _not_loaded(name: str, why: str) -> EntminError:
+    return EntminError(f"data set {name!r} could not be loaded from the Hub: {why}")
 
 
 def _quiet() -> None:

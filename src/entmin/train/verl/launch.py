@@ -13,11 +13,12 @@ from pathlib import Path
 
 from entmin.durable import alone
 from entmin.engine.aliases import ALIASES, fetch
+from entmin.engine.named import require_model
 from entmin.errors import EntminError, UsageError, first_line
 from entmin.extras import lacking, require
-from entmin.hub import require_model
 from entmin.report.training_figure import RECORD
 from entmin.terminal import say
+from entmin.train.at_hand import require_prompts
 from entmin.train.config import TrainConfig
 from entmin.train.plan import settings_lines
 from entmin.train.verl.flags import LOG, SAVED, arguments, flags
@@ -95,6 +96,7 @@ def run(config: TrainConfig, *, nodes: int, gpus: int, resume: bool) -> Path:
         EntminError: veRL failed, or left no model.
     """
     require("verl", "entmin train --engine verl")
+    require_prompts(config)
     require_model(config.model)
     from entmin.report.outlets import require_packages
     from entmin.train.folder import check_folder, require_same_data, write_record
