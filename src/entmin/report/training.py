@@ -98,7 +98,7 @@ def _row(one: HeldOutStep, k: int) -> tuple[str, ...]:
         *(missing if one.difference is None else difference_cells(one.difference, one.p_holm)),
         percent_words(row[f"pass@{k}"]) if f"pass@{k}" in row else "–",
         percent_words(row["greedy"]),
-        f"{row['entropy']:.2f}",
+        "–" if row["entropy"] is None else f"{row['entropy']:.2f}",  # servers do not tell it
         f"{row['length']:.0f}",
         f"{100 * row['clipped']:.0f}",
         f"{percent_cell(ended)} (n={ended.n})" if ended.n else "–",
@@ -121,8 +121,10 @@ def training_finding(title: str, folder: Path, found: Sequence[HeldOutStep]) -> 
         return f"{who}{moved}; accuracy was not measured on held-out problems."
     first, last = own[0].measured, own[-1]
     now = last.measured
-    said = f"{who} moved entropy from {first['entropy']:.2f} to {now['entropy']:.2f} nats per token"
-    said += f" and pass@1 from {100 * first['pass@1']['value']:.1f} to {100 * now['pass@1']['value']:.1f} %"
+    said = f"{who} moved"
+    if first["entropy"] is not None and now["entropy"] is not None:
+        said += f" entropy from {first['entropy']:.2f} to {now['entropy']:.2f} nats per token and"
+    said += f" pass@1 from {100 * first['pass@1']['value']:.1f} to {100 * now['pass@1']['value']:.1f} %"
     if last.difference is None:
         return f"{said} of {now['problems']} held-out problems."
     cell, p = difference_cells(last.difference, last.p_holm)
