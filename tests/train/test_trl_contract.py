@@ -13,7 +13,7 @@ trl = pytest.importorskip("trl")
 
 from entmin.core import rewards  # noqa: E402
 from entmin.core.diversity import agreement, distinct, repetition  # noqa: E402
-from entmin.train.trainers.samples import answer_ids  # noqa: E402
+from entmin.train.trainers.intrinsic import answer_ids  # noqa: E402
 from tests import tiny  # noqa: E402
 from tests.train.runs import config, trainer_for  # noqa: E402
 

@@ -11,6 +11,7 @@ from datasets import Dataset
 
 from entmin.engine.loaded import LoadedModel
 from entmin.errors import UsageError
+from entmin.train.ahead import RolloutsAhead
 from entmin.train.answers import Answers, text_of
 from entmin.train.arguments import common_arguments, online_arguments
 from entmin.train.config import TrainConfig
@@ -59,14 +60,15 @@ def build_trainer(
         raise UsageError(f"the trainer refuses these settings: {error}") from error
 
 
-def _sampler(config: TrainConfig, place: Place, loaded: LoadedModel) -> Sampler | None:
+def _sampler(config: TrainConfig, place: Place, loaded: LoadedModel) -> Sampler | RolloutsAhead | None:
     if config.method == "sft":
         return None
     if config.rollouts == "transformers":
         return rollouts_for(config, place, loaded)
     from entmin.train.vllm_rollouts import VllmRollouts
 
-    return VllmRollouts(loaded, config)
+    servers = VllmRollouts(loaded, config)
+    return RolloutsAhead(servers) if config.rollouts_ahead else servers
 
 
 def rollouts_for(config: TrainConfig, place: Place, loaded: LoadedModel) -> Rollouts:

@@ -145,6 +145,9 @@ class TrainConfig(WatchSettings, RewardSettings):
     """Addresses of vLLM servers, separated by commas, each started with VLLM_SERVER_DEV_MODE=1."""
     vllm_weights: Free[str | None] = None
     """Folder through which vLLM gets the weights, in memory if possible (default: the output folder)."""
+    rollouts_ahead: Annotated[int, Field(ge=0, le=1)] = 0
+    """Rollouts that vLLM servers draw while steps run: 0, or 1, whose samples come from weights that are
+    `updates_per_rollout` steps old, which the ratio to the servers' log-probabilities corrects."""
     rollout_batch: Free[Positive] = 32
     """Samples decoded together by transformers."""
 
@@ -220,6 +223,19 @@ class TrainConfig(WatchSettings, RewardSettings):
                 raise UsageError(message)
         if self.engine == "trl":  # veRL packs samples by their tokens
             self.divided(1)
+        return self
+
+    @model_validator(mode="after")
+    def _can_correct_for_older_weights(self) -> Self:
+        found = ""
+        if self.method in SINGLE:
+            found = f"{self.method} has no ratio that corrects for samples of older weights: leave rollouts_ahead out"
+        elif self.rollouts != "vllm":
+            found = "rollouts are drawn ahead by servers: add rollouts=vllm and vllm_url, or leave rollouts_ahead out"
+        elif self.temperature != 1:
+            found = "servers tell log-probabilities of temperature 1: set temperature=1, or leave rollouts_ahead out"
+        if self.rollouts_ahead and found:
+            raise UsageError(found)
         return self
 
     @property

@@ -28,6 +28,8 @@ NAMES = (
     "grad_norm",
     "clipped",
     "tokens",
+    "waited",
+    "staleness",
     "learning_rate",
 )
 """What every line may hold besides `step` and `seconds`; a curve that the method does not have is absent."""

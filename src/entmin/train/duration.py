@@ -9,6 +9,8 @@ Of one optimiser step over G GPUs, t tokens of prompts and completions, P weight
     exchange    G > 1: 3 x 2 P bytes of weights and gradients over the link in each micro-batch; hidden behind the
                 products at the low end, beside them at the high end
     optimiser   28 p / G bytes of memory traffic
+
+The parts come one after the other; with rollouts_ahead, rollouts beside products, exchange and optimiser.
 """
 
 from __future__ import annotations
@@ -70,7 +72,10 @@ class Duration:
     @property
     def each(self) -> Range:
         """Of one step."""
-        return total(list(self.step.values()))
+        if not self.config.rollouts_ahead:
+            return total(list(self.step.values()))
+        rollouts, rest = self.step["rollouts"], self.step["passes"].plus(self.step["optimiser"])
+        return self.step["weights"].plus(Range(*map(max, rollouts, rest)))
 
     @property
     def time(self) -> Range | None:
@@ -212,7 +217,8 @@ def described(found: Duration) -> Iterator[str]:
         return
     yield ""
     parts = ", ".join(f"{name} {seconds(part)}" for name, part in found.step.items())
-    yield f"one step: {seconds(found.each)} ({parts})"
+    beside = "; rollouts beside passes and optimiser" if config.rollouts_ahead else ""
+    yield f"one step: {seconds(found.each)} ({parts}{beside})"
     if found.time is None:
         yield "all steps: not known before the data are read; --set max_steps=N says it"
     else:

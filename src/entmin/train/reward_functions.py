@@ -22,7 +22,8 @@ from torch import Tensor
 from entmin.errors import UsageError
 from entmin.train.answers import MATH_TASK, Answers, text_of
 from entmin.train.rewards import RewardSettings, reward_function
-from entmin.train.trainers.samples import Scores, answer_ids
+from entmin.train.trainers.intrinsic import answer_ids
+from entmin.train.trainers.samples import Scores
 
 
 def correct(

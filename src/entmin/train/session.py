@@ -33,6 +33,7 @@ from entmin.report.page import write
 from entmin.report.page.training import training_page
 from entmin.report.training_figure import RECORD
 from entmin.terminal import say
+from entmin.train.ahead import RolloutsAhead
 from entmin.train.answers import Answers
 from entmin.train.build import build_trainer, rollouts_for
 from entmin.train.card import write_card
@@ -109,7 +110,14 @@ def _train(config: TrainConfig, found: Prepared, trainer: Any, newest: Path | No
         # After the others: it reads the curves they write, and draws them at the end.
         trainer.add_callback(CollapseWatch(config, config.n, config.updates_per_rollout))
     trainer.add_callback(stop)
-    with _resumable(), stop, curves, projects_for_trainers():
+    sampler = getattr(trainer, "_sampler", None)
+    with (
+        _resumable(),
+        sampler if isinstance(sampler, RolloutsAhead) else nullcontext(),
+        stop,
+        curves,
+        projects_for_trainers(),
+    ):
         _run(trainer, newest)
     if stop.asked and trainer.state.global_step < steps:
         done = trainer.state.global_step

@@ -12,9 +12,11 @@ import asyncio
 import math
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ from entmin.train.weights import whole_weights
 
 _SECONDS = 3600.0
 """Longest wait for one completion or one reload."""
+_IDLE = 30.0
+"""Longest wait until a server has nothing to answer, seconds; a run that was interrupted leaves it something."""
 _AT_ONCE = 256
 """Most requests in flight per process."""
 _START = (
@@ -42,6 +46,18 @@ _START = (
     "begun goes on with --resume"
 )
 """What helps where a server, or its reload, is not there."""
+
+
+_ROUNDING = 1e-3
+"""What a log-probability may be above 0."""
+
+
+@dataclass
+class Drawn(Completion):
+    """A completion, and how likely the server found each of its tokens."""
+
+    logprobs: list[float] = field(default_factory=list)
+    """One a token, of the distribution at temperature 1, nats; when asked for."""
 
 
 class VllmRollouts:
@@ -68,8 +84,11 @@ class VllmRollouts:
         Raises:
             EntminError: a server cannot be reached or refuses.
         """
-        seeds = [derive_seed(self._config.seed, "rollout", stream) for stream in streams]
-        return [done.tokens for done in self.draw(model, prompts, seeds)]
+        return [done.tokens for done in self.draw(model, prompts, self.seeds(streams))]
+
+    def seeds(self, streams: Sequence[int]) -> list[int]:
+        """What the servers are told to draw the completions of these streams with."""
+        return [derive_seed(self._config.seed, "rollout", stream) for stream in streams]
 
     def draw(self, model: nn.Module, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> list[Completion]:
         """Completions of the model as it is now, without their entropies, in order; a seed of None decodes greedily.
@@ -78,7 +97,7 @@ class VllmRollouts:
             EntminError: a server cannot be reached or refuses.
         """
         self.load(model)
-        return beside_a_loop(lambda: asyncio.run(self._draw(prompts, seeds)))
+        return list(beside_a_loop(lambda: asyncio.run(self.ask(prompts, seeds))))
 
     def load(self, model: nn.Module) -> None:
         """Give the servers the model's weights. With several processes, all of them must call it.
@@ -122,7 +141,21 @@ class VllmRollouts:
                     "that is trained, unquantized, and see that folder under the same path (set vllm_weights to one "
                     "that both can read); the server's log says more"
                 ) from error
-            client.post("/reset_prefix_cache", cast_to=object)
+            self._forget(url, client)
+
+    def _forget(self, url: str, client: OpenAI) -> None:
+        """Have a server drop what it keeps of prompts, which the old weights computed; it does so when it is idle."""
+        end = time.monotonic() + _IDLE
+        while True:
+            answer: Any = client.post("/reset_prefix_cache", cast_to=object)
+            if not isinstance(answer, dict) or answer.get("success", True):  # older ones say nothing
+                return
+            if time.monotonic() > end:
+                raise EntminError(
+                    f"{url} has answered others for {_IDLE:.0f} seconds since it got new weights, and so keeps what "
+                    "the old ones computed: let nobody but the trainer ask it, and go on with --resume"
+                )
+            time.sleep(0.1)
 
     def _check(self, url: str) -> str:
         """The name a server has for its model."""
@@ -138,24 +171,39 @@ class VllmRollouts:
             client.with_options(base_url=url).post("/reset_prefix_cache", cast_to=object)
         return str(first.id)
 
-    async def _draw(self, prompts: Sequence[list[int]], seeds: Sequence[int | None]) -> list[Completion]:
+    async def ask(
+        self, prompts: Sequence[list[int]], seeds: Sequence[int | None], *, logprobs: bool = False
+    ) -> list[Drawn]:
+        """Completions of the model that the servers have, in order.
+
+        Args:
+            prompts: as token ids.
+            seeds: one for each; None decodes greedily.
+            logprobs: whether to ask how likely each token was.
+
+        Raises:
+            EntminError: a server cannot be reached or refuses, or what it tells are no log-probabilities.
+        """
         clients = [
             AsyncOpenAI(base_url=f"{url}/v1", api_key=self._key, timeout=_SECONDS, max_retries=2) for url in self._names
         ]
         free = asyncio.Semaphore(_AT_ONCE)
+        asked = [
+            asyncio.ensure_future(self._complete(clients[i % len(clients)], free, prompt, seed, logprobs))
+            for i, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
+        ]
         try:
-            asked = [
-                self._complete(clients[i % len(clients)], free, prompt, seed)
-                for i, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
-            ]
             return await asyncio.gather(*asked)
         finally:
+            for one in asked:  # where one failed, nobody waits for the others
+                one.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
             for client in clients:
                 await client.close()
 
     async def _complete(
-        self, client: AsyncOpenAI, free: asyncio.Semaphore, prompt: list[int], seed: int | None
-    ) -> Completion:
+        self, client: AsyncOpenAI, free: asyncio.Semaphore, prompt: list[int], seed: int | None, logprobs: bool
+    ) -> Drawn:
         url = str(client.base_url).removesuffix("/v1/")
         # Everything is said, because a server's defaults come from the checkpoint or from `entmin serve --mode`.
         exact = {
@@ -178,6 +226,7 @@ class VllmRollouts:
                         presence_penalty=0.0,
                         frequency_penalty=0.0,
                         seed=seed or 0,
+                        logprobs=0 if logprobs else None,  # 0: of the token alone
                         extra_body=exact,
                     )
                 except BadRequestError as error:
@@ -185,4 +234,19 @@ class VllmRollouts:
         choice = answer.choices[0]
         tokens: list[int] = choice.token_ids  # type: ignore[attr-defined]  # vLLM's own field
         ended: StopReason = "stop" if choice.finish_reason == "stop" else "max_tokens"
-        return Completion(choice.text, tokens, ended, len(prompt), math.nan, math.nan, 0.0)
+        drawn = Drawn(choice.text, tokens, ended, len(prompt), math.nan, math.nan, 0.0)
+        if logprobs:
+            drawn.logprobs = _log_probabilities(url, choice.logprobs, len(tokens))
+        return drawn
+
+
+def _log_probabilities(url: str, told: Any, tokens: int) -> list[float]:
+    found = list(told.token_logprobs or []) if told else []
+    wrong = [one for one in found if one is None or not -math.inf < one <= _ROUNDING]
+    if len(found) != tokens or wrong:
+        what = f"{wrong[0]} as the log-probability of a token" if wrong else f"{len(found)} for {tokens} tokens"
+        raise EntminError(
+            f"{url} tells {what}; rollouts_ahead needs log-probabilities: start the server without --logprobs-mode, "
+            "or set rollouts_ahead=0"
+        )
+    return found

@@ -7,7 +7,7 @@ one. Columns other than the prompt are never looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +17,9 @@ from torch import Tensor
 from trl import GRPOTrainer, RLOOTrainer
 
 from entmin.errors import EntminError, first_line
+from entmin.train.trainers.ahead import AheadTrainer
 from entmin.train.trainers.checkpoints import CheckpointTrainer
-from entmin.train.trainers.samples import SampleTrainer, Scores, answer_ids
+from entmin.train.trainers.samples import Scores
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Samples:
         return answer_ids(self.answers)
 
 
-class IntrinsicTrainer(SampleTrainer):
+class IntrinsicTrainer(AheadTrainer):
     """Mixin: rewards from the policy where `intrinsic` is given, from reward functions where it is not."""
 
     def __init__(
@@ -146,14 +147,20 @@ class IntrinsicRLOO(IntrinsicTrainer, CheckpointTrainer, RLOOTrainer):  # type: 
         """Set up the trainer, which scores samples before the update only where something is made of that."""
         super().__init__(*args, **kwargs)
         once = self.args.steps_per_generation == self.args.gradient_accumulation_steps
-        self.ratios_are_one = once and not self.beta
-        self.keeps_old_logprobs = not self.ratios_are_one
+        self.skips_old_logprobs = (once or self.draws_ahead) and not self.beta
+        self.ratios_are_one = self.skips_old_logprobs and not self.draws_ahead
+        self.keeps_old_logprobs = not self.skips_old_logprobs
 
 
 class IntrinsicGRPO(IntrinsicTrainer, CheckpointTrainer, GRPOTrainer):  # type: ignore[misc]
     """GRPO: standardised advantages, the KL estimate in the loss, a ratio per token."""
 
     keeps_old_logprobs = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Set up the trainer; servers tell the log-probabilities of samples that they drew ahead."""
+        super().__init__(*args, **kwargs)
+        self.skips_old_logprobs = self.draws_ahead and not self.beta  # the reference may be the same model, bare
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         found = super()._generate_single_turn(prompt_ids, *args, **kwargs)
@@ -181,3 +188,9 @@ class PublishedTrainer(IntrinsicGRPO):
         judged = self._judged[first : first + len(inputs)].clamp(min=2)
         batch["advantages"] = batch["advantages"] * (judged / (judged - 1))
         return batch
+
+
+def answer_ids(keys: Sequence[str | None]) -> Tensor:
+    """``[B]`` integers, equal where answers are equal; -1 without an answer."""
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))} | {None: -1}
+    return torch.tensor([numbers[key] for key in keys], dtype=torch.long)

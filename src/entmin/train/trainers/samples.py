@@ -11,11 +11,14 @@ Curves, one value per optimiser step, in TRL's metrics under these names:
     repetition  mean share of 4-grams that occurred before in the same completion
     distinct    different answers per prompt / n           agreement  mean share of the most frequent answer
     tokens      completion tokens since the start of the run
+    waited      seconds until the samples were there, with the time that servers take to load weights
+    staleness   steps since the weights that drew the samples, where rollouts are drawn ahead
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +28,7 @@ from trl.trainer import utils as head
 from trl.trainer.base_trainer import _BaseTrainer
 
 from entmin.core.diversity import agreement, distinct, repetition
+from entmin.train.ahead import RolloutsAhead
 from entmin.train.processes import from_first, reads_weights
 from entmin.train.prompts import token_ids
 from entmin.train.trainers.forward import Scored, Way, choose, score
@@ -58,11 +62,13 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
     """Whether the trainer itself scores every sample with the current policy before the update."""
     ratios_are_one = False
     """Whether the policy that is updated is the one that a sum of log-probabilities is compared with."""
+    skips_old_logprobs = False
+    """Whether nothing is made of the log-probabilities that TRL takes before the update for its ratio."""
     sums_over_tokens = False
     """Whether the loss of a completion is a sum over its tokens, which makes gradients longer by its length."""
 
     def __init__(
-        self, *args: Any, sampler: Sampler | None, answer_keys: AnswerKeys | None = None, **kwargs: Any
+        self, *args: Any, sampler: Sampler | RolloutsAhead | None, answer_keys: AnswerKeys | None = None, **kwargs: Any
     ) -> None:
         """Set up the trainer; other arguments are TRL's.
 
@@ -72,7 +78,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             answer_keys: makes answers comparable; None compares whole texts.
             kwargs: for TRL.
         """
-        self._sampler = sampler
+        self._sampler: Any = sampler
         self._answer_keys: AnswerKeys = answer_keys or (lambda texts, _: [text.strip() or None for text in texts])
         self._prompt_ids: list[list[int]] = []
         self._scores: Scores | None = None
@@ -98,9 +104,10 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         done: int = self.state.global_step
         return done // max(1, updates)
 
-    def _streams(self, rows: int) -> list[int]:
+    def _streams(self, rows: int, later: int = 0) -> list[int]:
+        """Numbers of the streams of this process in this rollout, or in one that is so many later."""
         processes, index = self.accelerator.num_processes, self.accelerator.process_index
-        first = (self.rollout_number * processes + index) * rows
+        first = ((self.rollout_number + later) * processes + index) * rows
         return list(range(first, first + rows))
 
     def _note_kinds(self, rows: list[dict[str, Any]]) -> None:
@@ -120,8 +127,14 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         self._prompt_ids = prompt_ids
         if self._sampler is None:
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)
-        model = self.accelerator.unwrap_model(self.model)
-        return self._sampler(model, prompt_ids, self._streams(len(prompt_ids)))
+        started = time.monotonic()
+        drawn = self._draw(self.accelerator.unwrap_model(self.model), prompt_ids)
+        self._metrics["train"]["waited"] = [time.monotonic() - started]
+        return drawn
+
+    def _draw(self, model: Any, prompts: list[list[int]]) -> list[list[int]]:
+        drawn: list[list[int]] = self._sampler(model, prompts, self._streams(len(prompts)))
+        return drawn
 
     def _generate(self, prompts: list[Any]) -> Any:
         self._scores, self._awaiting_scores = None, self.keeps_old_logprobs
@@ -193,7 +206,7 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
         **_: Any,  # of images
     ) -> Any:
         learning = torch.is_grad_enabled()
-        if self.ratios_are_one and not learning and not self._awaiting_scores and model is self.model:
+        if self.skips_old_logprobs and not learning and not self._awaiting_scores and model is self.model:
             return torch.zeros(len(input_ids), logits_to_keep, device=input_ids.device), None, None
         scoring = self._awaiting_scores and not learning and model is self.model
         order = attention_mask.sum(-1).argsort(descending=True, stable=True)  # pieces of about equally long rows
@@ -284,9 +297,3 @@ class SampleTrainer(_BaseTrainer):  # type: ignore[misc]  # TRL is untyped
             return super()._clip_grad_norm(model)
         finally:
             self.args.max_grad_norm = limit
-
-
-def answer_ids(keys: Sequence[str | None]) -> Tensor:
-    """``[B]`` integers, equal where answers are equal; -1 without an answer."""
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))} | {None: -1}
-    return torch.tensor([numbers[key] for key in keys], dtype=torch.long)

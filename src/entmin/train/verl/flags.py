@@ -20,7 +20,7 @@ ROWS, LOG, METRICS, STOP, SAVED = "prompts.parquet", "verl.log", "verl.jsonl", "
 """In a run's folder: the prompts, what veRL said and what it measured, the file that asks for an end, checkpoints."""
 _NO_LIMIT = 1e9
 """A limit that never acts."""
-_DEVICES_OF_A_RUN = ("vllm_url", "vllm_weights", "rollout_batch", "device")
+_DEVICES_OF_A_RUN = ("vllm_url", "vllm_weights", "rollouts_ahead", "rollout_batch", "device")
 
 
 def refuse(config: TrainConfig, gpus: int) -> None:
