@@ -23,29 +23,31 @@ from triton.backends.compiler import GPUTarget
 from triton.backends.nvidia.compiler import get_ptxas
 from triton.compiler import ASTSource
 
-from entmin.core.triton import launch
-from entmin.core.triton.adaptive_temperature import BLOCK as SEARCH_BLOCK
-from entmin.core.triton.adaptive_temperature import OPTIONS as SEARCH_OPTIONS
 from entmin.core.triton.adaptive_temperature import solve
 from entmin.core.triton.em_inf import first_sums, sweep, write
 from entmin.core.triton.entropy import finish
+from entmin.core.triton.launch import SEARCH_OPTIONS, sizes_of
 
 VOCABULARY, DTYPES = 262_144, ("bf16", "fp16", "fp32")
-POINTERS = {"out": "*fp32", "work": "*fp64", "ids": "*i64", "entropies": "*fp32", "logprobs": "*fp32"}
+POINTERS = {"work": "*fp64", "counters": "*i32", "ids": "*i64"} | dict.fromkeys(
+    ("out", "entropies", "logprobs"), "*fp32"
+)
 REALS = ("threshold", "kl_weight", "learning_rate", "tmax", "tmin", "tol", "target_ratio")
 
 
 def variants() -> list[tuple[Any, dict[str, Any], dict[str, int]]]:
     """Kernel, its compile-time constants, its launch options: as they are launched at the largest vocabulary."""
-    block, plain = {"BLOCK": launch.BLOCK}, {"num_warps": 4}
-    rows = block | {"PADDED": VOCABULARY // launch.BLOCK}
+    sizes = sizes_of(VOCABULARY)
+    block, search = {"BLOCK": sizes.block}, {"BLOCK": sizes.search_block}
+    rows = block | {"PADDED": VOCABULARY // sizes.block}
+    reading, replaying, searching = ({"num_warps": n} for n in (sizes.reading, sizes.replaying, sizes.searching))
     return [
-        (first_sums, block, plain),
-        (sweep, rows, plain),
-        (write, rows | {"SAME": False}, plain),
-        (finish, {"WITH_IDS": True, "PADDED": rows["PADDED"]}, plain),
-        (solve, {"BISECT": False, "BLOCK": SEARCH_BLOCK}, SEARCH_OPTIONS),
-        (solve, {"BISECT": True, "BLOCK": SEARCH_BLOCK}, SEARCH_OPTIONS),
+        (first_sums, block, reading),
+        (sweep, rows, replaying),
+        (write, rows | {"SAME": False}, replaying),
+        (finish, {"WITH_IDS": True, "PADDED": rows["PADDED"]}, {"num_warps": 4}),
+        (solve, search | {"BISECT": False}, searching | SEARCH_OPTIONS),
+        (solve, search | {"BISECT": True}, searching | SEARCH_OPTIONS),
     ]
 
 

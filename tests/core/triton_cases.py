@@ -171,6 +171,51 @@ def test_temperature(kind, search):
         assert ((tau / truth - 1).abs() < 1e-5).all() or ((reached / target - 1).abs() < 3e-6).all()
 
 
+def test_temperatures_depend_on_neither_the_batch_nor_the_programs(monkeypatch):
+    logits = torch.cat([rows_of_kind(kind, 9000, 1) for kind in ("masked", "peaked", "realistic", "random")]).to(DEVICE)
+    together = solve_temperature(logits, impl="triton")
+    assert together[3] < 1
+    assert torch.equal(torch.cat([solve_temperature(row[None], impl="triton") for row in logits]), together)
+    module = sys.modules["entmin.core.triton.adaptive_temperature"]
+    for programs in (1,) if INTERPRETED else (1, 2, 6, 18):  # the interpreter runs one program after another
+        cut = launch.search_cut_of(logits)._replace(programs=programs)
+        monkeypatch.setattr(module, "search_cut_of", lambda _, cut=cut: cut)
+        assert torch.equal(solve_temperature(logits, impl="triton"), together)
+
+
+@cuda
+def test_temperatures_of_many_rows_in_several_streams_at_once():
+    logits = torch.cat([rows_of_kind(kind, 50_000, 25, seed=1) for kind in ("random", "realistic", "peaked")]).to(
+        DEVICE
+    )
+    rows = [logits.roll(7 * n, 0) for n in range(3)]
+    expected = [solve_temperature(some, impl="triton") for some in rows]
+    truth = solve_temperature(logits.double(), impl="torch")
+    torch.testing.assert_close(expected[0].double(), truth, rtol=1e-4, atol=0)
+    torch.cuda.synchronize()
+    streams = [torch.cuda.Stream() for _ in rows]
+    for _ in range(20):
+        found = []
+        for stream, some in zip(streams, rows, strict=True):
+            with torch.cuda.stream(stream):
+                found.append(solve_temperature(some, impl="triton"))
+        torch.cuda.synchronize()
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "rows", "processors", "programs"),
+    [(151_936, 1, 132, 30), (151_936, 32, 132, 8), (151_936, 600, 132, 1), (9, 1, 132, 1), (151_936, 1, 2, 1)],
+)
+def test_a_row_never_waits_for_more_programs_than_a_quarter_of_the_processors(
+    monkeypatch, vocabulary, rows, processors, programs
+):
+    monkeypatch.setattr(launch, "_processors", lambda _: processors)
+    cut = launch.search_cut(rows, vocabulary, torch.device("cuda"))
+    assert cut.programs == programs
+    assert programs <= max(1, processors // 4)
+
+
 def test_the_published_search_is_the_published_search():
     logits = torch.cat([rows_of_kind(kind, 900, 1) for kind in ("peaked", "random", "realistic")])
     paper = {"tol": 0.1, "absolute_tol": True, "threshold": 1e-12}

@@ -1,7 +1,7 @@
 """Triton kernels for CUDA devices; on a CPU they run through Triton's interpreter (``TRITON_INTERPRET=1``), for tests.
 
 - `em_inf`: EM-INF in n + 2 launches over blocks of every row, without optimizer state and without host synchronisation.
-- `adaptive_temperature`: the whole temperature search in one launch, one program a row.
+- `adaptive_temperature`: the whole temperature search in one launch; the programs of a row meet after every evaluation.
 - `entropy`: entropy, and the log-probability of given tokens, in one read.
 
 Importing this package imports Triton.

@@ -55,9 +55,9 @@ def em_inf(
     same = written.data_ptr() == rows.data_ptr()
     sizes = (rows.shape[1], rows.stride(0), stride, cut.blocks, cut.share)
     settings = (float(threshold), float(kl_weight), float(learning_rate))
-    fixed = {"PADDED": cut.padded, "BLOCK": cut.block}
+    fixed = {"PADDED": cut.padded, "BLOCK": cut.block, "num_warps": cut.replaying}
     with on(rows.device):
-        first_sums[grid](rows, work, *sizes, BLOCK=cut.block)
+        first_sums[grid](rows, work, *sizes, BLOCK=cut.block, num_warps=cut.reading)
         for k in range(1, n_grad_steps + 1):
             sweep[grid](rows, work, *sizes, k, *settings, **fixed)
         write[grid](rows, written, work, *sizes, n_grad_steps, *settings, SAME=same, **fixed)
@@ -78,7 +78,7 @@ def place(logits_stride, work_stride, blocks, share):
     return row, begin, tl.minimum(begin + share, blocks), row * logits_stride, row * work_stride
 
 
-@triton.jit(do_not_specialize=["share"])
+@triton.jit(do_not_specialize=["work_stride", "blocks", "share"])
 def first_sums(logits, work, vocabulary, logits_stride, work_stride, blocks, share, BLOCK: tl.constexpr):
     """Launch 0."""
     row, begin, end, row_start, work_start = place(logits_stride, work_stride, blocks, share)
@@ -117,7 +117,7 @@ def settle(work, blocks, k, threshold, writes, PADDED: tl.constexpr):
     return base, log_z, mean, updates
 
 
-@triton.jit(do_not_specialize=["share", "k"])
+@triton.jit(do_not_specialize=["work_stride", "blocks", "share", "k"])
 def sweep(
     logits, work, vocabulary, logits_stride, work_stride, blocks, share, k,
     threshold: "fp64", kl_weight: "fp64", learning_rate: "fp64", PADDED: tl.constexpr, BLOCK: tl.constexpr,
@@ -144,7 +144,7 @@ def sweep(
             store_sums(sums, blocks, block, top, total, weighted)
 
 
-@triton.jit(do_not_specialize=["share", "n"])
+@triton.jit(do_not_specialize=["work_stride", "blocks", "share", "n"])
 def write(
     logits, out, work, vocabulary, logits_stride, work_stride, blocks, share, n,
     threshold: "fp64", kl_weight: "fp64", learning_rate: "fp64", SAME: tl.constexpr,

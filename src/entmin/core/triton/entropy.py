@@ -36,12 +36,14 @@ def _launch(logits: Tensor, ids: Tensor | None) -> tuple[Tensor, Tensor]:
         work = torch.empty(count * stride, dtype=torch.float64, device=rows.device)
         sizes = (rows.shape[1], rows.stride(0), stride, cut.blocks)
         with on(rows.device):
-            first_sums[(count * cut.programs,)](rows, work, *sizes, cut.share, BLOCK=cut.block)
+            first_sums[(count * cut.programs,)](
+                rows, work, *sizes, cut.share, BLOCK=cut.block, num_warps=cut.reading,
+            )  # fmt: skip
             finish[(count,)](rows, ids, entropies, logprobs, work, *sizes, WITH_IDS=ids is not None, PADDED=cut.padded)
     return entropies, logprobs
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["work_stride", "blocks"])
 def finish(
     logits, ids, entropies, logprobs, work, vocabulary, logits_stride, work_stride, blocks,
     WITH_IDS: tl.constexpr, PADDED: tl.constexpr,

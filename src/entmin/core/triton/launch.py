@@ -1,4 +1,9 @@
-"""Launching: block sizes, the checks every kernel's caller shares."""
+"""Launching: sizes of blocks and grids, the checks every kernel's caller shares.
+
+All constants that are tuned stand here. `SIZES` goes by V alone: block and warps decide the order in which numbers are
+added up, so by rows they would make a row's bits depend on its batch. What goes by rows is who computes, never what.
+`benchmarks/gpu_tuning.py` tries others.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,37 @@ import torch
 import triton
 from torch import Tensor
 
-BLOCK = 1024
-_PROGRAMS_PER_PROCESSOR = 8
+SEGMENTS = 32
+"""A row's segments in the search of the temperature, at most."""
+
+
+class Sizes(NamedTuple):
+    """Of the kernels' programs at some V."""
+
+    block: int
+    """Logits a block of EM-INF and entropy."""
+    reading: int
+    """Warps that sum a block as it is."""
+    replaying: int
+    """Warps that replay a block's updates."""
+    search_block: int
+    """Logits a block of the search of the temperature."""
+    searching: int
+    """Its warps."""
+
+
+SIZES: tuple[tuple[float, Sizes], ...] = ((float("inf"), Sizes(1024, 4, 4, 512, 4)),)
+"""Up to which V each holds, in order."""
+
+PROGRAMS = 8
+"""Programs a processor that EM-INF and entropy make of a small batch."""
+
+SEARCH_PROGRAMS = 2
+"""The same for the search of the temperature, whose programs wait for each other."""
+
+SEARCH_OPTIONS: dict[str, int] = {} if torch.version.hip else {"maxnreg": 208}
+"""Left to itself the assembler stops at 128 registers and spills; ROCm's compiler does not know the option."""
+
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -26,6 +60,10 @@ class Cut(NamedTuple):
     """`blocks` rounded up to a power of two."""
     share: int
     """Blocks per program; changes who computes, never what."""
+    reading: int
+    """Warps, as in `Sizes`."""
+    replaying: int
+    """Warps, as in `Sizes`."""
 
     @property
     def programs(self) -> int:
@@ -33,13 +71,56 @@ class Cut(NamedTuple):
         return -(-self.blocks // self.share)
 
 
+class SearchCut(NamedTuple):
+    """How a batch is cut up for the search of the temperature."""
+
+    block: int
+    """Logits per block: fixed by V."""
+    blocks: int
+    """Blocks per row."""
+    span: int
+    """Blocks per segment: fixed by V."""
+    programs: int
+    """Programs per row; changes who computes, never what."""
+    warps: int
+    """Fixed by V."""
+
+
+def sizes_of(vocabulary: int) -> Sizes:
+    """From `SIZES`."""
+    return next(sizes for most, sizes in SIZES if vocabulary <= most)
+
+
 def cut_of(logits: Tensor) -> Cut:
     """Blocks and programs for ``[B, V]`` logits: enough programs to fill the device, no more."""
-    block = min(BLOCK, triton.next_power_of_2(logits.shape[1]))
+    sizes = sizes_of(logits.shape[1])
+    block = min(sizes.block, triton.next_power_of_2(logits.shape[1]))
     blocks = -(-logits.shape[1] // block)
-    wanted = _PROGRAMS_PER_PROCESSOR * _processors(logits.device)
+    wanted = PROGRAMS * _processors(logits.device)
     share = max(1, min(16, logits.shape[0] * blocks // wanted))
-    return Cut(block, blocks, triton.next_power_of_2(blocks), share)
+    return Cut(block, blocks, triton.next_power_of_2(blocks), share, sizes.reading, sizes.replaying)
+
+
+def search_cut_of(logits: Tensor) -> SearchCut:
+    """The same for programs that wait for the others of their row."""
+    return search_cut(logits.shape[0], logits.shape[1], logits.device)
+
+
+def search_cut(rows: int, vocabulary: int, device: torch.device) -> SearchCut:
+    """`search_cut_of` for a shape.
+
+    A row takes at most a quarter of the processors, so that rows of up to three streams that wait leave room for the
+    programs they wait for. There is one program a row, which waits for none, in the interpreter and on ROCm, where
+    this was never tried.
+    """
+    sizes = sizes_of(vocabulary)
+    block = min(sizes.search_block, max(32, triton.next_power_of_2(vocabulary)))
+    blocks = -(-vocabulary // block)
+    span = -(-blocks // SEGMENTS)
+    segments, processors = -(-blocks // span), _processors(device)
+    most = 1 if device.type != "cuda" or torch.version.hip else max(1, min(segments, processors // 4))
+    wanted = max(1, min(most, SEARCH_PROGRAMS * processors // max(1, rows)))
+    return SearchCut(block, blocks, span, -(-segments // -(-segments // wanted)), sizes.searching)
 
 
 @functools.cache
