@@ -206,6 +206,13 @@ def bisect_row(row, top, cut, target, tol, tmax, tmin, max_iter, BLOCK: tl.const
 
 
 @triton.jit
+def at_ends(b, first, last, tmax, tmin):
+    """The temperature; an end comes back as it was given, not as 1 / (1 / tmin)."""
+    lowest, highest = tl.full((), tmin, tl.float64), tl.full((), tmax, tl.float64)
+    return tl.where(b == last, lowest, tl.where(b == first, highest, 1 / b))
+
+
+@triton.jit
 def newton_row(row, top, cut, h, variance, cube, target, tol, tmax, tmin, max_iter, BLOCK: tl.constexpr):
     """`entmin.core.newton` for one row, from its statistics at temperature 1."""
     first, last = 1 / tl.full((), tmax, tl.float64), 1 / tl.full((), tmin, tl.float64)
@@ -224,8 +231,7 @@ def newton_row(row, top, cut, h, variance, cube, target, tol, tmax, tmin, max_it
         hi_variance, hi_cube = tl.where(above, hi_variance, variance), tl.where(above, hi_cube, cube)
         poor = tl.where(tl.abs(f) > before / 2, poor + 1, 0)
         before = tl.minimum(before, tl.abs(f))
-        inside = (b >= first) & (b <= last)
-        met = inside & (tl.abs(h - target) <= tol * target)
+        met = (b >= first) & (b <= last) & (tl.abs(h - target) <= tol * target)
         a, c = tl.maximum(first, lo), tl.minimum(last, hi)
         middle = tl.sqrt(a * c)
         to, end = tl.where(poor >= 2, middle, FAR), tl.where((poor >= 2) | met, 2, 0)
@@ -247,9 +253,7 @@ def newton_row(row, top, cut, h, variance, cube, target, tol, tmax, tmin, max_it
             b = to
             log_z, h, variance, cube = moments_at(row, turn, top, cut, b, False, BLOCK)
             turn += 1
-    return tl.where(
-        b == last, tl.full((), tmin, tl.float64), tl.where(b == first, tl.full((), tmax, tl.float64), 1 / b)
-    )
+    return at_ends(b, first, last, tmax, tmin)
 
 
 @triton.jit(do_not_specialize=["max_iter", "blocks", "span", "programs"])
