@@ -134,3 +134,20 @@ def test_this_machine_is_measured(entmin_here, tiny_llama):
     rates = found["assumptions"][0]
     assert "measured just now" in rates and "this CPU, 1 threads" in rates
     assert 0.01 < found["seconds"][0] < 100
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("qwen3-8b", "Qwen/Qwen3-8B"),
+        ("mine/Qwen2.5-7b-instruct", MODEL),
+        ("smollm2-135", "smollm2-135m"),
+        ("owner/unknown", None),
+    ],
+)
+def test_an_unknown_name_is_told_the_nearest_and_where_the_names_are(entmin_here, asked, near):
+    said = entmin_here("estimate", asked, code=2).stderr
+    assert (f"(did you mean {near!r}?)" in said) if near else ("did you mean" not in said)
+    assert "`entmin list models`" in said and len(said) < 200, said
+    if near:
+        assert near in [row["name"] for row in json.loads(entmin_here("list", "models", "--json").stdout)]

@@ -57,7 +57,7 @@ VERBS = {
     "train": Verb("entmin.cli.train:command", "Train with an entropy objective or a baseline.", "train"),
     "estimate": Verb("entmin.cli.estimate:command", "Estimate time, memory and money before a run.", "eval"),
     "check": Verb("entmin.cli.check:check", "Prove data and grader of a benchmark, without a model.", "eval"),
-    "list": Verb("entmin.cli.listing:command", "List tasks, methods or model aliases."),
+    "list": Verb("entmin.cli.listing:command", "List tasks, methods or models."),
     "doctor": Verb("entmin.cli.doctor:command", "Show versions, device, and what is missing and how to get it."),
     "completion": Verb("entmin.cli.completion:command", "Print what makes a shell complete entmin's words."),
 }

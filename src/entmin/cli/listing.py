@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.argument("what", type=Word(["tasks", "methods", "models"]))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(what: str, as_json: bool) -> None:
-    """List tasks (benchmarks and groups), methods and strategies (with options and defaults), or model aliases."""
+    """List tasks (benchmarks and groups), methods and strategies (with options and defaults), or models.
+
+    Models are the aliases, which every verb takes, and those whose sizes `entmin estimate` knows without a network.
+    """
     rows: list[dict[str, Any]] = {"tasks": _tasks, "methods": _methods, "models": _models}[what]()
     if as_json:
         say(json.dumps(rows, indent=2))
@@ -61,5 +64,11 @@ def _described(cls: type[Hyperparameters], kind: str) -> dict[str, Any]:
 
 def _models() -> list[dict[str, Any]]:
     from entmin.engine.aliases import ALIASES
+    from entmin.estimates.known import known_models
 
-    return [{"name": name, "summary": alias.about} for name, alias in ALIASES.items()]
+    aliases = [{"name": name, "kind": "alias", "summary": alias.about} for name, alias in ALIASES.items()]
+    return aliases + [
+        {"name": name, "kind": "known", "summary": f"{sizes.parameters / 1e9:.3g}B weights, known to entmin estimate"}
+        for name, sizes in known_models().items()
+        if name not in ALIASES
+    ]
