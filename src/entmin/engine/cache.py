@@ -8,6 +8,7 @@ finished rows, trims padding nobody needs any more, and merges freshly prefilled
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -24,7 +25,7 @@ _ROOM = 64
 
 
 class _Layer(Protocol):
-    def recompose(self, keep: list[int], trim: int, fresh: Any) -> None: ...
+    def recompose(self, keep: list[int], trim: int, fresh: Sequence[Any]) -> None: ...
 
 
 class SlotLayer(DynamicLayer):  # type: ignore[misc]
@@ -58,31 +59,27 @@ class SlotLayer(DynamicLayer):  # type: ignore[misc]
         """Columns in use; asked by transformers for masks and positions."""
         return self.length
 
-    def recompose(self, keep: list[int], trim: int, fresh: SlotLayer | None) -> None:
+    def recompose(self, keep: list[int], trim: int, fresh: Sequence[SlotLayer]) -> None:
         """Keep rows `keep` without their first `trim` columns, and append the rows of `fresh` below, ends aligned."""
         if not self.is_initialized:  # a layer without attention
             return
         rows = torch.tensor(keep, dtype=torch.long, device=self.device)
-        length = max(self.length - trim, fresh.length if fresh else 0)
-        self.keys = _merged(self.keys, rows, trim, self.length, fresh and fresh.keys, fresh and fresh.length, length)
-        self.values = _merged(
-            self.values, rows, trim, self.length, fresh and fresh.values, fresh and fresh.length, length
-        )
-        self.length = length
+        kept = slice(trim, self.length)
+        self.keys = _stacked([self.keys[:, :, kept][rows], *(new.keys[:, :, : new.length] for new in fresh)])
+        self.values = _stacked([self.values[:, :, kept][rows], *(new.values[:, :, : new.length] for new in fresh)])
+        self.length = max(self.length - trim, *(new.length for new in fresh), 0)
 
 
 class StateLayer(LinearAttentionLayer):  # type: ignore[misc]
     """States of one layer, ``[B, ...]`` each."""
 
-    def recompose(self, keep: list[int], trim: int, fresh: StateLayer | None) -> None:
+    def recompose(self, keep: list[int], trim: int, fresh: Sequence[StateLayer]) -> None:
         """Keep rows `keep`, and append the rows of `fresh`; states have no columns to trim."""
-        for mine, new in (
-            (self.conv_states, fresh and fresh.conv_states),
-            (self.recurrent_states, fresh and fresh.recurrent_states),
-        ):
-            for i, state in mine.items():
+        for name in ("conv_states", "recurrent_states"):
+            states = getattr(self, name)
+            for i, state in states.items():
                 if state is not None:
-                    mine[i] = torch.cat([state[keep], *([new[i]] if new else [])])
+                    states[i] = torch.cat([state[keep], *(getattr(new, name)[i] for new in fresh)])
 
 
 class SlotStateLayer(LinearAttentionAndFullAttentionLayer, SlotLayer, StateLayer):  # type: ignore[misc]
@@ -99,7 +96,7 @@ class SlotStateLayer(LinearAttentionAndFullAttentionLayer, SlotLayer, StateLayer
         """Take shapes from the first update: of keys and values, or, by name, of a state."""
         (StateLayer if kwargs else SlotLayer).lazy_initialization(self, *args, **kwargs)
 
-    def recompose(self, keep: list[int], trim: int, fresh: SlotStateLayer | None) -> None:
+    def recompose(self, keep: list[int], trim: int, fresh: Sequence[SlotStateLayer]) -> None:
         """Keep and append rows of both."""
         StateLayer.recompose(self, keep, trim, fresh)
         SlotLayer.recompose(self, keep, trim, fresh)
@@ -108,10 +105,10 @@ class SlotStateLayer(LinearAttentionAndFullAttentionLayer, SlotLayer, StateLayer
 class SlotCache(Cache):  # type: ignore[misc]
     """A layer that rows can join for every layer of a model."""
 
-    def recompose(self, keep: list[int], trim: int, fresh: SlotCache | None) -> None:
-        """Drop rows not in `keep`, trim columns on the left, append the rows of `fresh`."""
-        for layer, new in zip(self.layers, fresh.layers if fresh else [None] * len(self.layers), strict=True):
-            layer.recompose(keep, trim, new)
+    def recompose(self, keep: list[int], trim: int, fresh: Sequence[SlotCache] = ()) -> None:
+        """Drop rows not in `keep`, trim columns on the left, append the rows of `fresh`, one after another."""
+        for i, layer in enumerate(self.layers):
+            layer.recompose(keep, trim, [new.layers[i] for new in fresh])
 
 
 def new_cache(config: Any) -> SlotCache | DynamicCache:
@@ -157,12 +154,12 @@ def _grown(old: Tensor, length: int, capacity: int) -> Tensor:
     return new
 
 
-def _merged(
-    old: Tensor, keep: Tensor, trim: int, used: int, fresh: Tensor | None, fresh_used: int | None, length: int
-) -> Tensor:
-    rows = keep.numel() + (fresh.shape[0] if fresh is not None else 0)
-    new = old.new_zeros(rows, old.shape[1], length + _ROOM, old.shape[3])
-    new[: keep.numel(), :, length - (used - trim) : length] = old[:, :, trim:used].index_select(0, keep)
-    if fresh is not None and fresh_used is not None:
-        new[keep.numel() :, :, length - fresh_used : length] = fresh[:, :, :fresh_used]
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Rows of ``[rows, heads, columns, dim]`` parts one below the other, ends aligned, with room to grow."""
+    length = max(part.shape[2] for part in parts)
+    new = parts[0].new_zeros(sum(len(part) for part in parts), parts[0].shape[1], length + _ROOM, parts[0].shape[3])
+    first = 0
+    for part in parts:
+        new[first : first + len(part), :, length - part.shape[2] : length] = part
+        first += len(part)
     return new

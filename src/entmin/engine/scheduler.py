@@ -127,7 +127,7 @@ class Scheduler:
             row.answer.cancel()
 
     def _admit(self, batch: Batch) -> list[BatchRow]:
-        """Waiting requests to take in now: enough to be worth a prefill, few enough to fit one."""
+        """Waiting requests to take in now: enough to be worth a prefill, few enough to fit one; by length of prompt."""
         free = self.batch_size - batch.live
         taken: list[BatchRow] = []
         width = 0
@@ -143,7 +143,7 @@ class Scheduler:
                 if not row.done:
                     taken.append(row)
         self.stats.prompt_tokens += sum(len(row.request.prompt) for row in taken)
-        return taken
+        return sorted(taken, key=lambda row: (row.length, row.request.prompt))  # equal ones beside each other
 
     def _finish(self, drawn: list[BatchRow]) -> None:
         """Hand over the answers of rows that finished with the token just drawn."""

@@ -20,9 +20,11 @@ from inspect_ai.model import (
     GenerateConfig,
     Model,
     ModelAPI,
+    ModelInfo,
     ModelOutput,
     ModelUsage,
     get_model,
+    set_model_info,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
@@ -175,7 +177,9 @@ class EntminAPI(ModelAPI):
         if unknown:
             raise UsageError(f"unknown model argument {', '.join(unknown)}; known: {', '.join(ENGINE_OPTIONS)}")
         self._options = model_args
-        shared_engine(model_name, **model_args)
+        loaded = shared_engine(model_name, **model_args).loaded
+        # Unknown ones Inspect makes a second time, by name alone, to ask for their context: another engine.
+        set_model_info(f"entmin/{model_name}", ModelInfo(context_length=loaded.max_length))
 
     @property
     def engine(self) -> Engine:

@@ -269,6 +269,8 @@ def _eval_set(
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
+        acp_server=False,  # nobody steers a run of ours from outside, and the servers' imports take a second or two
+        ctl_server=False,
         **generate_config(spec, max_tokens, engine).model_dump(exclude_none=True),
     )
 

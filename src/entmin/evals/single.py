@@ -73,7 +73,7 @@ def answer(
         with tempfile.TemporaryDirectory() as logs:
             [log] = eval(
                 task, model=engine.model(), log_dir=logs, display="none", score=False, log_level="error",
-                max_connections=engine.concurrency, **sent,
+                max_connections=engine.concurrency, acp_server=False, ctl_server=False, **sent,
             )  # fmt: skip
             if log.status == "cancelled":
                 raise KeyboardInterrupt
