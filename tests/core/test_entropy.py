@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.reference import entropy_of
 from tests.core.rows import KINDS, real_rows, rows_of_kind
 
-from entmin.core import entropy
+from entmin.core import entropy, entropy_and_logprob
 
 
 def reference_entropy(logits):
@@ -27,6 +27,27 @@ def test_agrees_with_float64(kind, vocabulary, dtype):
     assert ours.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     tolerance = 1e-12 if dtype == torch.float64 else 2e-6
     torch.testing.assert_close(ours.double(), reference_entropy(logits), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("vocabulary", [1000, 151_936])
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_probabilities_agree_with_float64(kind, vocabulary, dtype):
+    logits = rows_of_kind(kind, vocabulary, count=3).to(dtype)
+    ids = torch.tensor([0, vocabulary // 2, vocabulary - 1])
+    expected = logits.double().log_softmax(-1).gather(-1, ids[:, None]).squeeze(-1)
+    found, logprobs = entropy_and_logprob(logits, ids, impl="numba")
+    assert found.dtype == logprobs.dtype == torch.float32
+    torch.testing.assert_close(found, entropy(logits, impl="numba"), rtol=0, atol=0)
+    torch.testing.assert_close(logprobs.double(), expected, rtol=2e-6, atol=2e-6)
+
+
+def test_a_masked_token_has_no_probability_and_a_broken_row_no_number():
+    logits = torch.randn(3, 5000)
+    logits[0, 7], logits[1, 3] = -torch.inf, torch.nan
+    found, logprobs = entropy_and_logprob(logits, torch.tensor([7, 4, 4]), impl="numba")
+    assert logprobs[0] == -torch.inf
+    assert found.isnan().tolist() == logprobs.isnan().tolist() == [False, True, False]
 
 
 def test_agrees_with_float64_on_logits_of_a_real_model():

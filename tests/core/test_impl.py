@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from entmin.core import adaptive_temperature, em_inf, entropy, implementation
-from entmin.core.entropy import entropy_and_logprob
+from entmin.core.gumbel import gumbel_argmax
 from entmin.core.impl import IMPLEMENTATIONS, function_of
 from entmin.errors import UsageError
 
@@ -37,14 +37,14 @@ def test_the_environment_overrides_auto_and_only_auto(monkeypatch):
 
 
 def test_the_environment_leaves_an_operation_that_its_implementation_lacks_to_auto(monkeypatch):
-    logits, ids = torch.randn(2, 5000), torch.tensor([3, 4])
+    logits, keys = torch.randn(2, 5000), torch.tensor([[3, 4], [5, 6]])
     monkeypatch.delenv("ENTMIN_IMPL", raising=False)
-    expected = entropy_and_logprob(logits, ids)
-    monkeypatch.setenv("ENTMIN_IMPL", "numba")
-    assert implementation(logits, "entropy_and_logprob") == "torch"
-    assert all(map(torch.equal, entropy_and_logprob(logits, ids), expected))
-    with pytest.raises(UsageError, match="it has no entropy_and_logprob; use impl='torch'"):
-        entropy_and_logprob(logits, ids, impl="numba")
+    expected = gumbel_argmax(logits, keys)
+    monkeypatch.setenv("ENTMIN_IMPL", "triton")
+    assert implementation(logits, "gumbel_argmax") == "numba"
+    assert torch.equal(gumbel_argmax(logits, keys), expected)
+    with pytest.raises(UsageError, match="it has no gumbel_argmax; use impl='torch'"):
+        gumbel_argmax(logits, keys, impl="triton")
 
 
 def test_values_is_another_name_of_numba(monkeypatch):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from entmin.core.entropy import compute_dtype, sum_dtype
+from entmin.core.entropy import compute_dtype, rows_at_once, sum_dtype
 
 
 def self_certainty(logits: Tensor) -> Tensor:
@@ -22,7 +22,11 @@ def self_certainty(logits: Tensor) -> Tensor:
     Returns:
         ``[B]``, nats, at least 0; large when the row is sure.
     """
-    wide = logits.to(compute_dtype(logits))
+    found = [_certainty(piece.to(compute_dtype(piece))) for piece in torch.split(logits, rows_at_once(logits))]
+    return torch.cat(found)
+
+
+def _certainty(wide: Tensor) -> Tensor:
     open_ = wide != -torch.inf
     count = open_.sum(-1).to(sum_dtype(wide))
     total = torch.where(open_, wide, torch.zeros_like(wide)).sum(-1, dtype=sum_dtype(wide))

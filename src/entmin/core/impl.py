@@ -106,6 +106,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "em_inf": "entmin.core.numba.em_inf:em_inf",
             "solve_temperature": "entmin.core.numba.adaptive_temperature:solve_temperature",
             "entropy": "entmin.core.numba.entropy:entropy",
+            "entropy_and_logprob": "entmin.core.numba.entropy:entropy_and_logprob",
             "gumbel_argmax": "entmin.core.numba.gumbel:gumbel_argmax",
         },
         _numba_missing,

@@ -137,13 +137,8 @@ class InProcess:
     def identity(self) -> dict[str, Any]:
         """Weights, where and how they are computed with, and how seeds become tokens."""
         chosen = {key: self.options.get(key, "auto") for key in ("device", "dtype")}
-        return {
-            "engine": "transformers",
-            "revision": self.engine.loaded.revision,
-            "sampler": SAMPLER,
-            **chosen,
-            **self.said,
-        }
+        known = {"engine": "transformers", "revision": self.engine.loaded.revision, "sampler": SAMPLER}
+        return {**known, **chosen, **self.said}
 
     def record(self) -> dict[str, Any]:
         """Version, the dtype and device that ``auto`` came to, and how the model was found to decode rightly."""

@@ -1,4 +1,4 @@
-"""Entropy of float32 and half-precision rows on a CPU: one sweep for the maximum, one for the sums."""
+"""Entropy and log-normalizer of float32 and half-precision rows on a CPU: a sweep for the maximum, one for the sums."""
 
 from __future__ import annotations
 
@@ -18,28 +18,44 @@ from entmin.core.numba.shares import ADDED, memory_of, next_share, share_out, wo
 
 def entropy(logits: Tensor) -> Tensor:
     """Entropies ``[N]`` of ``[N, V]`` logits, float32."""
+    return _measured(logits)[0]
+
+
+def entropy_and_logprob(logits: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Entropies of ``[N, V]`` logits and log-probabilities of one token ``ids[i]`` of each, ``[N]`` float32."""
+    found, normalizers = _measured(logits)
+    return found, (logits.gather(-1, ids[:, None]).squeeze(-1).double() - normalizers).float()
+
+
+def _measured(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Entropies, float32, and the logs of the sums of exp(logit), float64; NaN for broken rows."""
     bits, shift = bits_of(logits.float() if logits.dtype == torch.float16 else logits)
-    found = np.zeros(bits.number, np.float32)
-    share_out(_entropies_32 if shift else _entropies_16, bits, [], [found.ctypes.data])
-    return torch.from_numpy(found)
+    found, normalizers = np.zeros(bits.number, np.float32), np.zeros(bits.number)
+    share_out(_sums_32 if shift else _sums_16, bits, [], [found.ctypes.data, normalizers.ctypes.data])
+    return torch.from_numpy(found), torch.from_numpy(normalizers)
 
 
 @part
-def _entropies(table: Any, kind: Any, shift: int) -> None:
+def _sums(table: Any, kind: Any, shift: int) -> None:
     bits, w = memory_of(table, kind), workspace(table)
-    found, blocks = carray(table[ADDED], bits.number, np.float32), w.state.shape[0] // sweeps.STATE
+    found, normalizers = (
+        carray(table[ADDED], bits.number, np.float32),
+        carray(table[ADDED + 1], bits.number, np.float64),
+    )
+    blocks = w.state.shape[0] // sweeps.STATE
     first, last = next_share(table)
     while first < last:
         for i in range(first, last):
             top = sweeps.load(bits.numbers[i * bits.stride : i * bits.stride + bits.length], shift, w.state)
             sweeps.take_sums(w.state, blocks, np.float32(top), w.scratch, w.sums)
             found[i] = math.nan if math.isnan(top) else math.log(w.sums[0]) - w.sums[1] / w.sums[0]
+            normalizers[i] = top + math.log(w.sums[0]) if not math.isnan(top) else math.nan
         first, last = next_share(table)
 
 
-def _entropies_32(table: Any) -> None:
-    _entropies(table, np.zeros(0, np.uint32), 16)
+def _sums_32(table: Any) -> None:
+    _sums(table, np.zeros(0, np.uint32), 16)
 
 
-def _entropies_16(table: Any) -> None:
-    _entropies(table, np.zeros(0, np.uint16), 0)
+def _sums_16(table: Any) -> None:
+    _sums(table, np.zeros(0, np.uint16), 0)
