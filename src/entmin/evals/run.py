@@ -34,7 +34,7 @@ from entmin.evals.opening import Opening, opening
 from entmin.evals.progress import Progress
 from entmin.evals.several import REVISE
 from entmin.evals.solvers import solver_for
-from entmin.evals.stopping import Stopping
+from entmin.evals.stopping import NOT_STEERED, Stopping
 from entmin.evals.summary import SIZE, note_session, write_summary
 from entmin.evals.trial import require_judges
 from entmin.mode import Mode
@@ -269,8 +269,7 @@ def _eval_set(
         log_realtime=True,
         log_dir_allow_dirty=True,
         score_display=False,
-        acp_server=False,  # nobody steers a run of ours from outside, and the servers' imports take a second or two
-        ctl_server=False,
+        **NOT_STEERED,
         **generate_config(spec, max_tokens, engine).model_dump(exclude_none=True),
     )
 

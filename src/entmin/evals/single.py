@@ -17,6 +17,7 @@ from entmin.evals.opened import close_engines
 from entmin.evals.provider import InProcess
 from entmin.evals.run import RunSpec, generate_config
 from entmin.evals.solvers import solver_of
+from entmin.evals.stopping import NOT_STEERED
 from entmin.mode import Mode
 from entmin.terminal import say
 
@@ -73,7 +74,7 @@ def answer(
         with tempfile.TemporaryDirectory() as logs:
             [log] = eval(
                 task, model=engine.model(), log_dir=logs, display="none", score=False, log_level="error",
-                max_connections=engine.concurrency, acp_server=False, ctl_server=False, **sent,
+                max_connections=engine.concurrency, **NOT_STEERED, **sent,
             )  # fmt: skip
             if log.status == "cancelled":
                 raise KeyboardInterrupt

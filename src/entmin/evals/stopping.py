@@ -27,6 +27,8 @@ from entmin.terminal import say
 
 GRACE = 3.0
 """Seconds that a run has after the second Ctrl-C to end by itself."""
+NOT_STEERED: dict[str, Any] = {"acp_server": False, "ctl_server": False}
+"""For Inspect: nobody steers a run of ours from outside, and the imports of its two servers take a second or two."""
 _solving: ContextVar[str | None] = ContextVar("entmin_solving", default=None)
 """The sample whose solver runs; calls of the model by a scorer have none."""
 _runs: set[Stopping] = set()
