@@ -80,10 +80,9 @@ def row(page: Path, commands: set[str]) -> str | None:
 def text() -> str:
     """docs/tested.md."""
     from tests.cli.test_documented_commands import COMMANDS
-    from tests.cli.test_documented_runs import NOT_RUN, reason, runs
+    from tests.cli.test_documented_runs import NOT_RUN, runs
 
     lines = {param.values[0] for param in COMMANDS}
-    whole = sum(reason(line) is None for line in lines)
     reasons = "\n".join(f"  - {why}" for why in NOT_RUN.values())
     commands = {str(param.id).partition(":")[0] for param in COMMANDS}
     rows = [line for page in pages() if (line := row(page, commands))]
@@ -98,8 +97,10 @@ Made by `python -m tests.documented > docs/tested.md`; a test compares. Tests ar
 
 - **Commands**, in blocks and in sentences, those of `runs/` included: `cli/test_documented_commands` gives each of the
   {len(lines)} different ones to the command line, which parses it and looks up its modes, tasks, judges and settings.
-  `cli/test_documented_runs` runs {len(list(runs()))} of those in blocks, from {whole} lines, with a tiny model,
-  the arithmetic task and small sizes. Those of CONTRIBUTING.md are run by `test_contributing`. Not run:
+  `cli/test_documented_runs` runs {len(list(runs()))} of those with a tiny model, the arithmetic task and
+  small sizes: those that ask a server ask one that runs beside them, those that read a trained model get one of two
+  steps, and veRL's are dry runs. It starts {len(list(runs(serving=True)))} that serve, and asks them. Those of
+  CONTRIBUTING.md are run by `test_contributing`. Not run:
 {reasons}
 - **Benchmarks**, `python benchmarks/...`: the script exists and has the options shown.
 - `make` targets, extras of `pip install`, and names of files in any page exist.
