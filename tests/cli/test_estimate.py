@@ -98,6 +98,17 @@ def test_a_vllm_server_of_training_is_as_wide_as_the_model_needs(entmin_here):
     assert "34 x NVIDIA H100 SXM 80 GB, 2 of them for vLLM servers" in said
 
 
+def test_rollouts_drawn_ahead_and_passes_take_the_time_of_the_longer(entmin_here):
+    line = ["estimate", "Qwen/Qwen2.5-Math-7B", "--train", "em-rl", "--config", RUNS / "math" / "em-rl-token.yaml"]
+    more = ["--gpus", "4", "--gpu", "gh200", "--set", "rollouts_ahead=1"]
+    found = json.loads(entmin_here(*line, *more, "--json").stdout)
+    parts = found["step_seconds"]
+    passes = [parts["passes"][end] + parts["optimiser"][end] for end in (0, 1)]
+    step = [parts["weights"][end] + max(parts["rollouts"][end], passes[end]) for end in (0, 1)]
+    assert found["seconds"] == [pytest.approx(found["steps"] * end) for end in step]
+    assert "rollouts beside passes and optimiser" in entmin_here(*line, *more).stdout
+
+
 def test_training_that_does_not_fit_says_on_how_many_gpus_it_does(entmin_here):
     line = ["estimate", "Qwen/Qwen2.5-Math-7B", "--train", "em-ft", "--set", "batch_size=64", "--set", "micro_batch=2"]
     done = entmin_here(*line, code=1)

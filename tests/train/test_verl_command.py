@@ -97,6 +97,7 @@ def test_without_verl_the_launch_is_one_friendly_line(entmin):
         ({"batch_size": 3}, "the 3 x 4 samples of a step cannot be divided among 8 GPUs"),
         ({"lora": True}, "lora has no meaning with engine=verl"),
         ({"vllm_url": "http://a:1"}, "vllm_url has no meaning"),
+        ({"rollouts_ahead": 1}, "rollouts_ahead has no meaning"),
         ({"push_to_hub": "a/b"}, "push_to_hub has no meaning"),
     ],
 )
