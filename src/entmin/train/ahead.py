@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 """Longest wait for the end of a batch that is given up."""
+_AWAKE = 1.0
+"""Longest time in seconds that a wait does not look for signals."""
 
 
 class Batch(NamedTuple):
@@ -86,6 +88,8 @@ class Flight:
         Raises:
             EntminError: a server cannot be reached or refuses.
         """
+        while not self._found.done():  # waking up, as another thread may have been given the signal of Ctrl-C
+            wait([self._found], _AWAKE)
         return self._found.result()
 
     def cancel(self) -> None:
