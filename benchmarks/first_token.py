@@ -5,22 +5,27 @@
 The model must be in the cache (ask it once before). Every run is a process of its own, standard output a
 pseudo-terminal, as a user has it; the commands take turns. Seconds are from the start of the process to the named
 moment, or to its end; processor seconds are those that it and what it started had used until then, and say the same on
-a machine that others use. The ratio is to transformers' own first token from the same folder, in the same turn.
+a machine that others use. A server is tried every 5 ms until its port listens, and then asked at once for a stream:
+`serve` as a client of the API asks, `play` as its page does, for two answers side by side. The ratio is to
+transformers' own first token from the same folder, in the same turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 
@@ -54,13 +59,28 @@ class Wait:
     """Whether what it prints on standard error is on the terminal too."""
 
 
-def waits(model: str, dtype: str, results: str) -> dict[str, Wait]:
+@dataclass(frozen=True)
+class Served:
+    """A command that serves, and the stream that it is asked for as soon as its port listens."""
+
+    command: tuple[str, ...]
+    path: str
+    body: dict[str, object]
+    token: str
+    """Pattern of a token in the stream."""
+
+
+def waits(model: str, dtype: str, results: str) -> dict[str, Wait | Served]:
     """What is measured, by name."""
     folder = str(fetch(model)) if model in ALIASES else model
     python = (sys.executable, "-c")
     first = {"": "."}
     ask = (*ENTMIN, "ask", model, QUESTION, "--max-tokens", "8", "--dtype", dtype)
     compare = (*ENTMIN, "compare", model, "--limit", "8", "--max-tokens", "32", "--dtype", dtype, "--results", results)
+    asked = [{"role": "user", "content": QUESTION}]
+    talk = {"model": model, "messages": asked, "max_tokens": 8, "stream": True}
+    arms = {"arms": [{"mode": mode, "messages": asked} for mode in ("normal", "em_inf")], "max_tokens": 8}
+    serve = (*ENTMIN, "serve", model, "--engine", "transformers", "--dtype", dtype)
     compared = {": first line": ".", ": first progress": r"\d/\d+.*tok/s", ": table": "paired comparison"}
     return {
         "entmin --help": Wait((*ENTMIN, "--help")),
@@ -68,6 +88,8 @@ def waits(model: str, dtype: str, results: str) -> dict[str, Wait]:
         "import torch, transformers": Wait((*python, "import torch, transformers")),
         BASE: Wait((*python, BARE, folder, QUESTION, dtype), first),
         "entmin ask": Wait(ask, first),
+        "entmin serve": Served(serve, "/v1/chat/completions", talk, r'"content":\s*"[^"]'),
+        "entmin play": Served((*ENTMIN, "play", model, "--dtype", dtype), "/play/stream", arms, r'"arm":\s*\d'),
         "entmin compare --limit 8": Wait(compare, compared, errors=True),
     }
 
@@ -101,6 +123,50 @@ def run(wait: Wait) -> dict[str, tuple[float, float]]:
     if left or (not wait.moments and process.returncode):
         raise SystemExit(f"{' '.join(wait.command)}\nended with {process.returncode}: {said[-2000:]}")
     return found or {"": (time.perf_counter() - begun, usage.ru_utime + usage.ru_stime)}
+
+
+def run_server(wait: Served) -> dict[str, tuple[float, float]]:
+    """The same of a server, until its port listens and until the first token of the stream.
+
+    Raises:
+        SystemExit: it ended, or the stream has no token.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with tempfile.TemporaryFile("w+") as errors:
+        begun = time.perf_counter()
+        command = [*wait.command, "--port", str(port)]
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=environment
+        )
+        found, text = {}, ""
+        try:
+            while process.poll() is None and not listens(port):
+                time.sleep(0.005)
+            found[": its port listens"] = time.perf_counter() - begun, processor_seconds(process.pid)
+            with suppress(OSError):  # it has ended
+                client = HTTPConnection("127.0.0.1", port, timeout=120)
+                client.request("POST", wait.path, json.dumps(wait.body), {"Content-Type": "application/json"})
+                answer = client.getresponse()
+                while not re.search(wait.token, text) and (line := answer.readline()):
+                    text += line.decode()
+            found[": first streamed token"] = time.perf_counter() - begun, processor_seconds(process.pid)
+        finally:
+            process.kill()
+            process.wait()
+        errors.seek(0)
+        if not re.search(wait.token, text):
+            raise SystemExit(f"{' '.join(command)}\nstreamed no token: {text[-1000:]}\n{errors.read()[-2000:]}")
+    return found
+
+
+def listens(port: int) -> bool:
+    """Whether a connection to a port of this machine is taken."""
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
 
 
 def processor_seconds(process: int) -> float:
@@ -142,7 +208,8 @@ def main() -> None:
             for name, wait in waits(options.model, options.dtype, results).items():
                 if options.rows and not name.startswith(tuple(options.rows)):
                     continue
-                for moment, times in run(wait).items():
+                times_of = run_server(wait) if isinstance(wait, Served) else run(wait)
+                for moment, times in times_of.items():
                     print(f"{name}{moment}: {times[0]:.2f} s, {times[1]:.2f} of the processor", flush=True)
                     if turn:  # the first one fills the caches of files and compiled code
                         found.setdefault(name + moment, []).append(times)
