@@ -16,7 +16,7 @@ VLLM_VENV ?= .venv-vllm
 VERL_VENV ?= .venv-verl
 VLLM_READY := $(VLLM_VENV)/.ready
 
-.PHONY: demo test slow faults lint docs wheel-test oldest-test lm-eval-test lighteval-test vllm-test verl-test clean
+.PHONY: environments demo test slow faults lint docs wheel-test oldest-test lm-eval-test lighteval-test vllm-test verl-test clean
 
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 48 --methods normal:match=em_inf,em_inf,normal,greedy
@@ -49,11 +49,7 @@ docs: $(DOCS_VENV)/.ready
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
 
 # The wheel, without extras, in a new environment.
-wheel-test:
-	rm -rf $(WHEEL_VENV)
-	$(PYTHON) -m venv $(WHEEL_VENV)
-	$(WHEEL_VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEEL_VENV)/dist .
-	$(WHEEL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt $(WHEEL_VENV)/dist/*.whl pytest pytest-timeout
+wheel-test: $(WHEEL_VENV)/.ready
 	$(WHEEL_VENV)/bin/python -m pytest -m wheel tests/wheel
 
 # The oldest transformers that the base accepts; .ci/oldest.txt names it.
@@ -75,6 +71,10 @@ vllm-test: $(VLLM_READY)
 verl-test: $(VERL_VENV)/.ready
 	OMP_NUM_THREADS=1 $(VERL_VENV)/bin/python -m pytest -m "verl or not verl" tests/hosts/test_verl.py tests/train/test_shared_rewards.py
 
+# All environments that .ci/run needs; pip waits for the network and works in one process, so `make -j2 environments`
+# saves time. The first two bring different torches; the others find theirs in pip's cache.
+environments: $(READY) $(VLLM_READY) $(DOCS_VENV)/.ready $(WHEEL_VENV)/.ready $(OLDEST_VENV)/.ready
+
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "entmin needs Python 3.11 or newer; say PYTHON=python3.12 make ..."; exit 1; }
@@ -85,6 +85,14 @@ $(READY): pyproject.toml constraints.txt
 $(DOCS_VENV)/.ready: .ci/docs.txt
 	$(PYTHON) -m venv $(DOCS_VENV)
 	$(DOCS_VENV)/bin/python $(PIP_INSTALL) --requirement .ci/docs.txt
+	@touch $@
+
+# Made anew after any change of the package; a folder changes when a file in it is gone.
+$(WHEEL_VENV)/.ready: pyproject.toml constraints.txt $(shell find src -not -path '*__pycache__*')
+	rm -rf $(WHEEL_VENV)
+	$(PYTHON) -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEEL_VENV)/dist .
+	$(WHEEL_VENV)/bin/python $(PIP_INSTALL) --constraint constraints.txt $(WHEEL_VENV)/dist/*.whl pytest pytest-timeout
 	@touch $@
 
 $(OLDEST_VENV)/.ready: pyproject.toml .ci/oldest.txt
