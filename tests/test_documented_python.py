@@ -75,7 +75,7 @@ def test_statistics():
     assert found.low <= found.difference <= found.high and found.n == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_python_interface(tiny_llama, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -87,8 +87,8 @@ def test_self_consistency_votes_counts_every_call_and_starts_from_the_plain_answ
     "mode",
     [
         "em_inf+self_consistency:vote=self_certainty",
-        pytest.param("self_refinement:n=2", marks=pytest.mark.slow),
-        pytest.param("best_of_n:n=3", marks=pytest.mark.slow),
+        pytest.param("self_refinement:n=2", marks=pytest.mark.long),
+        pytest.param("best_of_n:n=3", marks=pytest.mark.long),
     ],
 )
 def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
@@ -104,7 +104,7 @@ def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
     [
         ("best_of_n:n=3", lambda data: -data["entropy_before"]),
         ("em_inf+best_of_n:n=3:by=self_certainty", lambda data: data["self_certainty"]),
-        pytest.param("best_of_n:n=3:by=logprob", lambda data: data["log_probability"], marks=pytest.mark.slow),
+        pytest.param("best_of_n:n=3:by=logprob", lambda data: data["log_probability"], marks=pytest.mark.long),
     ],
 )
 def test_best_of_n_returns_the_answer_the_engine_was_surest_of(entmin_here, tiny_llama, mode, sureness):

@@ -1,6 +1,6 @@
 """`entmin settle` from question to verdict on an engine of known accuracy: it errs as rarely as it says.
 
-Only the model's text is invented (`tests.settle.stub`). The slow test settles one question on 160 problems, with arms
+Only the model's text is invented (`tests.settle.stub`). The long test settles one question on 160 problems, with arms
 of equal skill and one worse rival. It then draws problems again and again, and gives the arms of equal skill each
 other's answers at random, so that no difference between them is true: the verdict claims one in at most its share of
 draws. Judged without the intersection, without Holm's correction or with samples taken for problems, it does so more
@@ -122,7 +122,7 @@ def each_sample_a_problem(method, rivals, margin):
     return settle(flat(method), {name: flat(one) for name, one in rivals.items()}, margin)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_settlement_errs_as_rarely_as_it_says_and_mutations_would_be_noticed(judged):
     samples = [drawn(judged, seed) for seed in range(REPLICATES)]
