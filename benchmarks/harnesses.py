@@ -1,12 +1,13 @@
 """`entmin eval` beside lm-evaluation-harness and Inspect with transformers: the same questions, all greedy.
 
     python benchmarks/harnesses.py --data FOLDER --harness .venv-lm-eval/bin/python [--model smollm2-135m]
-        [--questions 48] [--tokens 96] [--turns 1] [--sides entmin lm-eval inspect] [--write-docs]
+        [--vllm .venv-vllm/bin/python] [--questions 48] [--tokens 96] [--turns 1]
+        [--sides entmin lm-eval inspect vllm] [--write-docs]
 
 The first --questions of GSM8K (``gsm8k/test.jsonl`` under --data), the chat template around the question alone, at most
 --tokens new tokens, all questions in one batch, float32. Each side is its own command in a process of its own, its
-folders new: the seconds hold its imports and the loading of the model. Sides take turns; the least and most of the
-ratio stand beside its median. A side whose command fails is shown with its last line.
+folders new: the seconds hold its imports and the loading of the model, and on vLLM the start of the server. Sides take
+turns; the least and most of the ratio stand beside its median. A side whose command fails is shown with its last line.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def commands(options: argparse.Namespace, model: str, data: Path) -> dict[str, l
         *("-M", f"model_path={model}", "-M", f"tokenizer_path={model}", "-M", f"batch_size={n}", "-M", "device=cpu"),
         *("-M", "do_sample=false", "--max-connections", n, "--max-tokens", tokens, "--display", "none"),
     ]
-    return {"entmin": entmin, "lm-eval": harness, "inspect": inspect}
+    served = [options.vllm, *entmin[1 : entmin.index("--batch-size")], "--results", "ours", "--engine", "vllm"]
+    served += ["--vllm-args", "--max-model-len 1024"]
+    return {"entmin": entmin, "lm-eval": harness, "inspect": inspect, "vllm": served}
 
 
 def seconds(command: list[str], folder: Path) -> tuple[float, str]:
@@ -83,10 +86,9 @@ def seconds(command: list[str], folder: Path) -> tuple[float, str]:
     with tempfile.TemporaryDirectory(dir=folder) as own:
         for name in ("questions.py", "questions.yaml"):
             (Path(own) / name).write_text((folder / name).read_text())
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2"}
         start = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=own, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}, check=False
-        )
+        done = subprocess.run(command, cwd=own, capture_output=True, text=True, env=environment, check=False)
         took = time.perf_counter() - start
     said = (done.stderr or done.stdout).strip().splitlines() or [""]
     return took, "" if done.returncode == 0 else said[-1][:120]
@@ -97,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--harness", required=True, help="the Python of an environment with lm_eval")
+    parser.add_argument("--vllm", default="", help="the Python of an environment with entmin and vLLM, for side vllm")
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--questions", type=int, default=48)
     parser.add_argument("--tokens", type=int, default=96)
