@@ -34,7 +34,7 @@ class Sizes(NamedTuple):
     """Its warps."""
 
 
-SIZES: tuple[tuple[float, Sizes], ...] = ((float("inf"), Sizes(1024, 4, 4, 512, 4)),)
+SIZES: tuple[tuple[float, Sizes], ...] = ((float("inf"), Sizes(512, 4, 4, 1024, 4)),)
 """Up to which V each holds, in order."""
 
 PROGRAMS = 8
