@@ -1,6 +1,6 @@
 """What drawing the next rollout ahead gains: the same run with and without it, in turns, on one vLLM server.
 
-    python benchmarks/rollouts_ahead.py [--model smollm2-135m] [--steps 6] [--blocks 3] [--url URL] [--cores 0/1]
+    python benchmarks/rollouts_ahead.py [--model smollm2-135m] [--steps 7] [--blocks 3] [--url URL] [--cores 0/1]
                                         [--set KEY=VALUE ...]
 
 Without `--url` it starts a server on this machine, with `--cores 0/1` on core 0 while the trainer has core 1 (Linux).
@@ -32,7 +32,7 @@ OPTIONS = ("--dtype", "bfloat16", "--max-model-len", "384", "--max-num-seqs", "3
 
 
 class Turn(NamedTuple):
-    """Of all steps but the first, seconds per step; tokens of their completions."""
+    """Of all steps but the first and the last, seconds per step; tokens of their completions."""
 
     step: float
     waited: float
@@ -74,6 +74,7 @@ def turn(given: argparse.Namespace, url: str, ahead: int) -> Turn:
         line += [word for setting in settings for word in ("--set", setting)]
         subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         rows = read_rows(Path(folder) / "curves.jsonl")
+    rows.pop()  # beside the last step nothing is drawn
     steps = len(rows) - 1
     return Turn(
         (rows[-1]["seconds"] - rows[0]["seconds"]) / steps,
@@ -86,12 +87,14 @@ def main() -> None:
     """Run both ways in turns; print each as it ends, and what they come to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--url", help="of a server with VLLM_SERVER_DEV_MODE=1 for the model; default: one is started")
     parser.add_argument("--cores", default="", help="the server's and the trainer's, such as 0/1")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for both ways")
     given = parser.parse_args()
+    if given.steps < 3:
+        parser.error("--steps must be 3 or more")
     found: dict[int, list[Turn]] = {0: [], 1: []}
     with server(given) as url:
         for block in range(given.blocks):
@@ -105,7 +108,7 @@ def main() -> None:
     for name in ("step", "waited"):
         without, with_it = ([getattr(one, name) for one in found[way]] for way in (0, 1))
         body.append([name, f"{fmean(without):.2f}", f"{fmean(with_it):.2f}", ratio(with_it, without)])
-    title = f"{given.model}, em-rl, {given.blocks} turns of {given.steps - 1} steps each"
+    title = f"{given.model}, em-rl, {given.blocks} turns of {given.steps - 2} steps each"
     print_table(["seconds per step", "rollouts_ahead=0", "rollouts_ahead=1", "ahead / not"], body, title)
 
 
