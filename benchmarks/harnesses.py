@@ -8,6 +8,8 @@ The first --questions of GSM8K (``gsm8k/test.jsonl`` under --data), the chat tem
 --tokens new tokens, all questions in one batch, float32. Each side is its own command in a process of its own, its
 folders new: the seconds hold its imports and the loading of the model, and on vLLM the start of the server. Sides take
 turns; the least and most of the ratio stand beside its median. A side whose command fails is shown with its last line.
+The last line is no command: the products of the model's linear layers that these answers need, prompts without padding
+and a row for every new token, with packed weights and nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ import time
 from pathlib import Path
 from statistics import median
 
+import torch
+from torch import nn
+
 from entmin.engine.aliases import ALIASES, fetch
+from entmin.engine.batch import MOST_READ
+from entmin.engine.loading import load
+from entmin.engine.packed import pack_weights
+from entmin.engine.prompts import encode_chat
 from performance_page import write_section
 
 TASK = """from inspect_ai import Task, task
@@ -94,6 +103,30 @@ def seconds(command: list[str], folder: Path) -> tuple[float, str]:
     return took, "" if done.returncode == 0 else said[-1][:120]
 
 
+def products_alone(model: str, data: Path, tokens: int) -> float:
+    """Seconds of the linear layers alone: the prompts in passes of 1,024 tokens, then `tokens` steps of all rows."""
+    loaded = load(model, dtype="float32", device="cpu")
+    pack_weights(loaded.model)
+    questions = [json.loads(line)["question"] for line in data.read_text().splitlines()]
+    length = sum(len(encode_chat(loaded, [{"role": "user", "content": question}])) for question in questions)
+    head = loaded.model.get_output_embeddings()
+    layers = [module for module in loaded.model.modules() if isinstance(module, nn.Linear)]
+    rows = {
+        size: {width: torch.ones(size, width) for width in {layer.in_features for layer in layers}}
+        for size in (MOST_READ, len(questions))
+    }
+    with torch.inference_mode():
+        start = time.perf_counter()
+        for _ in range(round(length / MOST_READ)):
+            for layer in layers:
+                if layer is not head:
+                    layer(rows[MOST_READ][layer.in_features])
+        for _ in range(tokens):
+            for layer in layers:
+                layer(rows[len(questions)][layer.in_features])
+        return time.perf_counter() - start
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,11 +152,14 @@ def main() -> None:
                 found[side].append(took)
                 failed |= {side: why} if why else {}
                 print(f"{side}: {took:.1f} s {why}", flush=True)
+        alone = products_alone(model, folder / "questions.jsonl", options.tokens)
+        print(f"products: {alone:.1f} s", flush=True)
     table = []
     for side, times in found.items():
         ratios = sorted(other / own for other, own in zip(times, found[options.sides[0]], strict=True))
         spread = f"{median(ratios):.1f} [{ratios[0]:.1f}, {ratios[-1]:.1f}]"
         table.append([side, "failed", failed[side]] if side in failed else [side, f"{median(times):.0f}", spread])
+    table.append(["matrix products alone", f"{alone:.0f}", f"{alone / median(found[options.sides[0]]):.1f}"])
     header = ["command", "seconds", f"times {options.sides[0]}"]
     title = (
         f"{options.model}, float32, CPU, {options.questions} questions of GSM8K at once, {options.tokens} new tokens"

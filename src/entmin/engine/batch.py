@@ -27,7 +27,7 @@ from entmin.engine.text import decoder
 from entmin.errors import EntminError
 
 _Text = tuple[int, ...]
-_MOST_READ = 1_024
+MOST_READ = 1_024
 """Tokens of one pass on a CPU: 48 questions of GSM8K took half the time of one pass over all, padding included."""
 
 
@@ -54,7 +54,7 @@ class Batch:
         self._takes_last_only = "logits_to_keep" in accepted
         self.least_saved = 64 if loaded.device.type == "cpu" else 2_048
         """Tokens that sharing the beginning of prompts must save to be worth a pass of its own."""
-        self.most_read: float = _MOST_READ if loaded.device.type == "cpu" else math.inf
+        self.most_read: float = MOST_READ if loaded.device.type == "cpu" else math.inf
         """Tokens that one pass reads together, where it can read fewer."""
         self._cache_name = "cache_params" if "cache_params" in accepted else "past_key_values"
 
