@@ -72,8 +72,9 @@ def compare(
     model = models[0]
     if options.get("limit") is None and task == "arithmetic":
         options["limit"] = 128
+    results, quiet = results_of(options)
     require_inputs(infos, models, options)
-    settings, spec, (results, quiet) = drawing(options), spec_of(model, Mode(), options), results_of(options)
+    settings, spec = drawing(options), spec_of(model, Mode(), options)
     from entmin.report.compare import compare as compared
     from entmin.report.diversity import corrected_together, diversity
     from entmin.report.drawing import require_drawing

@@ -48,10 +48,11 @@ def evaluate(
     check(options)
     infos = tasks_named(task, options.get("judge"))
     chosen = as_mode(mode, {**(hyperparameters or {}), **drawing(options)})
+    folder, quiet = results_of(options)
     require_inputs(infos, [model], options)
     from entmin.evals.run import require_data, run_task
 
-    spec, (folder, quiet) = spec_of(model, chosen, options), results_of(options)
+    spec = spec_of(model, chosen, options)
     tasks = require_data([spec], infos)
     runs = {info.name: run_task(spec, info, folder, task=tasks[info.name], quiet=quiet) for info in infos}
     done = Evaluation(model, chosen, runs)

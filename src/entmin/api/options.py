@@ -182,13 +182,15 @@ def tasks_named(task: str | Sequence[str], judge: str | None) -> list[Benchmarks
 
 
 def require_inputs(infos: Sequence[Benchmarks], models: Sequence[str], options: RunOptions) -> None:
-    """Refuse models and data that cannot be had, before anything is loaded.
+    """Refuse options of the engine, models and data that cannot be had, before anything is loaded.
 
     Raises:
-        EntminError: neither the Hub nor the cache has them.
+        UsageError: an option that the engine cannot honour.
+        EntminError: neither the Hub nor the cache has the models or data.
     """
     from entmin.tasks.registry import require_sources
 
+    choice_of(options)
     require_sources(infos, str(options.get("data_dir") or ""))
     if options.get("engine", "transformers") == "transformers":
         for model in models:
