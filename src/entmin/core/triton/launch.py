@@ -43,7 +43,7 @@ PROGRAMS = 8
 SEARCH_PROGRAMS = 2
 """The same for the search of the temperature, whose programs wait for each other."""
 
-SEARCH_OPTIONS: dict[str, int] = {} if torch.version.hip else {"maxnreg": 208}
+SEARCH_OPTIONS: dict[str, int] = {} if torch.version.hip else {"maxnreg": 232}
 """Left to itself the assembler stops at 128 registers and spills; ROCm's compiler does not know the option."""
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
