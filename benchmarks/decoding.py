@@ -63,14 +63,15 @@ def transformers(loaded: LoadedModel, rows: int, tokens: int) -> float:
 
 
 @torch.inference_mode()
-def products(loaded: LoadedModel, rows: int, tokens: int) -> float:
-    """Seconds of the linear layers of as many steps, nothing else."""
-    layers = [module for module in loaded.model.modules() if isinstance(module, nn.Linear)]
+def products(loaded: LoadedModel, rows: int, tokens: int, *, head: bool = True) -> float:
+    """Seconds of the linear layers of as many steps, with the head or without, nothing else."""
+    left_out = None if head else loaded.model.get_output_embeddings()
+    layers = [layer for layer in loaded.model.modules() if isinstance(layer, nn.Linear) and layer is not left_out]
     inputs = {layer.in_features: torch.randn(rows, layer.in_features, dtype=loaded.dtype) for layer in layers}
     start = time.perf_counter()
     for _ in range(tokens):
         for layer in layers:
-            nn.functional.linear(inputs[layer.in_features], layer.weight, layer.bias)
+            layer(inputs[layer.in_features])
     return time.perf_counter() - start
 
 

@@ -7,14 +7,13 @@ Float32 rows, all above EM-INF's threshold, as vLLM hands them over; CUDA graphs
 All variants are compiled first, by --workers processes side by side. Every line is printed as soon as it is measured;
 after --seconds nothing more is begun. The first line of a kernel is what `launch.SIZES` says now. `off` is the largest
 difference from it: of a temperature, as a fraction; in total variation (EM-INF); in nats (entropy). A block and its
-warps are chosen by V alone, the programs by rows too (`launch.py` says why).
+warps are the same for any number of rows, the programs are not (`launch.py` says why).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import multiprocessing
 import sys
 import time
@@ -57,7 +56,7 @@ PROGRAMS = {"search": (2, 4, 1, 0), "em_inf": (8, 4, 16), "entropy": (8, 16, 4)}
 
 def variants(kernels: list[str]) -> list[Variant]:
     """What the table says now, then the others."""
-    sizes = launch.SIZES[-1][1]
+    sizes = launch.SIZES
     found = []
     for kernel in kernels:
         now = {
@@ -73,7 +72,7 @@ def variants(kernels: list[str]) -> list[Variant]:
 def take(variant: Variant) -> None:
     """Make the kernels launch that way, in this process."""
     _, block, warps, programs = variant
-    launch.SIZES = ((math.inf, launch.Sizes(block, warps, warps, block, warps)),)
+    launch.SIZES = launch.Sizes(block, warps, warps, block, warps)
     launch.SEARCH_PROGRAMS = launch.PROGRAMS = programs  # type: ignore[assignment]
 
 

@@ -24,9 +24,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-import torch
-from torch import nn
-
+from decoding import products
 from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.batch import MOST_READ
 from entmin.engine.loading import load
@@ -109,22 +107,8 @@ def products_alone(model: str, data: Path, tokens: int) -> float:
     pack_weights(loaded.model)
     questions = [json.loads(line)["question"] for line in data.read_text().splitlines()]
     length = sum(len(encode_chat(loaded, [{"role": "user", "content": question}])) for question in questions)
-    head = loaded.model.get_output_embeddings()
-    layers = [module for module in loaded.model.modules() if isinstance(module, nn.Linear)]
-    rows = {
-        size: {width: torch.ones(size, width) for width in {layer.in_features for layer in layers}}
-        for size in (MOST_READ, len(questions))
-    }
-    with torch.inference_mode():
-        start = time.perf_counter()
-        for _ in range(round(length / MOST_READ)):
-            for layer in layers:
-                if layer is not head:
-                    layer(rows[MOST_READ][layer.in_features])
-        for _ in range(tokens):
-            for layer in layers:
-                layer(rows[len(questions)][layer.in_features])
-        return time.perf_counter() - start
+    reading = products(loaded, MOST_READ, round(length / MOST_READ), head=False)
+    return reading + products(loaded, len(questions), tokens)
 
 
 def main() -> None:

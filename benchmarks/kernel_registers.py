@@ -26,7 +26,7 @@ from triton.compiler import ASTSource
 from entmin.core.triton.adaptive_temperature import solve
 from entmin.core.triton.em_inf import first_sums, sweep, write
 from entmin.core.triton.entropy import finish
-from entmin.core.triton.launch import SEARCH_OPTIONS, sizes_of
+from entmin.core.triton.launch import SEARCH_OPTIONS, SIZES
 
 VOCABULARY, DTYPES = 262_144, ("bf16", "fp16", "fp32")
 POINTERS = {"work": "*fp64", "counters": "*i32", "ids": "*i64"} | dict.fromkeys(
@@ -37,10 +37,9 @@ REALS = ("threshold", "kl_weight", "learning_rate", "tmax", "tmin", "tol", "targ
 
 def variants() -> list[tuple[Any, dict[str, Any], dict[str, int]]]:
     """Kernel, its compile-time constants, its launch options: as they are launched at the largest vocabulary."""
-    sizes = sizes_of(VOCABULARY)
-    block, search = {"BLOCK": sizes.block}, {"BLOCK": sizes.search_block}
-    rows = block | {"PADDED": VOCABULARY // sizes.block}
-    reading, replaying, searching = ({"num_warps": n} for n in (sizes.reading, sizes.replaying, sizes.searching))
+    block, search = {"BLOCK": SIZES.block}, {"BLOCK": SIZES.search_block}
+    rows = block | {"PADDED": VOCABULARY // SIZES.block}
+    reading, replaying, searching = ({"num_warps": n} for n in (SIZES.reading, SIZES.replaying, SIZES.searching))
     return [
         (first_sums, block, reading),
         (sweep, rows, replaying),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from tests.train.runs import config, curve, settings_of, trainer_for
 from tests.train.stand_in import Recorder, standing_in
 from tests.train.test_trl_contract import naive
 from tests.train.test_vllm_rollouts import greedy, model_in, rounded
-from tests.vllm_settings import ENVIRONMENT
+from tests.vllm_settings import training_server
 
 WHERE = {
     "rollouts": "vllm", "max_prompt_tokens": 200, "max_tokens": 8, "batch_size": 2, "micro_batch": 4, "n": 4,
@@ -36,7 +35,6 @@ WHERE = {
     "data_options": {"size": 40},
 }  # fmt: skip
 """A learning rate at which a step changes what is drawn."""
-OPTIONS = "--dtype float32 --enforce-eager --max-model-len 256 --max-num-seqs 32"
 ON_VLLM = pytest.param("vllm", marks=[pytest.mark.vllm, pytest.mark.timeout(900)])
 
 
@@ -51,16 +49,8 @@ def upstream(request, folder):
         with standing_in(folder) as url:
             yield url
         return
-    pytest.importorskip("vllm")
-    from entmin.serve.child import start_vllm, stop
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (ENVIRONMENT | {"VLLM_SERVER_DEV_MODE": "1"}).items():
-            patch.setenv(name, value)
-        started = start_vllm(str(folder), shlex.split(OPTIONS), seconds=600)
-        patch.setenv("ENTMIN_API_KEY", started.key)
-        yield started.url
-        stop(started.process)
+    with training_server(folder) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 
@@ -20,9 +19,8 @@ from entmin.train.vllm_rollouts import VllmRollouts
 from entmin.train.weights import whole_weights
 from tests import tiny
 from tests.train.runs import config, curve, settings_of
-from tests.vllm_settings import ENVIRONMENT
+from tests.vllm_settings import training_server
 
-OPTIONS = "--dtype float32 --enforce-eager --max-model-len 256 --max-num-seqs 32"
 PROMPTS = [list(f"question {n}: ".encode()) for n in range(4)]
 WHERE = {"rollouts": "vllm", "max_prompt_tokens": 200, "max_tokens": 12}
 
@@ -116,16 +114,8 @@ def test_without_a_server_nothing_is_begun(entmin_here, folder):
 
 @pytest.fixture(scope="module")
 def url(folder):
-    pytest.importorskip("vllm")
-    from entmin.serve.child import start_vllm, stop
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (ENVIRONMENT | {"VLLM_SERVER_DEV_MODE": "1"}).items():
-            patch.setenv(name, value)
-        started = start_vllm(str(folder), shlex.split(OPTIONS), seconds=600)
-        patch.setenv("ENTMIN_API_KEY", started.key)
-        yield started.url
-        stop(started.process)
+    with training_server(folder) as found:
+        yield found
 
 
 def served(url, prompt, tokens=12):

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from entmin.api.options import engine_settings
-from entmin.engine.lean import only_decodes, opening
-from entmin.engine.named import require_model
+from entmin.engine.lean import decoding_alone
 from entmin.errors import UsageError
 from entmin.jsonl import or_null
 from entmin.terminal import printable, say
@@ -47,9 +46,7 @@ def open_engine(model: str, options: dict[str, Any]) -> closing[Engine]:
     """The engine that the options describe, as a context that closes it."""
     loading = engine_settings(options)
     sizes = {name: loading.pop(name) for name in ("batch_size", "threads") if name in loading}
-    require_model(model, loading.get("revision"))
-    only_decodes()
-    with opening(model):
+    with decoding_alone(model, loading.get("revision")):
         from entmin.engine.engine import Engine
         from entmin.engine.loading import load
 

@@ -15,8 +15,7 @@ import click
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb
 from entmin.cli.serve import check_key, default_mode, given, listening_options, take_switches
-from entmin.engine.lean import only_decodes, opening
-from entmin.engine.named import require_model
+from entmin.engine.lean import decoding_alone
 from entmin.errors import UsageError
 from entmin.extras import require
 from entmin.methods import Normal
@@ -57,9 +56,7 @@ def command(ctx: click.Context, /, model: str, mode: str, base_url: str | None, 
     where = {key: options.pop(key) for key in ("host", "port", "api_key", "system")}
     if base_url is not None:
         return _before_a_server(ctx, model, base_url, chosen, switches, ready, **where)
-    require_model(model, options["revision"])
-    only_decodes()
-    with opening(model):
+    with decoding_alone(model, options["revision"]):
         from entmin.play.routes import playground
         from entmin.serve.local import serve_local
 

@@ -12,8 +12,7 @@ from click.core import ParameterSource
 
 from entmin.cli import options as shared
 from entmin.cli.grouped import Verb, Word
-from entmin.engine.lean import only_decodes, opening
-from entmin.engine.named import require_model
+from entmin.engine.lean import decoding_alone
 from entmin.errors import UsageError
 from entmin.mode import Mode
 from entmin.terminal import say
@@ -78,9 +77,7 @@ def command(
     if engine == "transformers":
         if vllm_options:
             raise UsageError(f"the in-process engine has no options {' '.join(vllm_options)}; see entmin serve --help")
-        require_model(model, options["revision"])
-        only_decodes()
-        with opening(model):
+        with decoding_alone(model, options["revision"]):
             from entmin.play.routes import playground
             from entmin.serve.local import serve_local
 

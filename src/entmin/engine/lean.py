@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from entmin.engine.aliases import ALIASES, folder_of, is_cached
+from entmin.engine.named import require_model
 from entmin.starting import without_collection
 
 _ABSENT = ("scipy", "accelerate")
@@ -56,6 +57,19 @@ def opening(model: str) -> Iterator[None]:
         return
     with without_collection():
         import_for_decoding(model)
+        yield
+
+
+@contextmanager
+def decoding_alone(model: str, revision: str | None) -> Iterator[None]:
+    """`opening` in a process that decodes with one model and does nothing else with transformers.
+
+    Raises:
+        EntminError: the model cannot be had; nothing slow is imported by then.
+    """
+    require_model(model, revision)
+    only_decodes()
+    with opening(model):
         yield
 
 

@@ -18,7 +18,7 @@ from entmin.engine.aliases import ALIASES, fetch
 from entmin.engine.attention import use_decode_attention
 from entmin.engine.checkpoint import read
 from entmin.engine.loaded import LoadedModel
-from entmin.engine.named import adapter_base, adapter_revision, base_path, require_name, root_of
+from entmin.engine.named import adapter_revision, lineage, require_name
 from entmin.engine.remembered import checked
 from entmin.engine.requests import longest_sequence
 from entmin.engine.revision import revision_of
@@ -51,9 +51,8 @@ def load(
     kind = _dtype(dtype, where)
     require_name(name)
     path = str(fetch(name)) if name in ALIASES else name
-    adapted = adapter_base(path)
-    base = base_path(adapted, path) if adapted else path
-    root = root_of(base) if adapted else path
+    _, *below = lineage(path)
+    adapted, root = bool(below), below[-1] if below else path
     if adapted:
         revision = revision or adapter_revision(path)
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
@@ -69,7 +68,7 @@ def load(
                 with contextlib.suppress(OSError):  # a model without a generation config
                     model.generation_config = GenerationConfig.from_pretrained(root, revision=revision)
             elif adapted:
-                model = load_merged(path, base, revision).to(kind).to(where).eval()
+                model = load_merged(path, below[0], revision).to(kind).to(where).eval()
             else:
                 model = read(path, config, kind, **options).to(where).eval()
         if getattr(model, "_hf_peft_config_loaded", False):

@@ -25,14 +25,13 @@ def require_model(name: str, revision: str | None = None) -> None:
         EntminError: nothing has this name, or neither its source nor the cache can give it.
     """
     require_name(name)
-    root, seen = name, {name}
-    while root not in ALIASES and (below := adapter_base(root)) and below not in seen:
-        revision = (revision if root == name else None) or adapter_revision(root)
-        root = below if below in ALIASES else base_path(below, root)
-        seen.add(below)
-    if root in ALIASES:
-        fetch(root)
-    elif not Path(root).exists() and (why := why_no_model(root, revision)):
+    if name in ALIASES:
+        fetch(name)
+        return
+    *adapters, root = lineage(name)
+    if adapters:
+        revision = (revision if len(adapters) == 1 else None) or adapter_revision(adapters[-1])
+    if not Path(root).exists() and (why := why_no_model(root, revision)):
         raise EntminError(f"could not load model {name!r}: {why}")
 
 
@@ -104,18 +103,18 @@ def base_path(base: str, folder: str) -> str:
     return base
 
 
-def root_of(base: str) -> str:
-    """The model at the bottom, where adapters were trained on adapters.
+def lineage(name: str) -> list[str]:
+    """A model and what it builds on: adapters, as far as they were trained on adapters, and the model at the bottom.
 
     Raises:
         EntminError: they build on each other in a circle, or one is not here.
     """
-    seen = [base]
+    seen = [name]
     while below := adapter_base(seen[-1]):
         seen.append(base_path(below, seen[-1]))
         if seen[-1] in seen[:-1]:
-            raise EntminError(f"the adapter {base!r} builds on itself; correct base_model_name_or_path in its {CONFIG}")
-    return seen[-1]
+            raise EntminError(f"the adapter {name!r} builds on itself; correct base_model_name_or_path in its {CONFIG}")
+    return seen
 
 
 def base_of(folder: str | Path) -> str:

@@ -38,18 +38,19 @@ def _measured(logits: Tensor) -> tuple[Tensor, Tensor]:
 @part
 def _sums(table: Any, kind: Any, shift: int) -> None:
     bits, w = memory_of(table, kind), workspace(table)
-    found, normalizers = (
-        carray(table[ADDED], bits.number, np.float32),
-        carray(table[ADDED + 1], bits.number, np.float64),
-    )
+    found = carray(table[ADDED], bits.number, np.float32)
+    normalizers = carray(table[ADDED + 1], bits.number, np.float64)
     blocks = w.state.shape[0] // sweeps.STATE
     first, last = next_share(table)
     while first < last:
         for i in range(first, last):
             top = sweeps.load(bits.numbers[i * bits.stride : i * bits.stride + bits.length], shift, w.state)
             sweeps.take_sums(w.state, blocks, np.float32(top), w.scratch, w.sums)
-            found[i] = math.nan if math.isnan(top) else math.log(w.sums[0]) - w.sums[1] / w.sums[0]
-            normalizers[i] = top + math.log(w.sums[0]) if not math.isnan(top) else math.nan
+            if math.isnan(top):
+                found[i], normalizers[i] = math.nan, math.nan
+                continue
+            log_total = math.log(w.sums[0])
+            found[i], normalizers[i] = log_total - w.sums[1] / w.sums[0], top + log_total
         first, last = next_share(table)
 
 

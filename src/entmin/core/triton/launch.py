@@ -1,8 +1,8 @@
 """Launching: sizes of blocks and grids, the checks every kernel's caller shares.
 
-All constants that are tuned stand here. `SIZES` goes by V alone: block and warps decide the order in which numbers are
-added up, so by rows they would make a row's bits depend on its batch. What goes by rows is who computes, never what.
-`benchmarks/gpu_tuning.py` tries others.
+All constants that are tuned stand here. `SIZES` is the same for any number of rows: block and warps decide the order in
+which numbers are added up, so by rows they would make a row's bits depend on its batch. What goes by rows is who
+computes, never what. `benchmarks/gpu_tuning.py` tries others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEGMENTS = 32
 
 
 class Sizes(NamedTuple):
-    """Of the kernels' programs at some V."""
+    """Of the kernels' programs."""
 
     block: int
     """Logits a block of EM-INF and entropy."""
@@ -34,8 +34,8 @@ class Sizes(NamedTuple):
     """Its warps."""
 
 
-SIZES: tuple[tuple[float, Sizes], ...] = ((float("inf"), Sizes(512, 4, 4, 1024, 4)),)
-"""Up to which V each holds, in order."""
+SIZES = Sizes(block=512, reading=4, replaying=4, search_block=1024, searching=4)
+"""The best on an H200."""
 
 PROGRAMS = 8
 """Programs a processor that EM-INF and entropy make of a small batch."""
@@ -86,19 +86,13 @@ class SearchCut(NamedTuple):
     """Fixed by V."""
 
 
-def sizes_of(vocabulary: int) -> Sizes:
-    """From `SIZES`."""
-    return next(sizes for most, sizes in SIZES if vocabulary <= most)
-
-
 def cut_of(logits: Tensor) -> Cut:
     """Blocks and programs for ``[B, V]`` logits: enough programs to fill the device, no more."""
-    sizes = sizes_of(logits.shape[1])
-    block = min(sizes.block, triton.next_power_of_2(logits.shape[1]))
+    block = min(SIZES.block, triton.next_power_of_2(logits.shape[1]))
     blocks = -(-logits.shape[1] // block)
     wanted = PROGRAMS * _processors(logits.device)
     share = max(1, min(16, logits.shape[0] * blocks // wanted))
-    return Cut(block, blocks, triton.next_power_of_2(blocks), share, sizes.reading, sizes.replaying)
+    return Cut(block, blocks, triton.next_power_of_2(blocks), share, SIZES.reading, SIZES.replaying)
 
 
 def search_cut_of(logits: Tensor) -> SearchCut:
@@ -113,14 +107,13 @@ def search_cut(rows: int, vocabulary: int, device: torch.device) -> SearchCut:
     programs they wait for. There is one program a row, which waits for none, in the interpreter and on ROCm, where
     this was never tried.
     """
-    sizes = sizes_of(vocabulary)
-    block = min(sizes.search_block, max(32, triton.next_power_of_2(vocabulary)))
+    block = min(SIZES.search_block, max(32, triton.next_power_of_2(vocabulary)))
     blocks = -(-vocabulary // block)
     span = -(-blocks // SEGMENTS)
     segments, processors = -(-blocks // span), _processors(device)
     most = 1 if device.type != "cuda" or torch.version.hip else max(1, min(segments, processors // 4))
     wanted = max(1, min(most, SEARCH_PROGRAMS * processors // max(1, rows)))
-    return SearchCut(block, blocks, span, -(-segments // -(-segments // wanted)), sizes.searching)
+    return SearchCut(block, blocks, span, -(-segments // -(-segments // wanted)), SIZES.searching)
 
 
 @functools.cache
