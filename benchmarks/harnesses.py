@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--sides", nargs="+", default=["entmin", "lm-eval", "inspect"])
     parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/performance.md")
     options = parser.parse_args()
+    options.harness, options.vllm = (str(Path(name).absolute()) for name in (options.harness, options.vllm))
     model = str(fetch(options.model)) if options.model in ALIASES else options.model
     found: dict[str, list[float]] = {side: [] for side in options.sides}
     failed: dict[str, str] = {}

@@ -6,11 +6,11 @@
 - `newton`: how the temperature is found.
 - `gumbel_argmax`: a token of each row, with noise that two distributions can share.
 - `impl`: which implementation of these does the work, and `implementation`, which says so.
-- `self_certainty`: how far a row is from uniform.
+- `self_certainty`: how far a row is from uniform; `certainty`: with a token's log-probability and the likeliest tokens.
 """
 
 from entmin.core.adaptive_temperature import adaptive_temperature, solve_temperature
-from entmin.core.certainty import self_certainty
+from entmin.core.certainty import Certainty, certainty, self_certainty
 from entmin.core.em_inf import Adjusted, em_inf, em_inf_measured
 from entmin.core.entropy import entropy, entropy_and_logprob
 from entmin.core.gumbel import gumbel_argmax
@@ -18,7 +18,9 @@ from entmin.core.impl import implementation
 
 __all__ = [
     "Adjusted",
+    "Certainty",
     "adaptive_temperature",
+    "certainty",
     "em_inf",
     "em_inf_measured",
     "entropy",

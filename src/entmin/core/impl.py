@@ -28,7 +28,7 @@ from entmin.errors import UsageError, closest
 
 AUTO = "auto"
 VARIABLE = "ENTMIN_IMPL"
-OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob", "gumbel_argmax")
+OPERATIONS = ("em_inf", "solve_temperature", "entropy", "entropy_and_logprob", "certainty", "gumbel_argmax")
 _COMPILED_MIN_VOCABULARY = 1024
 _HALF_OR_SINGLE = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -96,6 +96,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "solve_temperature": "entmin.core.adaptive_temperature:solve_temperature_torch",
             "entropy": "entmin.core.entropy:entropy_torch",
             "entropy_and_logprob": "entmin.core.entropy:entropy_and_logprob_torch",
+            "certainty": "entmin.core.certainty:certainty_torch",
             "gumbel_argmax": "entmin.core.gumbel:gumbel_argmax_torch",
         },
         _nothing,
@@ -107,6 +108,7 @@ IMPLEMENTATIONS: dict[str, Implementation] = {
             "solve_temperature": "entmin.core.numba.adaptive_temperature:solve_temperature",
             "entropy": "entmin.core.numba.entropy:entropy",
             "entropy_and_logprob": "entmin.core.numba.entropy:entropy_and_logprob",
+            "certainty": "entmin.core.numba.certainty:certainty",
             "gumbel_argmax": "entmin.core.numba.gumbel:gumbel_argmax",
         },
         _numba_missing,
