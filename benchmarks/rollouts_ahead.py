@@ -1,7 +1,7 @@
 """What drawing the next rollout ahead gains: the same run with and without it, in turns, on one vLLM server.
 
     python benchmarks/rollouts_ahead.py [--model smollm2-135m] [--steps 7] [--blocks 3] [--url URL] [--cores 0/1]
-                                        [--set KEY=VALUE ...]
+                                        [--prompts 8] [--n 4] [--max-tokens 64] [--dtype bfloat16] [--set KEY=VALUE ...]
 
 Without `--url` it starts a server on this machine, with `--cores 0/1` on core 0 while the trainer has core 1 (Linux).
 Each turn is a process of its own, `entmin train em-rl` with the settings of `RUN` and `SET`; the first step is not
@@ -26,9 +26,9 @@ from entmin.jsonl import read_rows
 from performance_page import print_table
 from training import ratio
 
-RUN = ("--batch-size", "8", "--n", "4", "--max-tokens", "64", "--advantage", "published", "--report", "none")
+RUN = ("--advantage", "published", "--report", "none")
 SET = ("rollouts=vllm", "micro_batch=8", "max_prompt_tokens=256", "watch=off", "save_every=1000", "device=cpu")
-OPTIONS = ("--dtype", "bfloat16", "--max-model-len", "384", "--max-num-seqs", "32")
+OPTIONS = ("--max-model-len", "512", "--max-num-seqs", "32")
 
 
 class Turn(NamedTuple):
@@ -56,7 +56,7 @@ def server(given: argparse.Namespace) -> Iterator[str]:
     everything = os.sched_getaffinity(0)
     if given.cores:
         os.sched_setaffinity(0, {int(core) for core in given.cores.split("/")[0].split(",")})
-    started = start_vllm(given.model, list(OPTIONS))
+    started = start_vllm(given.model, ["--dtype", given.dtype, *OPTIONS])
     os.sched_setaffinity(0, everything)
     os.environ["ENTMIN_API_KEY"] = started.key
     try:
@@ -71,6 +71,7 @@ def turn(given: argparse.Namespace, url: str, ahead: int) -> Turn:
         settings = [*SET, f"rollouts_ahead={ahead}", *given.set]
         line = [*cores(given.cores, 1), sys.executable, "-m", "entmin", "train", "em-rl", given.model, *RUN]
         line += ["--output", folder, "--max-steps", str(given.steps), "--vllm-url", url]
+        line += ["--batch-size", str(given.prompts), "--n", str(given.n), "--max-tokens", str(given.max_tokens)]
         line += [word for setting in settings for word in ("--set", setting)]
         subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         rows = read_rows(Path(folder) / "curves.jsonl")
@@ -89,6 +90,10 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--prompts", type=int, default=8, help="of a step")
+    parser.add_argument("--n", type=int, default=4, help="samples of each")
+    parser.add_argument("--max-tokens", type=int, default=64)
+    parser.add_argument("--dtype", default="bfloat16", help="the server's; float32 where the CPU has no bfloat16")
     parser.add_argument("--url", help="of a server with VLLM_SERVER_DEV_MODE=1 for the model; default: one is started")
     parser.add_argument("--cores", default="", help="the server's and the trainer's, such as 0/1")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for both ways")
@@ -108,7 +113,8 @@ def main() -> None:
     for name in ("step", "waited"):
         without, with_it = ([getattr(one, name) for one in found[way]] for way in (0, 1))
         body.append([name, f"{fmean(without):.2f}", f"{fmean(with_it):.2f}", ratio(with_it, without)])
-    title = f"{given.model}, em-rl, {given.blocks} turns of {given.steps - 2} steps each"
+    title = f"{given.model}, em-rl, {given.prompts} x {given.n} samples of {given.max_tokens} tokens at most, "
+    title += f"{given.blocks} turns of {given.steps - 2} steps each"
     print_table(["seconds per step", "rollouts_ahead=0", "rollouts_ahead=1", "ahead / not"], body, title)
 
 
