@@ -2,12 +2,14 @@
 
     python benchmarks/harnesses.py --data FOLDER --harness .venv-lm-eval/bin/python [--model smollm2-135m]
         [--vllm .venv-vllm/bin/python] [--questions 48] [--tokens 96] [--turns 1]
-        [--sides entmin lm-eval inspect vllm] [--write-docs]
+        [--sides entmin lm-eval inspect vllm] [--dtype float32] [--write-docs]
 
 The first --questions of GSM8K (``gsm8k/test.jsonl`` under --data), the chat template around the question alone, at most
---tokens new tokens, all questions in one batch, float32. Each side is its own command in a process of its own, its
-folders new: the seconds hold its imports and the loading of the model, and on vLLM the start of the server. Sides take
-turns; the least and most of the ratio stand beside its median. A side whose command fails is shown with its last line.
+--tokens new tokens, all questions in one batch, in float32; with `--dtype default` in what each command takes untold,
+which is the checkpoint's bfloat16, and for entmin float32 where the processor has no instructions for that. Each side
+is its own command in a process of its own, its folders new: the seconds hold its imports and the loading of the model,
+and on vLLM the start of the server. Sides take turns; the least and most of the ratio stand beside its median. A side
+whose command fails is shown with its last line.
 The last line is no command: the products of the model's linear layers that these answers need, prompts without padding
 and a row for every new token, with packed weights and nothing else.
 """
@@ -68,13 +70,14 @@ def prepare(folder: Path, source: Path, questions: int, tokens: int) -> Path:
 
 def commands(options: argparse.Namespace, model: str, data: Path) -> dict[str, list[str]]:
     """The command of each side, run in the folder of the questions."""
-    n, tokens = str(options.questions), str(options.tokens)
+    n, tokens, told = str(options.questions), str(options.tokens), options.dtype == "float32"
     entmin = [
         *(sys.executable, "-m", "entmin", "eval", model, "--task", str(data), "--judge", "math", "--prompt", "plain"),
-        *("--mode", "greedy", "--dtype", "float32", "--max-tokens", tokens, "--batch-size", n, "--results", "ours"),
+        *("--mode", "greedy", "--max-tokens", tokens, "--results", "ours", *(["--dtype", "float32"] if told else [])),
     ]
+    pretrained = f"pretrained={model}" + (",dtype=float32" if told else "")
     harness = [
-        *(options.harness, "-m", "lm_eval", "--model", "hf", "--model_args", f"pretrained={model},dtype=float32"),
+        *(options.harness, "-m", "lm_eval", "--model", "hf", "--model_args", pretrained),
         *("--tasks", "questions", "--include_path", ".", "--batch_size", n, "--device", "cpu"),
         *("--apply_chat_template", "--output_path", "theirs", "--log_samples"),
     ]
@@ -82,10 +85,10 @@ def commands(options: argparse.Namespace, model: str, data: Path) -> dict[str, l
         *(sys.executable, "-m", "inspect_ai", "eval", "questions.py", "--model", f"hf/{Path(model).name}"),
         *("-M", f"model_path={model}", "-M", f"tokenizer_path={model}", "-M", f"batch_size={n}", "-M", "device=cpu"),
         *("-M", "do_sample=false", "--max-connections", n, "--max-tokens", tokens, "--display", "none"),
+        *(["-M", "dtype=float32"] if told else []),
     ]
-    served = [options.vllm, *entmin[1 : entmin.index("--batch-size")], "--results", "ours", "--engine", "vllm"]
-    served += ["--vllm-args", "--max-model-len 1024"]
-    return {"entmin": entmin, "lm-eval": harness, "inspect": inspect, "vllm": served}
+    served = [options.vllm, *entmin[1:], "--engine", "vllm", "--vllm-args", "--max-model-len 1024"]
+    return {"entmin": [*entmin, "--batch-size", n], "lm-eval": harness, "inspect": inspect, "vllm": served}
 
 
 def seconds(command: list[str], folder: Path) -> tuple[float, str]:
@@ -122,6 +125,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--sides", nargs="+", default=["entmin", "lm-eval", "inspect"])
+    parser.add_argument("--dtype", choices=("float32", "default"), default="float32")
     parser.add_argument("--write-docs", action="store_true", help="put the figures into docs/performance.md")
     options = parser.parse_args()
     options.harness, options.vllm = (str(Path(name).absolute()) for name in (options.harness, options.vllm))
@@ -146,9 +150,8 @@ def main() -> None:
         table.append([side, "failed", failed[side]] if side in failed else [side, f"{median(times):.0f}", spread])
     table.append(["matrix products alone", f"{alone:.0f}", f"{alone / median(found[options.sides[0]]):.1f}"])
     header = ["command", "seconds", f"times {options.sides[0]}"]
-    title = (
-        f"{options.model}, float32, CPU, {options.questions} questions of GSM8K at once, {options.tokens} new tokens"
-    )
+    kind = "float32" if options.dtype == "float32" else "dtypes as they come"
+    title = f"{options.model}, {kind}, CPU, {options.questions} questions of GSM8K at once, {options.tokens} new tokens"
     print(title)
     for row in [header, *table]:
         print("| " + " | ".join(row) + " |")
