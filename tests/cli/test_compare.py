@@ -117,7 +117,8 @@ def test_a_copy_of_the_model_shows_no_difference(entmin_here, tiny_llama, tmp_pa
     rows = {row["label"]: row for row in json.loads(done.stdout)["rows"]}
     assert list(rows) == ["tiny-llama normal", "tiny-llama em_inf", "copy normal", "copy em_inf"]
     assert rows["copy normal"]["difference"]["difference"] == 0
-    assert rows["copy normal"]["entropy_after"] == rows["tiny-llama normal"]["entropy_after"]
+    # Not to the last digit: which rows are decoded together, and so how products round, goes by when requests come.
+    assert rows["copy normal"]["entropy_after"] == pytest.approx(rows["tiny-llama normal"]["entropy_after"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
