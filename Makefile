@@ -64,8 +64,9 @@ lm-eval-test: $(LM_EVAL_VENV)/.ready
 lighteval-test: $(LIGHTEVAL_VENV)/.ready
 	$(LIGHTEVAL_VENV)/bin/python -m pytest -m slow tests/hosts/test_lighteval.py
 
+# vLLM's processes spend their time on imports, on one core each; files stay whole, since a file shares its server.
 vllm-test: $(VLLM_READY)
-	$(VLLM_VENV)/bin/python -m pytest -m vllm
+	OMP_NUM_THREADS=1 $(VLLM_VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile -m vllm
 
 # veRL's interfaces on a CPU: composition, estimators, the trainer that is plugged in. A step of it needs GPUs.
 verl-test: $(VERL_VENV)/.ready
