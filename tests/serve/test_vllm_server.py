@@ -22,6 +22,7 @@ from tests import tiny
 from tests.vllm_settings import ENVIRONMENT
 from transformers import AutoModelForCausalLM
 
+from entmin.engine.loading import default_dtype
 from entmin.hosts.transformers import EntropyLogitsProcessor
 from entmin.methods import AdaptiveTemperature, EmInf, Normal
 from entmin.mode import Mode
@@ -150,11 +151,12 @@ def test_transformers_and_vllm_agree_at_every_step_of_a_given_sequence(server, f
         with torch.inference_mode():
             logits[dtype] = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)(ids).logits[0]
     truths = {method: method.adjust(logits[torch.float32]) for method in METHODS}
+    # Without bfloat16 instructions vLLM's kernels were seen to round single rows 2.5 times as much.
+    most = 2 if default_dtype(torch.device("cpu")) == torch.bfloat16 else 4
     for method, truth in truths.items():
         ours = server.rows([sequence[: n + 1] for n in range(len(sequence))], method.to_args())
         theirs = EntropyLogitsProcessor(method)(ids, logits[torch.bfloat16]).float()
-        # On a processor without bfloat16 vLLM's kernels round single rows up to 2.5 times as much.
-        assert distance(ours, truth).max() < 4 * distance(theirs, truth).max()
+        assert distance(ours, truth).max() < most * distance(theirs, truth).max()
         assert distance(ours, truth).mean() < 1.5 * distance(theirs, truth).mean()
         assert distance(ours, theirs).max() < 0.05
         others = [distance(ours, other) for m, other in truths.items() if m != method]
