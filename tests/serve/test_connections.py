@@ -115,13 +115,21 @@ def test_a_request_that_does_not_come_whole_is_ended(port, sent, heartbeat):
     assert SHORT / 2 < seconds < 10
 
 
-def test_the_second_request_of_a_connection_has_a_clock_too(port):
-    whole = HEAD + b"Content-Length: 0\r\n\r\n"
-    client = connect(port, whole)
+WHOLE = HEAD + b"Content-Length: 0\r\n\r\n"
+
+
+def answered(client):
     answer = b""
     while not answer.endswith(b"\r\n\r\n0"):  # its header and its body may come one after the other
-        answer += client.recv(4096)
-    assert answer.startswith(b"HTTP/1.1 200 ")
+        block = client.recv(4096)
+        assert block, answer
+        answer += block
+    return answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_second_request_of_a_connection_has_a_clock_too(port):
+    client = connect(port, WHOLE)
+    assert answered(client)
     client.sendall(b"GET /re")
     said, seconds = closed_after(client)
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -143,6 +151,18 @@ def test_an_answer_that_nobody_reads_is_given_up(port):
     except ConnectionError:
         pass
     assert received < 400 << 18
+
+
+def test_a_client_that_was_answered_keeps_its_connection_before_those_that_never_asked(port):
+    """A pool's next request may be on its way when room is made: it would be answered by a reset."""
+    client = connect(port, WHOLE)
+    assert answered(client)
+    idle = [connect(port, HEAD) for _ in range(2 * MOST)]
+    assert httpx.get(f"http://127.0.0.1:{port}/read", timeout=10).text == "0"  # so all of them were taken in
+    client.sendall(WHOLE)
+    assert answered(client)
+    for one in idle:
+        one.close()
 
 
 @pytest.mark.long

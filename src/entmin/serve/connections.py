@@ -33,7 +33,8 @@ class Connection(H11Protocol):  # type: ignore[misc]
     """uvicorn's connection, which waits for a request, and for a client that does not read, only for so long.
 
     Where the server has as many connections as it can hold, the one that has been without a whole request for longest
-    makes room for a new one; where all are being answered, the new one gets 503.
+    makes room for a new one, those first that never had an answer: a client that was answered may be sending its next
+    request over the same connection. Where all are being answered, the new one gets 503.
     """
 
     header_seconds: ClassVar[float] = 10.0
@@ -51,7 +52,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._phase, self._since = "", 0.0
+        self._phase, self._since, self._answered = "", 0.0, False
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -81,6 +82,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
     def on_response_complete(self) -> None:
         """Between two requests uvicorn's own keep-alive time counts."""
         super().on_response_complete()
+        self._answered = True
         self._enter(self._doing("idle"))
 
     def timeout_keep_alive_handler(self) -> None:
@@ -118,7 +120,7 @@ class Connection(H11Protocol):  # type: ignore[misc]
         """Whether another connection could be closed for this one."""
         idle = [one for one in self.connections if one is not self and one._phase != "answer"]
         if idle:
-            oldest = min(idle, key=lambda one: one._since)
+            oldest = min(idle, key=lambda one: (one._answered, one._since))
             self.connections.discard(oldest)  # at once: more may come before it is closed
             oldest.transport.abort()
         return bool(idle)
