@@ -21,15 +21,13 @@ VLLM_READY := $(VLLM_VENV)/.ready
 demo: $(READY)
 	$(BIN)/entmin compare smollm2-135m --dtype float32 --limit 48 --methods normal:match=em_inf,em_inf,normal,greedy
 
-# Two processes, each with one thread; WORKERS=8 make test on a larger machine. `make slow` runs the long tests
-# in the same way, then the slow ones alone, since they time things.
+# Two processes, each with one thread; WORKERS=8 make test on a larger machine.
 WORKERS ?= 2
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 slow: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'long and not slow'
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow
 
 # Every fault of docs/reliability.md for real; writes its table. `make faults PAGE=` only prints it; `make faults KILLS=50`
 # kills each of five verbs 50 times.

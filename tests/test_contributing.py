@@ -41,7 +41,7 @@ def test_the_page_has_an_example_of_everything_one_can_add():
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_example_runs_as_it_stands(title, tmp_path, tiny_llama):
     lines = write(tmp_path, SECTIONS[title])
     assert lines

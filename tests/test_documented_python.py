@@ -75,7 +75,7 @@ def test_statistics():
     assert found.low <= found.difference <= found.high and found.n == 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_python_interface(tiny_llama, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -91,7 +91,7 @@ def test_the_python_interface(tiny_llama, tmp_path, monkeypatch):
     assert found["answer"].tokens and found["step"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_exported_samples(entmin_here, tiny_llama, monkeypatch):
     entmin_here("eval", tiny_llama, "--limit", 2, "--max-tokens", 4, "--quiet")
     [folder] = (entmin_here.folder / "results" / tiny_llama.name / "normal").iterdir()

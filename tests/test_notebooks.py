@@ -13,7 +13,7 @@ SHOWN = {"1_see_it": ["<table>", 'title="entropy'], "2_measure_it": ["<svg", "<t
 """What the rich displays of each must hold."""
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_shows_its_results(path, tmp_path, monkeypatch):

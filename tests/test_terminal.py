@@ -132,7 +132,7 @@ def test_no_encoding_of_the_terminal_ends_a_command(encoding):
     assert ("漢字" if encoding == "utf-8" else "\\u6f22\\u5b57") in said
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_errors_of_the_real_command_line_in_ascii(tmp_path):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "80"}
     arguments = ["ask", f"漢字→{NASTY}".replace("\udc80", ""), "x"]

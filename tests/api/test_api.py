@@ -36,7 +36,7 @@ def test_the_command_line_reads_the_run_that_the_function_made(tiny_llama, tmp_p
     assert list((done.runs["arithmetic"].folder / "logs").glob("*.eval")) == logs
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_comparison_inside_a_running_loop_and_again(tiny_llama, tmp_path):
     async def compare():
         done = [
@@ -127,7 +127,7 @@ print(asyncio.run(run(3)))
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ctrl_c_beside_a_loop_keeps_what_is_finished(tiny_llama, tmp_path):
     """The loop's own handler would cancel the caller only when the run is over.
 

@@ -118,7 +118,7 @@ def test_compared_answers_stream_in_turn_and_are_those_of_single_calls(entmin_he
     assert re.match(pattern, done.stdout)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_compared_answers_grow_side_by_side_on_a_terminal(entmin_forked, tiny_llama, engine):
     """Every drawing begins with the panels' upper edges; the last has captions."""
     entmin_forked.environment["COLUMNS"] = "120"

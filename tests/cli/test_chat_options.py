@@ -79,7 +79,7 @@ def test_a_template_that_refuses_the_system_turn_is_blamed_before_anything_is_co
     entmin_here("eval", gemma, *SMALL)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_compare_and_settle_take_the_same_options(entmin_here, qwen):
     options = (*NOT_THINKING, "--system", "Be brief.", "--shots", "1")
     entmin_here("compare", qwen, *SMALL, "--methods", "normal,em_inf", *options)

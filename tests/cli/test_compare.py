@@ -30,7 +30,7 @@ def test_compare_needs_only_a_model_and_reports_paired_results(entmin_here, tiny
     assert {s["seed"] for s in document["settings"]} == {0}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_method_that_changes_nothing_has_no_flips(entmin_here, tiny_llama):
     done = entmin_here("compare", tiny_llama, *SMALL, "--methods", "normal,em_inf:n_grad_steps=0", "--json")
     row = json.loads(done.stdout)["rows"][1]
@@ -38,7 +38,7 @@ def test_a_method_that_changes_nothing_has_no_flips(entmin_here, tiny_llama):
     assert row["difference"]["low"] < 0 < row["difference"]["high"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_eval_and_compare_share_their_runs(entmin_here, tiny_llama):
     entmin_here("eval", tiny_llama, *SMALL)
     entmin_here("compare", tiny_llama, *SMALL, "--methods", "normal,greedy")
@@ -46,7 +46,7 @@ def test_eval_and_compare_share_their_runs(entmin_here, tiny_llama):
     assert len(sessions.read_text().splitlines()) == 1
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_one_text_is_one_run_in_eval_and_in_compare_and_arms_may_differ_in_seed_alone(entmin_here, tiny_llama):
     entmin_here("eval", tiny_llama, *SMALL, "--mode", "em_inf:threshold=0.1:seed=1@0.7")
     entmin_here("eval", tiny_llama, *SMALL, "--mode", "em_inf", "--threshold", "0.1", "--seed", "1", "--temp", "0.7")
@@ -59,7 +59,7 @@ def test_one_text_is_one_run_in_eval_and_in_compare_and_arms_may_differ_in_seed_
     assert [len(path.read_text().splitlines()) for path in sessions] == [1, 1]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_several_samples_per_problem_and_two_tasks_options(entmin_here, tiny_llama):
     done = entmin_here(
         "compare", tiny_llama, *SMALL, "--epochs", "3", "--methods", "normal,em_inf@0.5", "-T", "kind=chain_sum"
@@ -89,7 +89,7 @@ def trained(tmp_path_factory, tiny_llama):
     return folder
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_trained_checkpoint_is_paired_with_its_base_by_pass_at_1_and_pass_at_k(entmin_here, tiny_llama, trained):
     run = ("--samples", "3", "-T", "digits=1")
     done = entmin_here("compare", tiny_llama, "--against", trained, *SMALL, *run)
@@ -109,7 +109,7 @@ def test_a_trained_checkpoint_is_paired_with_its_base_by_pass_at_1_and_pass_at_k
     assert json.loads(again.stdout) == document
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_copy_of_the_model_shows_no_difference(entmin_here, tiny_llama, tmp_path):
     shutil.copytree(tiny_llama, tmp_path / "copy")
     arguments = ("--against", tmp_path / "copy", "--methods", "normal,em_inf")

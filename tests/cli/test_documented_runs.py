@@ -22,7 +22,7 @@ from tests.server_process import ServerProcess
 
 from entmin.cli import cli
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
 NOT_RUN = {
     "serve MODEL --mode|--engine vllm|--rollouts vllm": "what needs vLLM itself: tests in `serve`, `hosts`, `train`",

@@ -89,7 +89,7 @@ def _interrupt(entmin_forked, command, how):
     return log_folder, process.returncode, errors
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_an_interrupted_run_continues_where_it_stopped(entmin_forked, entmin_here, tiny_llama, how):
     for size in (30, 90, 270, 540):  # a busy machine may look at the log only when a short run is over
@@ -175,7 +175,7 @@ def test_an_unreadable_model_is_a_failure_with_a_remedy(entmin_here, model):
     assert "Traceback" in entmin_here("--debug", "eval", model, "--quiet", code=1).stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_inspects_own_command_line_knows_our_provider_and_tasks(entmin, tiny_llama):
     import sys
 

@@ -57,7 +57,7 @@ def test_help_of_every_verb_imports_no_torch(entmin):
         assert "Usage: entmin " + verb in text
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_import_entmin_is_light_and_exports_work():
     code = (
         "import sys, entmin; assert 'torch' not in sys.modules\n"

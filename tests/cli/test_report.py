@@ -45,7 +45,7 @@ def test_one_run_of_eval_is_its_accuracy_and_no_more(entmin_here, tiny_llama):
     assert "Some answers" in html and "Lengths" in html and "max tokens" in html
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_runs_of_eval_are_compared_with_the_first_and_pass_at_k_stands_beside_distinct_answers(entmin_here, tiny_llama):
     for mode in ("normal", "greedy", "em_inf"):
         entmin_here("eval", tiny_llama, *SMALL, "--samples", "2", "--mode", mode)
@@ -64,7 +64,7 @@ def test_runs_of_eval_are_compared_with_the_first_and_pass_at_k_stands_beside_di
     assert page_of(entmin_here, *moved)[0].stdout == done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_comparison_is_shown_as_it_was_although_a_run_has_grown(entmin_here, tiny_llama):
     entmin_here("compare", tiny_llama, *SMALL, "--methods", "normal,greedy")
     [folder] = (entmin_here.folder / "results/tiny-llama/compare").iterdir()
@@ -98,7 +98,7 @@ def test_training_says_what_changed_with_its_reward_and_alarms(entmin_here, tmp_
     assert "<script>alert" not in html
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_several_kinds_stand_together_and_training_alone_claims_no_accuracy(entmin_here, tiny_llama, tmp_path):
     training_run(tmp_path / "a")
     training_run(tmp_path / "b")

@@ -18,7 +18,7 @@ def decoded(folder):
     return sum(row.get("generated_tokens", 0) for row in rows)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_question_is_planned_run_settled_and_shown(entmin_here, tiny_llama):
     done = entmin_here("settle", tiny_llama, *SMALL)
     home = entmin_here.folder / "results/tiny-llama/settle/arithmetic-em_inf"
@@ -96,7 +96,7 @@ def test_the_record_keeps_tokens_that_join_to_the_answer(entmin_here, tmp_path):
             assert len(top) == 5 and probabilities == sorted(probabilities, reverse=True)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_compare_finds_the_temperature_of_equal_entropy_and_writes_a_page(entmin_here, tiny_llama):
     arms = "normal:match=em_inf,em_inf"
     done = entmin_here("compare", tiny_llama, "--limit", "8", "--max-tokens", "12", "--quiet", "--methods", arms)

@@ -104,7 +104,7 @@ def in_a_process(code, **environment):
     return done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_without_a_working_compiler_auto_takes_torch_and_says_why():
     out = in_a_process(
         "import torch, entmin\n"
@@ -137,7 +137,7 @@ def test_plain_torch_and_the_command_line_start_without_the_compiler():
     )
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_works_where_no_folder_can_keep_compiled_functions():
     code = (
         "import numba.core.caching as caching\n"

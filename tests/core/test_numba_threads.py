@@ -29,7 +29,7 @@ assert os.sched_getaffinity(0) == {min(everything)}
 """
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 def test_helpers_do_not_stay_on_the_core_that_the_main_thread_is_pinned_to():
     """As vLLM's CPU build pins it."""
@@ -127,12 +127,12 @@ def run(script, **environment):
 
 
 @needs_a_team
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_team_is_torchs_own_and_no_thread_is_added():
     run(TEAM)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("first", [True, False])
 def test_a_forked_process_leaves_the_team_which_it_does_not_have(first):

@@ -42,7 +42,7 @@ def assert_cases_pass(chosen, *, interpret, timeout):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.long
+@pytest.mark.slow
 def test_kernels_through_the_interpreter():
     assert_cases_pass("not slow", interpret=True, timeout=390)
 
@@ -61,7 +61,7 @@ def test_kernels_on_the_gpu():
     assert_cases_pass("slow or not slow", interpret=False, timeout=590)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_kernels_compile_for_an_h100_without_spills(tmp_path, monkeypatch):
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
     report = tmp_path / "kernels.json"

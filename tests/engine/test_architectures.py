@@ -60,7 +60,7 @@ def agrees(model, done, head=0):
         torch.testing.assert_close(ours, chosen, atol=2e-3, rtol=0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", architectures.KINDS)
 def test_every_architecture_decodes_as_one_pass_and_generate_do_or_is_refused(kind):
     way, why = architectures.verdict(kind)

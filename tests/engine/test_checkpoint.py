@@ -30,7 +30,7 @@ def assert_alike(direct, usual):
             assert torch.equal(tensor, theirs[name]), name
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", architectures.KINDS)
 def test_every_architecture_is_read_alike_or_left_to_from_pretrained(kind, tmp_path):
     if architectures.verdict(kind)[0] == "refused":

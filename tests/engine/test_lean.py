@@ -20,7 +20,7 @@ def run(code, *args):
     return done.stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_answer_is_the_one_of_transformers_imported_whole(entmin, tiny_llama):
     asked = ("ask", tiny_llama, "What is 3 + 4?", "--json", *ASK)
     quick = entmin(*asked)
@@ -29,7 +29,7 @@ def test_an_answer_is_the_one_of_transformers_imported_whole(entmin, tiny_llama)
     assert len(json.loads(quick.stdout)["answers"][0]["tokens"]) > 3
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_answer_needs_no_heavy_module(tiny_llama):
     code = f"""
 import sys
@@ -44,7 +44,7 @@ print([name for name in {HEAVY} if name in sys.modules])
     assert run(code, tiny_llama).splitlines()[-1] == "[]"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_what_was_left_out_can_be_imported_afterwards(tiny_llama):
     code = """
 import sys, torch.distributed
@@ -68,7 +68,7 @@ with TransformGetItemToIndex():
     run(code, tiny_llama)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_transformers_that_cannot_be_imported_so_is_imported_as_ever(tiny_llama):
     code = """
 import sys
@@ -98,7 +98,7 @@ def test_other_models_have_all_of_transformers(change, tmp_path):
     assert not lean._is_plain(str(folder))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_evaluation_is_the_one_of_transformers_imported_whole(entmin, tiny_llama):
     asked = ("eval", tiny_llama, "--limit", "4", "--max-tokens", "12", "--mode", "em_inf@0.8", "--quiet", "--json")
     told = "import atexit, sys; atexit.register(lambda: print('accelerate' in sys.modules, file=sys.stderr))\n"

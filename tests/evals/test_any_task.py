@@ -102,7 +102,7 @@ def file(entmin_here):
 
 
 @pytest.mark.parametrize(
-    "name", ["letters", *(pytest.param(name, marks=pytest.mark.long) for name in ("entries", "parts", "several"))]
+    "name", ["letters", *(pytest.param(name, marks=pytest.mark.slow) for name in ("entries", "parts", "several"))]
 )
 def test_a_strangers_scorer_judges(entmin_here, tiny_llama, file, name):
     done = entmin_here(
@@ -153,7 +153,7 @@ def test_its_own_solver_writes_the_prompt_and_answers_have_their_own_seeds(entmi
     assert len({sample.output.completion for sample in samples if sample.id == 1}) == 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_several_tasks_of_a_file_are_listed_and_a_strategy_asks_several_times(entmin_here, tiny_llama, file):
     done = entmin_here("eval", tiny_llama, *SMALL, "--task", str(file), code=2)
     assert "say which" in done.stderr

@@ -42,7 +42,7 @@ def answered(tiny_llama):
     engine.close()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_deepconf_votes_with_the_confidence_of_the_most_confident(entmin_here, tiny_llama, answered):
     log, summary, sessions = run(entmin_here, tiny_llama, "deepconf:n=4:keep=0.5:trust=bottom:group=4:likeliest=5")
     strategy = DeepConf(4, 0.5, "bottom", 4, 5)
@@ -87,7 +87,7 @@ def test_the_lowest_centroid_is_returned(entmin_here, tiny_llama, answered):
         assert records[sample.output.metadata["chosen"]]["seed"] == best
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_power_sampling_counts_every_call_and_does_not_depend_on_the_batch(entmin_here, tiny_llama):
     mode = "power_sampling:power=2:steps=2:blocks=3@0.5"
     wide, summary, sessions = run(entmin_here, tiny_llama, mode, results="wide")
@@ -110,7 +110,7 @@ def test_power_sampling_counts_every_call_and_does_not_depend_on_the_batch(entmi
     assert summary["settings"]["strategy"]["power"] == 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_all_of_them_stand_in_one_comparison_with_what_they_spent(entmin_here, tiny_llama):
     arms = ("normal", "sls", "sls+deepconf:n=2:group=4", "lowest_centroid:n=2", "power_sampling:steps=1:blocks=2@0.25")
     done = entmin_here("compare", tiny_llama, *SMALL, "--methods", ",".join(arms))

@@ -27,7 +27,7 @@ def answers(entmin_here) -> dict:
     }
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_run_grows_in_problems_and_in_samples_and_a_smaller_one_is_read(entmin_here, tiny_llama):
     assert run(entmin_here, tiny_llama, "--limit", "3") == (3, 3, 3)
     first = answers(entmin_here)

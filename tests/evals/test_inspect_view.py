@@ -41,7 +41,7 @@ def view(entmin, tiny_llama):
     process.communicate(timeout=30)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_run_and_a_sample_are_shown_without_an_error(view):
     from inspect_ai.log import list_eval_logs, read_eval_log
 

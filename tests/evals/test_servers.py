@@ -110,7 +110,7 @@ def check_same(here, there, urls):
         assert engine["servers"][0]["weights"] is not None
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_strategy_gives_the_same_answers_here_and_from_a_server(entmin_here, entmin_server, tiny_llama):
     """The server has another default method."""
     here = compared(entmin_here, tiny_llama, "here", "--threads", "1", "--dtype", "float32")
@@ -119,7 +119,7 @@ def test_every_strategy_gives_the_same_answers_here_and_from_a_server(entmin_her
     check_same(here, there, [entmin_server.url])
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_switches_go_to_servers_as_they_go_to_the_engine_here(entmin_here, tmp_path):
     folder = tiny.save(tmp_path / "qwen", sharpness=12.0)
     tokenizer = tiny.tokenizer()
@@ -233,7 +233,7 @@ def test_a_server_that_knows_no_methods_gets_plain_requests_and_no_others(entmin
     assert ("refuses the request: Unrecognized request argument" in done.stderr) == (foreign.line[-1] == "strict")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("foreign", ["lenient"], indirect=True)
 def test_strategies_use_what_a_foreign_server_reports_and_refuse_the_rest(entmin_here, foreign):
     where = ("--engine", "openai", "--base-url", foreign.url, "--quiet", "--limit", "4")

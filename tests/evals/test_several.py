@@ -87,8 +87,8 @@ def test_self_consistency_votes_counts_every_call_and_starts_from_the_plain_answ
     "mode",
     [
         "em_inf+self_consistency:vote=self_certainty",
-        pytest.param("self_refinement:n=2", marks=pytest.mark.long),
-        pytest.param("best_of_n:n=3", marks=pytest.mark.long),
+        pytest.param("self_refinement:n=2", marks=pytest.mark.slow),
+        pytest.param("best_of_n:n=3", marks=pytest.mark.slow),
     ],
 )
 def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
@@ -104,7 +104,7 @@ def test_answers_do_not_depend_on_the_batch_size(entmin_here, tiny_llama, mode):
     [
         ("best_of_n:n=3", lambda data: -data["entropy_before"]),
         ("em_inf+best_of_n:n=3:by=self_certainty", lambda data: data["self_certainty"]),
-        pytest.param("best_of_n:n=3:by=logprob", lambda data: data["log_probability"], marks=pytest.mark.long),
+        pytest.param("best_of_n:n=3:by=logprob", lambda data: data["log_probability"], marks=pytest.mark.slow),
     ],
 )
 def test_best_of_n_returns_the_answer_the_engine_was_surest_of(entmin_here, tiny_llama, mode, sureness):
@@ -138,7 +138,7 @@ def test_the_published_refinement_is_prompt_answer_blank_line_and_the_question_a
     assert sum(s.output.metadata["cost"]["input_tokens"] for s in log.samples) == sessions[0]["prompt_tokens"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_clean_refinement_is_a_conversation(entmin_here, tiny_llama):
     log, summary, _ = run(entmin_here, tiny_llama, "self-refinement:style=clean:n=2")
     assert summary["settings"]["strategy"]["instruction"] == REVISE
@@ -149,7 +149,7 @@ def test_the_clean_refinement_is_a_conversation(entmin_here, tiny_llama):
         assert sample.messages[1].text == sample.output.metadata["rounds"][0]["completion"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_refinement_that_fills_the_context_keeps_its_last_answer_and_says_so(entmin_here, tiny_llama):
     log, summary, _ = run(entmin_here, tiny_llama, "self_refinement:n=12", "--max-tokens", "40", "--limit", "2")
     assert summary["results"]["refinements_stopped_early"] == 2
@@ -160,7 +160,7 @@ def test_a_refinement_that_fills_the_context_keeps_its_last_answer_and_says_so(e
         assert sample.output.completion == rounds[-1]["completion"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_comparison_shows_what_every_arm_spent(entmin_here, tiny_llama):
     done = entmin_here(
         "compare", tiny_llama, *SMALL, "--methods", "normal,em_inf+self_consistency:n=2,self_refinement:n=2"

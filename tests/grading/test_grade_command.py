@@ -123,7 +123,7 @@ def test_golds_may_be_records_and_dictionaries(tmp_path):
     assert json.loads(result.output)["correct"] == 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_killed_run_is_continued(tmp_path):
     source = write(
         tmp_path / "in.jsonl", [{"id": i, "prediction": rf"\boxed{{{i}}}", "gold": "5"} for i in range(4000)]

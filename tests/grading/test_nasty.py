@@ -100,9 +100,9 @@ def test_random_nasty_texts_are_read_quickly():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_ten_thousand_random_nasty_texts_are_read_quickly():
-    assert slow_ones(range(10_000)) == []
+@pytest.mark.parametrize("quarter", range(4))
+def test_ten_thousand_random_nasty_texts_are_read_quickly(quarter):
+    assert slow_ones(range(quarter, 10_000, 4)) == []
 
 
 @pytest.mark.parametrize("name", WORST)

@@ -79,7 +79,7 @@ def identifier(record):
     return str(record.get("idx", record.get("id", "")))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif("ENTMIN_DATA" not in os.environ, reason="ENTMIN_DATA names the folder of the data sets")
 @pytest.mark.parametrize("task", SETS)
 def test_every_gold_at_hand_passes_the_exam(task):

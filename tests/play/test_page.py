@@ -90,7 +90,7 @@ def test_two_modes_stream_side_by_side_shaded_and_drawn_as_lines(page):
     assert tokens(tab, 2).first.evaluate("one => getComputedStyle(one).backgroundColor") != before
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_stop_stops_the_server(page, play):
     tab = page.page
     tab.fill("#question", "hello")
@@ -172,7 +172,7 @@ def test_a_slider_draws_the_chosen_step_again(page):
     assert page.requests[-1].endswith("/play/step")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_setting_of_every_method_has_a_control(page):
     tab = page.page
     names = tab.locator(".arm:nth-child(1) .method option").all_inner_texts()
@@ -188,7 +188,7 @@ def test_every_setting_of_every_method_has_a_control(page):
     assert tab.inner_text(".arm:nth-child(1) .mode") == "em_inf:threshold=0.1:kl_weight=0.001"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_reload_brings_back_prompt_settings_and_answers(page):
     tab = page.page
     run(tab)
@@ -204,7 +204,7 @@ def test_a_reload_brings_back_prompt_settings_and_answers(page):
     tab.wait_for_selector(".would:has-text('n_grad_steps=7')")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_link_asks_the_same_elsewhere(page, chromium):
     tab = page.page
     tab.select_option(".arm:nth-child(1) .method", "top_h")
@@ -225,7 +225,7 @@ def test_a_link_asks_the_same_elsewhere(page, chromium):
     assert other.complaints == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_link_with_something_unknown_says_so(chromium, play):
     hostile = "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
     watched = opened(
@@ -239,7 +239,7 @@ def test_a_link_with_something_unknown_says_so(chromium, play):
     assert watched.complaints == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_conversation_goes_on_for_each_mode(page):
     tab = page.page
     run(tab, 4)
@@ -257,7 +257,7 @@ def test_a_conversation_goes_on_for_each_mode(page):
     assert tab.inner_text(".arm:nth-child(1) .history") == ""
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_it_is_saved_as_a_page_that_needs_no_server(page, chromium, tmp_path):
     tab = page.page
     run(tab)
@@ -277,7 +277,7 @@ def test_it_is_saved_as_a_page_that_needs_no_server(page, chromium, tmp_path):
     saved.close()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_tabs_do_not_disturb_each_other(chromium, play):
     first, second = opened(chromium, play.url), opened(chromium, play.url)
     for tab, question in ((first.page, "one"), (second.page, "another")):
@@ -293,7 +293,7 @@ def test_two_tabs_do_not_disturb_each_other(chromium, play):
         assert watched.complaints == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_modes_are_added_and_taken_away(page):
     tab = page.page
     tab.click("#add")
@@ -307,7 +307,7 @@ def test_modes_are_added_and_taken_away(page):
     assert "Step 1:" in tab.inner_text("#token")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_accessibility_fault(page, scheme):
     from axe_playwright_python.sync_playwright import Axe
@@ -325,7 +325,7 @@ def test_no_serious_accessibility_fault(page, scheme):
     ] == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_told_and_what_was_said_stays(chromium, folder):
     play = Playground(folder)
     watched = opened(chromium, play.url)
@@ -344,7 +344,7 @@ def test_a_server_that_is_gone_is_told_and_what_was_said_stays(chromium, folder)
     tab.close()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_key_is_asked_for_and_kept_for_this_tab(chromium, folder):
     play = Playground(folder, key="secret")
     try:

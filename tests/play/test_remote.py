@@ -114,7 +114,7 @@ def test_who_goes_away_stops_the_decoding_there(before, peer):
     assert peer.health()["decoding"] == 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_server_that_knows_no_methods_offers_none_and_one_that_does_not_stream_is_told():
     from tests.evals.test_servers import Process
 
@@ -133,7 +133,7 @@ def test_a_server_that_knows_no_methods_offers_none_and_one_that_does_not_stream
         foreign.kill()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_what_cannot_be_is_said_at_the_start(entmin, peer):
     done = entmin("play", "other", "--base-url", peer.url, "--port", 0, code=1)
     assert "does not serve 'other'; it serves tiny" in done.stderr
@@ -141,7 +141,7 @@ def test_what_cannot_be_is_said_at_the_start(entmin, peer):
     assert "no server answers" in entmin("play", "--base-url", "http://127.0.0.1:9", code=1).stderr
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_key_is_the_servers_and_the_pages(folder):
     peer = Server(folder, "--threads", "1", key="secret")
     play = Before(peer.url, key="secret")
@@ -154,7 +154,7 @@ def test_a_key_is_the_servers_and_the_pages(folder):
         assert play.stop() == 0 and peer.stop() == 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_server_that_is_gone_is_told(folder):
     peer = Server(folder, "--threads", "1")
     play = Before(peer.url)
@@ -168,7 +168,7 @@ def test_a_server_that_is_gone_is_told(folder):
         assert play.stop() == 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_page_says_what_it_does_not_know(before, tmp_path):
     need_browser()
     with browser() as chromium:

@@ -67,7 +67,7 @@ def test_a_step_drawn_again_with_its_own_settings_is_the_step_that_was_streamed(
         assert again.json() == {"mode": mode, **{name: one[name] for name in again.json() if name != "mode"}}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_step_of_a_server_that_does_not_know_the_answer_is_the_same_to_rounding(folder, play):
     """As after a restart: its logits are decoded again."""
     other = Playground(folder)

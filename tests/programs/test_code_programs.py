@@ -60,7 +60,7 @@ def check(task, rows, own):
         ("```python\ndef half(x):\n    return math.floor(x / 2)\n```", "match"),
         ("```python\ndef half(x):\n    return x / 2\n```", "wrong"),
         ("```python\ndef half(x):\n    return 1 // 0\n```", "crash"),
-        pytest.param("```python\ndef half(x):\n    while True: pass\n```", "timeout", marks=pytest.mark.long),
+        pytest.param("```python\ndef half(x):\n    while True: pass\n```", "timeout", marks=pytest.mark.slow),
         ("```python\ndef half(x):\n    return 'x' * 10 ** 12\n```", "memory"),
         ("```python\ndef half(x)\n    return x\n```", "compile"),
         ("```python\nimport sys\nsys.exit(0)\ndef half(x): pass\n```", "wrong"),
@@ -106,7 +106,7 @@ def test_leetcode_gives_the_classes_of_its_skeleton():
     assert verdict("leetcode", LINKED, answer) == "match"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_check_finds_every_broken_program():
     report = check("humaneval", [benchmark("humaneval").problem(HUMANEVAL, 0)], {})
     assert report.failures == [] and sum(report.cases.values()) == 8

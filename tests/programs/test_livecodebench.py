@@ -161,7 +161,7 @@ def test_outputs(given, expected, same):
         ),
         (0, "print(3)", "wrong"),
         (0, "print(input() + input())", "crash"),
-        pytest.param(0, "while True: pass", "timeout", marks=pytest.mark.long),
+        pytest.param(0, "while True: pass", "timeout", marks=pytest.mark.slow),
         (0, "print(", "compile"),
         (1, "class Solution:\n    def add(self, xs, y):\n        return sum(xs) + y", "match"),
         (1, "class Solution:\n    def add(self, xs, y):\n        return sum(xs) + y + 1", "wrong"),

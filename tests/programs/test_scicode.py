@@ -88,7 +88,7 @@ def answer(**codes):
         ({"one": "def square(x:"}, ["compile", "crash"]),
         ({"one": "def square(x):\n    return np.asarray(x) ** 2 + 0 * np.trapz([1, 1])"}, ["match", "match"]),
         ({"two": "def total(x):\n    return 1 / 0"}, ["match", "crash"]),
-        pytest.param({"two": "def total(x):\n    while True: pass"}, ["match", "timeout"], marks=pytest.mark.long),
+        pytest.param({"two": "def total(x):\n    while True: pass"}, ["match", "timeout"], marks=pytest.mark.slow),
         ({"one": "import os, signal\nos.kill(os.getppid(), 9)\ndef square(x): return 0"}, ["crash", "crash"]),
         ({"two": ""}, ["match", "no-code"]),
     ],

@@ -120,7 +120,7 @@ def chromium():
         yield running
 
 
-@pytest.fixture(params=[pytest.param(390, marks=pytest.mark.long), 1280])
+@pytest.fixture(params=[pytest.param(390, marks=pytest.mark.slow), 1280])
 def opened(chromium, tmp_path, request):
     write([page()], tmp_path / "report.html")
     tab = chromium.new_page(viewport={"width": request.param, "height": 900})
@@ -177,7 +177,7 @@ def test_a_table_is_downloaded(opened):
         assert next(csv.reader(file)) == ["arm", "accuracy"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_letters_of_figures_have_the_colour_of_the_page(opened, scheme):
     tab = opened.page
@@ -194,7 +194,7 @@ def test_it_prints(opened, tmp_path):
     assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_accessibility_fault(opened, scheme):
     from axe_playwright_python.sync_playwright import Axe

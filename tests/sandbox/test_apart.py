@@ -75,7 +75,7 @@ def test_random_numbers_that_the_tests_seed_are_seeded_for_the_program(apart):
         ("def f(x", "compile"),
         ("def f(x): return bytearray(10 ** 10)", "memory"),
         ("def f(x):\n    while True: pass", "timeout"),
-        pytest.param("import time\ndef f(x): time.sleep(99)", "timeout", marks=pytest.mark.long),
+        pytest.param("import time\ndef f(x): time.sleep(99)", "timeout", marks=pytest.mark.slow),
         ("import os\ndef f(x): os._exit(0)", "crash"),
         ("import os\ndef f(x): os.abort()", "crash"),
         ("import os\ndef f(x):\n    os.close(3)\n    os.close(4)\n    import time; time.sleep(99)", "crash"),

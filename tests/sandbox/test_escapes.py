@@ -135,7 +135,7 @@ def test_processes_of_the_host_are_not_there(run):
     assert run(code, f"assert pids[0] == 1 and len(pids) <= 4 and {os.getpid()} not in pids").ending == "ok"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_fork_bomb(run):
     assert run("import os\nwhile True: os.fork()").ending == "crash"
     caught = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
@@ -180,13 +180,13 @@ def test_sleeping_forever_is_a_timeout(run):
     assert outcome.ending == "timeout" and "clock" in outcome.detail
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_busy_machine_does_not_turn_right_into_wrong(run):
     limits = Limits(cpu_seconds=1, wall_seconds=20)
     assert run("import time\ntime.sleep(2.5)\nx = 1", "assert x == 1", limits).ending == "ok"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killing_the_parent_and_everything_in_sight(run):
     for target in ("os.getppid()", "1", "-1", "0"):
         outcome = run(f"import os, signal\nos.kill({target}, signal.SIGKILL)\nimport time\ntime.sleep(3)")
@@ -284,7 +284,7 @@ def test_nothing_survives_when_we_are_killed(sandbox):
     assert not [pid for pid in inside if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_hostile_case_does_not_take_the_others_with_it(sandbox):
     kill = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nos.kill(-1, signal.SIGKILL)"
     codes = ("x = 1", kill, "x = 1", "while True: pass", "x = 1")

@@ -62,7 +62,7 @@ def test_the_record_says_how_slow_the_machine_is(sandbox):
 LOOP = "def f():\n    while 1: pass\n"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_second_try_decides_and_the_other_cases_run_once(sandbox, monkeypatch):
     tries = []
     real = type(sandbox)._outcomes
@@ -79,7 +79,7 @@ def test_the_second_try_decides_and_the_other_cases_run_once(sandbox, monkeypatc
     assert [one.ending for one in outcomes] == ["ok", "ok", "ok"] and tries == [3, 1, 1]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_only_the_first_of_several_loops_is_tried_again_and_sleep_never(sandbox):
     loops = Program("asserts", LOOP, (Case(tests="f()"), Case(tests="f()")), entries=("f",))
     said = [one.detail for one in sandbox.run(loops, Limits(cpu_seconds=1, wall_seconds=60))]
@@ -89,7 +89,7 @@ def test_only_the_first_of_several_loops_is_tried_again_and_sleep_never(sandbox)
     assert (outcome.ending, outcome.detail) == ("timeout", "2 s on the clock")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_that_want_to_be_alone_do_not_wait_for_each_other(sandbox):
     limits = Limits(cpu_seconds=1, wall_seconds=60)
     found = []

@@ -109,7 +109,7 @@ def stop_the_sandbox() -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_launcher_that_stops_costs_seconds(sandbox, monkeypatch):
     monkeypatch.setattr("entmin.sandbox.process.BEAT_SECONDS", 3.0)
     program = Program("asserts", "import time\ntime.sleep(99)", (Case(),))

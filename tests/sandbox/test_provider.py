@@ -45,7 +45,7 @@ def test_it_reaches_nothing(machine, tmp_path):
     assert not result.success
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_command_that_takes_too_long_is_stopped(machine):
     with pytest.raises(TimeoutError):
         asyncio.run(machine.exec(["sleep", "60"], timeout=1, timeout_retry=False))

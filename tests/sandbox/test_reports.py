@@ -25,7 +25,7 @@ honest = {"case": 0, "passed": False, "event": None, "killed": None, "signal": 0
           "uncrossable": False}  # fmt: skip
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from(FIELDS), anything), st.dictionaries(st.sampled_from(EVENT), anything))
 def test_any_report_is_an_outcome_that_can_be_written(fields, event):

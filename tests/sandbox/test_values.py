@@ -171,7 +171,7 @@ json_values = st.recursive(
 )
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @settings(max_examples=800, deadline=None, derandomize=True)
 @given(json_values, st.lists(json_values, max_size=4))
 def test_a_message_that_is_garbage_says_so_and_does_nothing_else(root, table):

@@ -165,7 +165,7 @@ def test_a_client_that_was_answered_keeps_its_connection_before_those_that_never
         one.close()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_new_connection_takes_the_place_of_one_that_does_not_ask(port):
     idle = [connect(port, HEAD) for _ in range(5 * MOST)]
     assert httpx.get(f"http://127.0.0.1:{port}/read", timeout=10).text == "0"

@@ -120,7 +120,7 @@ def test_a_stream_is_server_sent_events_that_end_with_done_and_come_as_tokens_ar
     assert times[-1] - times[0] > 0.1  # four hundred steps do not arrive at once
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_mixed_requests_at_once_are_answered_as_if_alone(server, engine):
     """64 in flight on 8 rows: methods, samplings, lengths, streams and whole answers, sync results as references."""
     kinds = [(METHODS[i % 5], 0.6 + 0.2 * (i % 3), 3 + i % 11, i) for i in range(64)]

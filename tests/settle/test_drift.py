@@ -45,7 +45,7 @@ def test_its_accuracy_lies_on_the_line_between_them(entropy, rows):
     assert fmean(one[0] for one in found.verdicts.values()) == pytest.approx(float(expected))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_interval_misses_the_truth_no_more_often_than_it_says():
     """The method truly lies on the line between two correlated temperatures."""
     chance, missed, runs = np.random.default_rng(0), 0, 400

@@ -50,7 +50,7 @@ def stub(tiny_llama):
     close_engines()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_method_of_known_skill_is_measured_and_its_verdict_given(stub, tmp_path):
     """Every problem that em_inf solves at 0.9, the matched temperature solves at 0.1."""
     done = stub(tmp_path / "good", lambda request, _: 0.9 if request.method.name == "em_inf" else 0.1)
@@ -122,7 +122,7 @@ def each_sample_a_problem(method, rivals, margin):
     return settle(flat(method), {name: flat(one) for name, one in rivals.items()}, margin)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_settlement_errs_as_rarely_as_it_says_and_mutations_would_be_noticed(judged):
     samples = [drawn(judged, seed) for seed in range(REPLICATES)]

@@ -43,7 +43,7 @@ def exceeds(wrong, runs, level=0.025):
     return wrong > 0 and beta.ppf(0.005, wrong, runs - wrong + 1) > level
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("accuracies", [(0.3, 0.3, 0.3, 0.3), (0.35, 0.3, 0.35, 0.2), (0.1, 0.1), (0.5, 0.2, 0.5)])
 def test_each_claim_is_wrong_in_at_most_its_share_of_runs(accuracies):
     over, under, runs = wrong_share(accuracies)

@@ -50,7 +50,7 @@ def test_few_intermediate_problems_are_said():
     assert avg_at_k({"a": [True], "b": [False]}).notice is None
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [0.02, 0.1, 0.5, 0.95])
 @pytest.mark.parametrize(("n", "k"), [(30, 4), (30, 32), (128, 8)])
 def test_it_covers_the_truth_as_often_as_it_says(n, k, mean):

@@ -44,7 +44,7 @@ def test_single_samples_err_in_at_most_five_percent_at_any_rate_of_flips(n):
     assert worst_rate(n) <= 0.05
 
 
-@pytest.mark.parametrize("n", [8, 25, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n", [8, 25, pytest.param(60, marks=pytest.mark.slow)])
 def test_single_samples_the_interval_covers_every_truth(n):
     tables = [(a, b) for a in range(n + 1) for b in range(n + 1 - a)]
     bounds = np.full((n + 1, n + 1, 2), np.nan)
@@ -135,7 +135,7 @@ def test_a_report_of_several_comparisons_errs_in_at_most_five_percent_and_withou
     assert not passes((found.min(axis=1) < 0.05).sum())
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("null", [skewed, unrelated], ids=lambda null: null.__name__)
 def test_several_samples_the_interval_covers_the_truth(null):
     rows = differences(null, 40, 8, 9)[:400]

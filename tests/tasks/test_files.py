@@ -50,7 +50,7 @@ def test_a_file_runs_is_checked_compared_and_graded(entmin_forked, tiny_llama, t
     assert (graded["n"], graded["correct"]) == (2, 1)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_plugin_adds_a_benchmark_with_one_file(entmin_forked, tiny_llama, tmp_path):
     (tmp_path / "mine_plugin.py").write_text(PLUGIN)
     information = tmp_path / "mine-1.0.dist-info"

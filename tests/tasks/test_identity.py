@@ -112,7 +112,7 @@ def in_a_process(folder: Path) -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_scorer_of_a_file_is_known_by_its_source(tmp_path):
     path = tmp_path / "own.py"
     path.write_text(OWN)

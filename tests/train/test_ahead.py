@@ -173,7 +173,7 @@ def test_the_ratio_is_to_the_policy_that_drew_and_the_reward_of_the_one_that_lea
         assert apart > 0.05 if place else apart < 0.05, "a step lies between the policies"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_held_out_problems_are_answered_with_the_weights_of_their_step(entmin_here, folder, server):
     more = ("--eval-every", 2, "--eval-limit", 4, "--eval-samples", 2)
     entmin_here(*command(folder, server, "out", 5, *more, save_every=1, keep_checkpoints=None))
@@ -190,7 +190,7 @@ def test_held_out_problems_are_answered_with_the_weights_of_their_step(entmin_he
             assert one.answer["choices"][0]["token_ids"] == greedy(model, one.body["prompt"], 8), where
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_after_ctrl_c_the_batch_in_flight_is_drawn_again(entmin_forked, entmin_here, folder, server, upstream):
     started = entmin_forked.start(*command(folder, server, "out", 500))
     out = entmin_forked.folder / "out"
@@ -209,7 +209,7 @@ def test_after_ctrl_c_the_batch_in_flight_is_drawn_again(entmin_forked, entmin_h
     other.close()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_what_is_in_flight(entmin_forked, folder, server):
     started = entmin_forked.start(*command(folder, server, "out", 500))
     out = entmin_forked.folder / "out"
@@ -226,7 +226,7 @@ def test_a_second_ctrl_c_does_not_wait_for_what_is_in_flight(entmin_forked, fold
     assert started.returncode == 130 and "stopped at once" in err and "Traceback" not in err
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_server_that_dies_in_flight_is_told_and_the_run_goes_on(entmin_here, folder, server, upstream):
     server.fails_after = 3 * 9 + 11  # in the midst of the fourth batch
     done = entmin_here(*command(folder, server, "out", 6), code=1)

@@ -49,7 +49,7 @@ def check(kind):
     return way
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind, way in architectures.listed().items() if way != "refused"])
 def test_every_architecture_is_scored_as_without_padding(kind):
     check(kind)

@@ -45,7 +45,7 @@ def unbroken(tiny_llama, tmp_path_factory):
     return curve(out, *NAMES)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_kill_and_resume_give_the_same_curve(entmin_forked, entmin_here, tiny_llama, tmp_path, unbroken):
     out = tmp_path / "out"
     started = entmin_forked.start(*command(tiny_llama, out, 100_000))
@@ -62,7 +62,7 @@ def test_kill_and_resume_give_the_same_curve(entmin_forked, entmin_here, tiny_ll
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_ctrl_c_saves_and_says_how_to_go_on(entmin_forked, tiny_llama, tmp_path):
     out = tmp_path / "out"
     started = entmin_forked.start(*command(tiny_llama, out, 100_000))
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_cannot_be_written_loses_nothing(entmin_forked, entmin
         assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_wrong_requests_end_with_code_2(entmin_here, tiny_llama, tmp_path):
     out = tmp_path / "out"
     for more, message in (

@@ -46,7 +46,7 @@ def logits(folder):
     return loaded.model(input_ids=torch.arange(10)[None]).logits
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_adapters_on_adapters_keep_the_first(tiny_llama, tmp_path):
     options = {"lora": True, "lora_rank": 2}
     train(config(tiny_llama, tmp_path / "a", "sft", **options, max_steps=2, learning_rate=5e-2))
@@ -72,7 +72,7 @@ def test_an_adapter_whose_base_is_an_adapter_is_loaded_on_both(tiny_llama, tmp_p
     assert (once - base).abs().max() > 0.05 and (twice - once).abs().max() > 0.05
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_reference_of_a_run_on_an_adapter_is_that_adapter(tiny_llama, tmp_path):
     train(config(tiny_llama, tmp_path / "a", "sft", lora=True, lora_rank=2, max_steps=2, learning_rate=5e-2))
     train(config(tmp_path / "a", tmp_path / "b", "em-rl", n=2, kl=0.1, max_steps=1))
@@ -234,7 +234,7 @@ def test_templates_are_blamed_for_what_they_do(tmp_path, template, message):
         training_prompts(settings, rows_to_train_on(settings), tokenizer)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_failing_reward_is_named(tiny_llama, tmp_path, monkeypatch):
     from entmin.train import rewards
 

@@ -13,7 +13,7 @@ from entmin.train.session import train
 from tests.train.runs import config, curve
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_registered_reward_trains_and_is_what_the_curve_shows(tiny_llama, tmp_path, monkeypatch):
     monkeypatch.setattr(rewards, "_REWARDS", dict(rewards._REWARDS))
     seen = []
@@ -30,7 +30,7 @@ def test_a_registered_reward_trains_and_is_what_the_curve_shows(tiny_llama, tmp_
         assert reward == pytest.approx(-length), step
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_minus_length_pays_for_nothing_but_brevity(tiny_llama, tmp_path):
     train(config(tiny_llama, tmp_path, "em-rl", reward="minus-length", n=2, max_steps=2, kl=0.0))
     for step, reward, length in curve(tmp_path, "reward", "length"):

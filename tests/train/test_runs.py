@@ -29,7 +29,7 @@ def close(one, other, **tolerance):
         assert ours == pytest.approx(theirs, **{"rel": 2e-3, "abs": 2e-4, **tolerance})
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["em-ft", "em-rl"])
 def test_micro_batches_change_nothing(tiny_llama, tmp_path, method):
     for size in (8, 2):
@@ -43,7 +43,7 @@ def test_micro_batches_change_nothing(tiny_llama, tmp_path, method):
     assert max((weights[0][name] - weights[1][name]).abs().max() for name in weights[0]) < 1e-3
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"method": "em-ft"}, {"method": "em-rl", "reward": "majority"}])
 def test_labels_reach_no_unsupervised_method(tiny_llama, tmp_path, settings):
     data = tmp_path / "data.jsonl"
@@ -59,7 +59,7 @@ def test_labels_reach_no_unsupervised_method(tiny_llama, tmp_path, settings):
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_grpo_with_an_entropy_bonus_and_several_updates_on_one_rollout(tiny_llama, tmp_path):
     options = {"advantage": "grpo", "entropy_bonus": 0.001, "updates_per_rollout": 2, "max_steps": 4, "micro_batch": 8}
     train(config(tiny_llama, tmp_path, "em-rl", **options, batch_size=4, save_every=2))
@@ -67,7 +67,7 @@ def test_grpo_with_an_entropy_bonus_and_several_updates_on_one_rollout(tiny_llam
     assert len(tokens) == 4 and 0 < tokens[0] < tokens[2] and tokens[1] <= tokens[0] * 2
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_supervised_baselines_do_see_labels(tiny_llama, tmp_path):
     train(config(tiny_llama, tmp_path / "sft", "sft", max_steps=3, learning_rate=1e-2))
     losses = [row[1] for row in curve(tmp_path / "sft", "loss")]

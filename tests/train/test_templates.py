@@ -36,7 +36,7 @@ def prompts_of(settings, rows):
     return [encode_chat(loaded, turns, settings.chat_template_kwargs) for turns in rows["prompt"]]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "template", "switches"),
     [

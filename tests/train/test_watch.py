@@ -87,7 +87,7 @@ def test_a_collapse_is_told_stopped_and_the_model_before_it_kept(tmp_path, model
     assert (tmp_path / "run/curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_warning_lets_the_run_go_on_and_off_is_silence(tmp_path, model):
     said = []
     watch = CollapseWatch(WatchSettings(collapse_factor=None, watch_window=3), announce=said.append)
@@ -109,7 +109,7 @@ def test_a_gentle_run_is_left_alone(tmp_path, model):
     assert json.loads((tmp_path / "run/watch.json").read_text())["alarms"] == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_resumed_run_remembers_how_it_began(tmp_path, model):
     calm = CollapseWatch(
         WatchSettings(collapse_factor=None, watch_window=3, watch_save_every=2), announce=lambda _: None

@@ -17,7 +17,7 @@ def model(tmp_path_factory):
     return tiny.save(tmp_path_factory.mktemp("models") / "tiny", sharpness=12.0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_collapsing_run_is_stopped_and_the_kept_model_can_be_evaluated(entmin_here, model):
     done = entmin_here("train", "em-ft", model, "--max-steps", "40", *HARD, "--set", "watch=stop")
     out = entmin_here.folder / "out"
