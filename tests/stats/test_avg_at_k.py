@@ -1,13 +1,16 @@
 """The interval of avg@k against an independent computation, and how often it covers the truth."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import gammaln
 from scipy.stats import betabinom
 
 from entmin.stats import avg_at_k
-from entmin.stats.beta_binomial import NOTICE, interval
+from entmin.stats.beta_binomial import NOTICE, interval, log_rising
 from entmin.stats.estimates import estimate
 
 
@@ -25,6 +28,12 @@ def test_the_posterior_by_brute_force_with_scipys_beta_binomial():
     below = np.cumsum(mass) / mass.sum()
     expected = [means[np.searchsorted(below, share)] for share in (0.025, 0.975)]
     assert interval([(k, right) for right in counts]) == pytest.approx(expected, abs=0.004)
+
+
+@given(st.lists(st.integers(0, 60), max_size=20), st.floats(1e-9, 1e4))
+def test_rising_factorials_against_scipys_gamma_function(lengths, x):
+    expected = sum(gammaln(x + n) - gammaln(x) for n in lengths)
+    assert log_rising(np.array([x]), Counter(lengths))[0] == pytest.approx(expected, rel=1e-9, abs=1e-7)
 
 
 def test_alike_problems_do_not_claim_certainty():

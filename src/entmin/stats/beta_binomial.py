@@ -63,14 +63,32 @@ def _expit(logit: Any) -> Any:
 def _mass(tally: Counter[tuple[int, int]], logit: Array) -> Array:
     """Posterior mass of each mean, up to a factor; summed over the concentrations."""
     import numpy as np
-    from scipy.special import betaln
 
     mean = _expit(logit)[:, None]
     strength = np.exp(np.linspace(*_LOG_CONCENTRATION, _CONCENTRATIONS))[None, :]
     a, b = mean * strength, _expit(-logit)[:, None] * strength
-    likelihood = sum(times * betaln(a + right, b + n - right) for (n, right), times in tally.items())
-    likelihood = likelihood - tally.total() * betaln(a, b)
+    rights, wrongs, samples = Counter[int](), Counter[int](), Counter[int]()
+    for (n, right), times in tally.items():
+        rights[right] += times
+        wrongs[n - right] += times
+        samples[n] += times
+    likelihood = log_rising(a, rights) + log_rising(b, wrongs) - log_rising(strength, samples)
     # Flat in the mean is this in its logit.
     likelihood = likelihood + np.log(mean) + np.log(_expit(-logit)[:, None])
     found: Array = np.exp(likelihood - likelihood.max()).sum(axis=1)
     return found
+
+
+def log_rising(x: Array, lengths: Counter[int]) -> Array:
+    """The logarithm of the product, over all lengths n, of x (x + 1) ... (x + n - 1), which is Gamma(x + n) / Gamma(x).
+
+    A factor x + i occurs once for every length above i. Logarithms are quicker than gamma functions, and nothing large
+    cancels.
+    """
+    import numpy as np
+
+    total, above = np.zeros_like(x), lengths.total()
+    for i in range(max(lengths, default=0)):
+        above -= lengths[i]
+        total += above * np.log(x + i)
+    return total
