@@ -103,6 +103,17 @@ def _opened(
             yield out, found.keys
 
 
+def _kept(output: Path | None, tally: Tally) -> str:
+    """How many verdicts there are after Ctrl-C, and where; the file may be a verdict ahead of the tally."""
+    if output is None:
+        return f"{tally.graded_now} verdicts are kept nowhere: name a file by -o"
+    verdicts = 0
+    if output.is_file():
+        with output.open("rb") as lines:
+            verdicts = sum(line.endswith(b"\n") for line in lines)
+    return f"{verdicts} verdicts are kept in {output}, and the same command goes on"
+
+
 def _show(summary: dict[str, Any], *, as_json: bool, to_error: bool) -> None:
     if as_json:
         say(json.dumps(summary), err=to_error)
@@ -186,8 +197,7 @@ def command(
         say(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt:
-        kept = f"kept in {output}, and the same command goes on" if output else "kept nowhere: name a file by -o"
-        raise Interrupted(f"interrupted; {sum(tally.reasons.values())} verdicts are {kept}") from None
+        raise Interrupted(f"interrupted; {_kept(output, tally)}") from None
     facts = _tell(answers, as_json=as_json)
     # Rows on standard output stay clean: the summary goes beside them. With --json only the summary is printed.
     if tally.reasons:
