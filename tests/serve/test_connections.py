@@ -165,6 +165,18 @@ def test_a_client_that_was_answered_keeps_its_connection_before_those_that_never
         one.close()
 
 
+def test_a_crowd_of_answered_clients_does_not_push_out_one_that_has_just_come(port, monkeypatch):
+    monkeypatch.setattr(Quick, "header_seconds", 10.0)
+    crowd = [connect(port, WHOLE) for _ in range(MOST)]
+    assert all(map(answered, crowd))
+    client = connect(port)
+    assert answered(connect(port, WHOLE))
+    client.sendall(WHOLE)
+    assert answered(client)
+    for one in crowd:
+        one.close()
+
+
 @pytest.mark.slow
 def test_a_new_connection_takes_the_place_of_one_that_does_not_ask(port):
     idle = [connect(port, HEAD) for _ in range(5 * MOST)]

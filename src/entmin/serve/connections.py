@@ -33,8 +33,9 @@ class Connection(H11Protocol):  # type: ignore[misc]
     """uvicorn's connection, which waits for a request, and for a client that does not read, only for so long.
 
     Where the server has as many connections as it can hold, the one that has been without a whole request for longest
-    makes room for a new one, those first that never had an answer: a client that was answered may be sending its next
-    request over the same connection. Where all are being answered, the new one gets 503.
+    makes room for a new one. Where half or more of those that wait never had an answer, it is one of them: a client
+    that was answered may be sending its next request over the same connection. Where all are being answered, the new
+    one gets 503.
     """
 
     header_seconds: ClassVar[float] = 10.0
@@ -120,7 +121,8 @@ class Connection(H11Protocol):  # type: ignore[misc]
         """Whether another connection could be closed for this one."""
         idle = [one for one in self.connections if one is not self and one._phase != "answer"]
         if idle:
-            oldest = min(idle, key=lambda one: (one._answered, one._since))
+            silent = [one for one in idle if not one._answered]
+            oldest = min(silent if 2 * len(silent) >= len(idle) else idle, key=lambda one: one._since)
             self.connections.discard(oldest)  # at once: more may come before it is closed
             oldest.transport.abort()
         return bool(idle)
