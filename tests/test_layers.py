@@ -131,11 +131,6 @@ LIBRARIES = {
 
 
 @cache
-def tree_of(path):
-    return ast.parse(path.read_text())
-
-
-@cache
 def imports(path, *, top_level_only=False):
     """Absolute names of the modules a file imports, ``if TYPE_CHECKING`` blocks left out."""
     tree = ast.parse(path.read_text())
@@ -172,7 +167,7 @@ def own_modules():
     """Every module with the modules of this package that it imports, anywhere in its text."""
     graph = {}
     for name, path in PATHS.items():
-        statements = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+        statements = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
         found = imports(path) & set(PATHS)
         graph[name] = {target for target in found if not brings_only_modules(statements, target)} - {name}
     return graph
